@@ -1,0 +1,125 @@
+"""Reads the environment. Each setting is one row of `SETTINGS`; docs/reference/settings.md shows the same rows."""
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+PREFIX = "SIGNOFF_"
+
+
+class BadSetting(Exception):
+    """A setting that stops the start; its text says what to set."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One environment variable: its name, how it is read, what holds without it, and what it does."""
+
+    name: str
+    read: Callable[[str], object]
+    default: str
+    doc: str
+
+
+def text(value: str) -> str:
+    """Return the value as it is."""
+    return value
+
+
+def switch(value: str) -> bool:
+    """Return True for `on`, False for `off`."""
+    if value not in {"on", "off"}:
+        raise ValueError("set it to on or off")
+    return value == "on"
+
+
+def whole(low: int, high: int) -> Callable[[str], int]:
+    """Return a reader of whole numbers from `low` to `high`."""
+
+    def read(value: str) -> int:
+        if not value.isascii() or not value.isdigit() or not low <= int(value) <= high:
+            raise ValueError(f"set it to a whole number from {low} to {high}")
+        return int(value)
+
+    return read
+
+
+def names(value: str) -> list[str]:
+    """Return the comma-separated words of `value`."""
+    return [word.strip() for word in value.split(",") if word.strip()]
+
+
+def one_of(*words: str) -> Callable[[str], str]:
+    """Return a reader that accepts only `words`."""
+
+    def read(value: str) -> str:
+        if value not in words:
+            raise ValueError("set it to one of " + ", ".join(words))
+        return value
+
+    return read
+
+
+def web_address(value: str) -> str:
+    """Return an http(s) origin without a trailing slash, or an empty string."""
+    if not value:
+        return ""
+    parts = urlsplit(value)
+    if parts.scheme not in {"http", "https"} or not parts.netloc or parts.path not in {"", "/"}:
+        raise ValueError("set it to an address such as https://signoff.example.org")
+    return value.rstrip("/")
+
+
+def database_url(value: str) -> str:
+    """Return an empty string or a postgresql:// address."""
+    if value and urlsplit(value).scheme not in {"postgresql", "postgres"}:
+        raise ValueError("set it to postgresql://user:password@host:port/name, or leave it unset for SQLite")
+    return value
+
+
+def folder(value: str) -> Path:
+    """Return an absolute path."""
+    return Path(value).expanduser().absolute()
+
+
+SETTINGS = (
+    Setting("SIGNOFF_HOME", folder, "./var", "Folder with the database, artifacts, keys and logs. `--home` wins over it."),
+    Setting("SIGNOFF_DATABASE_URL", database_url, "", "PostgreSQL address the app connects with; unset: SQLite in the home."),
+    Setting("SIGNOFF_MIGRATE_DATABASE_URL", database_url, "", "PostgreSQL address of the owner role, used by `migrate` only."),
+    Setting("SIGNOFF_SECRET_KEY", text, "", "Key that signs sessions; unset: made once and kept in the home (mode 0600)."),
+    Setting("SIGNOFF_PUBLIC_URL", web_address, "", "Address people reach Signoff at; used in links. Unset: the request's own host."),
+    Setting("SIGNOFF_ALLOWED_HOSTS", names, "", "Comma-separated host names served besides loopback and the public address."),
+    Setting("SIGNOFF_TLS_CERT", text, "", "Certificate file (PEM). Needed, with the key, to bind anything but loopback."),
+    Setting("SIGNOFF_TLS_KEY", text, "", "Private key file (PEM) of the certificate."),
+    Setting("SIGNOFF_TLS_PROXY", switch, "off", "`on`: a proxy in front ends TLS and sets X-Forwarded-Proto."),
+    Setting("SIGNOFF_APPROVALS", switch, "on", "`off`: those who hold the permission move directly; each event says so."),
+    Setting("SIGNOFF_REQUEST_TTL_DAYS", whole(1, 90), "7", "Days after which an approval request expires."),
+    Setting("SIGNOFF_TOKEN_TTL_DAYS", whole(1, 366), "90", "Longest life of an API token, in days."),
+    Setting("SIGNOFF_CHECKPOINT_FILE", text, "", "File outside the database that each checkpoint is appended to; unset: checkpoints.txt in the home."),
+    Setting("SIGNOFF_MAX_UPLOAD_MB", whole(1, 1_048_576), "16384", "Largest single artifact file, in MiB."),
+    Setting("SIGNOFF_LOG_LEVEL", one_of("debug", "info", "warning", "error"), "info", "Least severe log line written to stderr."),
+    Setting("SIGNOFF_LOG_FORMAT", one_of("console", "json"), "console", "Form of the log lines."),
+    Setting("SIGNOFF_GALLERY", switch, "off", "`on`: the component gallery under /gallery, for those who build pages."),
+    Setting("SIGNOFF_DEMO_RUN", text, "", "Set by `demo` for the servers it starts; sign-in links of that run work only while it is set."),
+)
+
+
+def read_all(environ: Mapping[str, str] = os.environ) -> dict[str, object]:
+    """Return every setting by name without its prefix, lower case.
+
+    Raises BadSetting for an unknown SIGNOFF_ name or a value its reader refuses.
+    """
+    known = {setting.name for setting in SETTINGS}
+    unknown = sorted(name for name in environ if name.startswith(PREFIX) and name not in known)
+    if unknown:
+        raise BadSetting(f"{unknown[0]} is not a setting of Signoff. Unset it; docs/reference/settings.md lists them all.")
+    values: dict[str, object] = {}
+    for setting in SETTINGS:
+        try:
+            value = setting.read(environ.get(setting.name, setting.default))
+        except ValueError as why:
+            raise BadSetting(f"{setting.name}: {why}.") from why
+        values[setting.name.removeprefix(PREFIX).lower()] = value
+    return values
