@@ -1,0 +1,27 @@
+// <rel-time><time datetime>...</time></rel-time>: says how long ago, before the absolute time.
+const STEPS = [["year", 31536000], ["month", 2592000], ["week", 604800], ["day", 86400], ["hour", 3600], ["minute", 60]];
+const words = new Intl.RelativeTimeFormat("en-GB", { numeric: "auto", style: "short" });
+
+function phrase(seconds) {
+  const [unit, size] = STEPS.find(([, size]) => Math.abs(seconds) >= size) ?? ["second", 1];
+  if (unit === "second") return seconds <= 0 ? "just now" : "in under 1 min";
+  return words.format(Math.trunc(seconds / size), unit);
+}
+
+customElements.define("rel-time", class extends HTMLElement {
+  connectedCallback() {
+    const time = this.querySelector("time");
+    if (!time || this.closest("[data-times=absolute]")) return;
+    const ago = this.querySelector(".ago") ?? document.createElement("span");
+    ago.className = "ago";
+    const tell = () => (ago.textContent = phrase((Date.parse(time.dateTime) - Date.now()) / 1000));
+    tell();
+    time.title = time.dateTime;
+    this.prepend(ago, " ");
+    this.timer = setInterval(tell, 30000);
+  }
+
+  disconnectedCallback() {
+    clearInterval(this.timer);
+  }
+});
