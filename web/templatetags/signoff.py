@@ -350,3 +350,12 @@ def dialog(content: str, id: str, title: str) -> str:
 def script(name: str) -> dict[str, str]:
     """Return the tag that loads one custom element."""
     return {"file": f"js/{name}.js"}
+
+
+GO_KEYS = {"Models": "m", "Approvals": "a", "Deployments": "d", "Endpoints": "e", "Audit": "l"}
+
+
+@register.filter
+def go_key(label: str) -> str:
+    """Return the letter that follows `g` to reach a page of the top bar, or nothing."""
+    return GO_KEYS.get(label, "")
