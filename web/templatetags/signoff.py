@@ -1,0 +1,3 @@
+"""placeholder"""
+from django import template
+register = template.Library()
