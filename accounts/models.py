@@ -1,0 +1,68 @@
+"""People, their API tokens and their sign-in links."""
+
+from django.conf import settings
+from django.contrib.auth.models import AbstractUser
+from django.db import models
+from django.utils import timezone
+
+
+class User(AbstractUser):
+    """A person. Her roles are her groups."""
+
+    theme = models.CharField(max_length=5, blank=True, default="", choices=[("", "System"), ("light", "Light"), ("dark", "Dark")])
+
+
+class ApiToken(models.Model):
+    """A bearer token: `prefix` is shown, the whole is known only by its SHA-256."""
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="api_tokens")
+    label = models.CharField(max_length=80)
+    prefix = models.CharField(max_length=16, unique=True)
+    sha256 = models.CharField(max_length=64, unique=True)
+    scopes = models.JSONField(default=list)
+    created_at = models.DateTimeField(default=timezone.now)
+    expires_at = models.DateTimeField()
+    revoked_at = models.DateTimeField(null=True)
+    last_used_at = models.DateTimeField(null=True)
+
+    class Meta:
+        """Newest first, as the page shows them."""
+
+        ordering = ("-created_at",)
+
+    def __str__(self) -> str:
+        return f"{self.prefix} ({self.label})"
+
+
+class SignInLink(models.Model):
+    """A link that signs its person in, from loopback only: once, or as often as wanted while `demo_run` is the server's."""
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, null=True)
+    sha256 = models.CharField(max_length=64, unique=True)
+    created_at = models.DateTimeField(default=timezone.now)
+    expires_at = models.DateTimeField()
+    used_at = models.DateTimeField(null=True)
+    demo_run = models.CharField(max_length=64, blank=True, default="")
+
+    def __str__(self) -> str:
+        return f"sign-in link of {self.user}"
+
+
+class AccessRequest(models.Model):
+    """A person without a role (or without the right one) asks an admin for it."""
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE)
+    role = models.CharField(max_length=32)
+    reason = models.CharField(max_length=1000)
+    created_at = models.DateTimeField(default=timezone.now)
+    settled_at = models.DateTimeField(null=True)
+
+    class Meta:
+        """One open wish per person and role."""
+
+        constraints = [
+            models.UniqueConstraint(fields=["user", "role"], condition=models.Q(settled_at=None), name="access_request_open_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user} asks for {self.role}"

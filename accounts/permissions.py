@@ -1,0 +1,77 @@
+"""Who may do what: permissions, the table that gives them to roles, and the token scope each one needs.
+
+A permission that the table does not name is denied. docs/reference/access-matrix.md shows the same table.
+"""
+
+from enum import StrEnum
+
+from accounts.roles import Role
+
+
+class Permission(StrEnum):
+    """One thing a person may do, on any model she can see."""
+
+    MODEL_READ = "model.read"
+    LEDGER_READ = "ledger.read"
+    MODEL_CREATE = "model.create"
+    MODEL_WRITE = "model.write"
+    MODEL_WRITE_OWN = "model.write-own"
+    MODEL_READ_RESTRICTED = "model.read-restricted"
+    TRACKING_WRITE = "tracking.write"
+    TRACKING_WRITE_ALL = "tracking.write-all"
+    REQUEST_OPEN = "request.open"
+    REQUEST_DISCUSS = "request.discuss"
+    REQUEST_DECIDE = "request.decide"
+    STAGE_STAGING = "stage.staging"
+    STAGE_PRODUCTION = "stage.production"
+    ALIAS_PROTECTED = "alias.protected"
+    THRESHOLD_SET = "threshold.set"
+    GRANT_GIVE = "grant.give"
+    USER_MANAGE = "user.manage"
+
+
+class Scope(StrEnum):
+    """What an API token may be used for."""
+
+    READ = "read"
+    WRITE = "write"
+    DECIDE = "decide"
+
+
+P = Permission
+EVERYONE = {P.MODEL_READ, P.LEDGER_READ}
+
+GRANTED: dict[Role, frozenset[Permission]] = {
+    Role.DATA_SCIENTIST: frozenset(
+        EVERYONE | {P.MODEL_CREATE, P.MODEL_WRITE_OWN, P.TRACKING_WRITE, P.REQUEST_OPEN, P.REQUEST_DISCUSS},
+    ),
+    Role.ML_ENGINEER: frozenset(
+        EVERYONE
+        | {P.MODEL_CREATE, P.MODEL_WRITE, P.TRACKING_WRITE, P.TRACKING_WRITE_ALL, P.REQUEST_OPEN, P.REQUEST_DISCUSS}
+        | {P.MODEL_WRITE_OWN, P.STAGE_STAGING},
+    ),
+    Role.OPS: frozenset(
+        EVERYONE
+        | {P.MODEL_WRITE_OWN, P.REQUEST_OPEN, P.REQUEST_DISCUSS}
+        | {P.STAGE_STAGING, P.STAGE_PRODUCTION, P.ALIAS_PROTECTED},
+    ),
+    Role.REVIEWER: frozenset(EVERYONE | {P.REQUEST_DISCUSS, P.REQUEST_DECIDE, P.THRESHOLD_SET}),
+    Role.AUDITOR: frozenset(EVERYONE | {P.MODEL_READ_RESTRICTED}),
+    Role.ADMIN: frozenset(
+        EVERYONE | {P.MODEL_READ_RESTRICTED, P.GRANT_GIVE, P.USER_MANAGE, P.THRESHOLD_SET, P.REQUEST_DISCUSS},
+    ),
+}
+
+READS = frozenset({P.MODEL_READ, P.LEDGER_READ, P.MODEL_READ_RESTRICTED})
+
+
+def needed_scope(permission: Permission) -> Scope:
+    """Return the scope a token must have to use `permission`."""
+    if permission is Permission.REQUEST_DECIDE:
+        return Scope.DECIDE
+    return Scope.READ if permission in READS else Scope.WRITE
+
+
+def roles_with(permission: Permission) -> list[Role]:
+    """Return the roles that hold `permission`, in the order of the enum."""
+    return [role for role in Role if permission in GRANTED[role]]

@@ -1,0 +1,90 @@
+"""Creates people and changes their roles."""
+
+from collections.abc import Iterable
+
+from django.contrib.auth.models import Group
+from django.db import IntegrityError, transaction
+
+from accounts.actors import Actor, Via
+from accounts.models import AccessRequest, User
+from accounts.permissions import Permission
+from accounts.policy import require
+from accounts.roles import Role
+from audit.record import Change, Subject, record
+from core import clock
+from core.refusals import AlreadyExists, Invalid
+
+
+def subject_of(user: User) -> Subject:
+    """Return `user` as the ledger names her."""
+    return Subject("user", str(user.pk), user.username)
+
+
+def create_user(name: str, *, roles: Iterable[Role], actor: Actor, password: str | None = None) -> User:
+    """Create a person with `roles`; without a password she signs in by link or token only.
+
+    Raises Invalid for a name Django refuses, AlreadyExists for a taken one, Denied unless `actor` is the
+    host's operator (a command) or may manage users.
+    """
+    if actor.via is not Via.COMMAND:
+        require(actor, Permission.USER_MANAGE, "create users")
+    try:
+        User.username_validator(name)
+    except Exception as why:
+        raise Invalid(f"{name!r} is not a user name: letters, digits and @ . + - _ only.", field="name") from why
+    roles = sorted(set(roles))
+    try:
+        with transaction.atomic():
+            user = User.objects.create_user(username=name, password=password)
+            _put_in_groups(user, roles)
+            record("user.created", subject_of(user), actor=actor, change=Change(after={"roles": roles}))
+    except IntegrityError as why:
+        raise AlreadyExists(f"There is a user named {name}.") from why
+    return user
+
+
+def set_roles(user: User, *, roles: Iterable[Role], actor: Actor) -> None:
+    """Give `user` exactly `roles`; settles her open wishes for them. An admin cannot take her own admin role away."""
+    require(actor, Permission.USER_MANAGE, "change roles")
+    wanted = sorted(set(roles))
+    if actor.user == user and Role.ADMIN not in wanted:
+        raise Invalid("You cannot take the admin role from yourself; another admin can.", field="roles")
+    with transaction.atomic():
+        locked = User.objects.select_for_update().get(pk=user.pk)
+        before = sorted(locked.groups.values_list("name", flat=True))
+        if before == wanted:
+            return
+        _put_in_groups(locked, wanted)
+        AccessRequest.objects.filter(user=locked, role__in=wanted, settled_at=None).update(settled_at=clock.now())
+        change = Change(before={"roles": before}, after={"roles": wanted})
+        record("user.roles.changed", subject_of(locked), actor=actor, change=change)
+
+
+def deactivate(user: User, *, actor: Actor) -> None:
+    """End `user`'s access: sessions, tokens and links stop working at their next use."""
+    require(actor, Permission.USER_MANAGE, "deactivate users")
+    with transaction.atomic():
+        if User.objects.filter(pk=user.pk, is_active=True).update(is_active=False):
+            record("user.deactivated", subject_of(user), actor=actor)
+
+
+def request_access(user: User, *, role: Role, reason: str, actor: Actor) -> AccessRequest:
+    """Ask for `role`; asking again returns the open wish."""
+    if not reason.strip():
+        raise Invalid("Say what you need the role for.", field="reason")
+    with transaction.atomic():
+        wish, new = AccessRequest.objects.get_or_create(user=user, role=role, settled_at=None, defaults={"reason": reason[:1000]})
+        if new:
+            about = Subject("user", str(user.pk), f"{user.username} as {role.label}")
+            record("access.requested", about, actor=actor, change=Change(comment=reason[:1000], after={"role": role}))
+    return wish
+
+
+def _put_in_groups(user: User, roles: list[Role]) -> None:
+    user.groups.set([Group.objects.get_or_create(name=role)[0] for role in roles])
+    is_admin = Role.ADMIN in roles
+    user.is_staff = is_admin or Role.OPS in roles or Role.AUDITOR in roles
+    user.is_superuser = False
+    user.save(update_fields=["is_staff", "is_superuser"])
+
+

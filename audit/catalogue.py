@@ -1,0 +1,52 @@
+"""Every event the ledger can hold: its name and the sentence that shows it. docs/reference/events.md lists them."""
+
+EVENTS = {
+    "user.created": "created the user {object}",
+    "user.roles.changed": "changed the roles of {object}",
+    "user.deactivated": "deactivated {object}",
+    "session.opened": "signed in",
+    "session.closed": "signed out",
+    "session.refused": "was refused at sign-in",
+    "link.created": "made a sign-in link for {object}",
+    "token.created": "made the API token {object}",
+    "token.revoked": "revoked the API token {object}",
+    "access.requested": "asked for access: {object}",
+    "access.denied": "was denied {object}",
+    "grant.given": "gave rights on {object}",
+    "grant.removed": "took rights on {object} away",
+    "model.created": "created the model {object}",
+    "model.updated": "changed the model {object}",
+    "model.renamed": "renamed the model {object}",
+    "model.deleted": "deleted the model {object}",
+    "model.tag.set": "set a tag on the model {object}",
+    "model.tag.deleted": "deleted a tag of the model {object}",
+    "model.threshold.set": "set a metric threshold on {object}",
+    "model.threshold.deleted": "deleted a metric threshold of {object}",
+    "version.registered": "registered {object}",
+    "version.updated": "changed {object}",
+    "version.deleted": "deleted {object}",
+    "version.tag.set": "set a tag on {object}",
+    "version.tag.deleted": "deleted a tag of {object}",
+    "version.annotated": "annotated {object}",
+    "version.stage.changed": "moved {object} to another stage",
+    "alias.set": "pointed an alias at {object}",
+    "alias.deleted": "deleted an alias of {object}",
+    "request.opened": "asked for approval of {object}",
+    "request.commented": "commented on {object}",
+    "request.comment.edited": "edited a comment on {object}",
+    "request.decided": "decided on {object}",
+    "request.withdrawn": "withdrew {object}",
+    "request.expired": "saw {object} expire",
+    "request.superseded": "superseded {object}",
+    "request.executed": "executed {object}",
+    "run.deleted": "deleted the run {object}",
+    "run.restored": "restored the run {object}",
+    "experiment.created": "created the experiment {object}",
+    "experiment.deleted": "deleted the experiment {object}",
+    "ledger.exported": "exported the ledger",
+}
+
+
+def sentence(action: str, label: str) -> str:
+    """Return what `action` did, in words that follow the actor's name."""
+    return EVENTS.get(action, action + " {object}").format(object=label)

@@ -1,0 +1,83 @@
+"""Rows of the ledger. All of them but `Denial` are insert-only by trigger; see migration 0002."""
+
+from django.db import models
+
+
+class Event(models.Model):
+    """One thing that happened. `body` is what is sealed; the other columns repeat parts of it for look-ups."""
+
+    id = models.BigAutoField(primary_key=True)
+    body = models.BinaryField()
+    leaf = models.BinaryField(max_length=32)
+    at = models.DateTimeField()
+    action = models.CharField(max_length=64)
+    outcome = models.CharField(max_length=16)
+    actor_kind = models.CharField(max_length=16)
+    actor_id = models.BigIntegerField(null=True)
+    actor_name = models.CharField(max_length=150)
+    object_kind = models.CharField(max_length=32)
+    object_id = models.CharField(max_length=64)
+    object_label = models.CharField(max_length=400)
+    model_uuid = models.UUIDField(null=True)
+    xact = models.BigIntegerField(default=0)
+
+    class Meta:
+        """Each look-up of the audit page has an index that ends in the order shown."""
+
+        indexes = [
+            models.Index(fields=["xact", "id"], name="event_xact"),
+            models.Index(fields=["model_uuid", "id"], name="event_model"),
+            models.Index(fields=["actor_name", "id"], name="event_actor"),
+            models.Index(fields=["action", "id"], name="event_action"),
+            models.Index(fields=["object_kind", "object_id", "id"], name="event_object"),
+            models.Index(fields=["outcome", "id"], name="event_outcome"),
+            models.Index(fields=["at"], name="event_at"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.action} {self.object_label}"
+
+
+class Seal(models.Model):
+    """Gives an event its place: `seq` counts from 0 without a gap and is the leaf's index in the tree."""
+
+    seq = models.BigIntegerField(primary_key=True)
+    event = models.OneToOneField(Event, on_delete=models.PROTECT, db_constraint=False, related_name="seal")
+    leaf = models.BinaryField(max_length=32)
+
+    def __str__(self) -> str:
+        return f"#{self.seq}"
+
+
+class Checkpoint(models.Model):
+    """A signed statement: the first `size` leaves have Merkle root `root`. `note` is the C2SP signed note."""
+
+    size = models.BigIntegerField(primary_key=True)
+    root = models.BinaryField(max_length=32)
+    frontier = models.BinaryField()
+    note = models.TextField()
+    at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"checkpoint of {self.size}"
+
+
+class Denial(models.Model):
+    """Refusals of one minute, summed, so that nobody can grow the ledger for ever. Removed once written to it."""
+
+    minute = models.DateTimeField()
+    actor_name = models.CharField(max_length=150)
+    action = models.CharField(max_length=64)
+    object_key = models.CharField(max_length=200)
+    count = models.PositiveIntegerField(default=1)
+    facts = models.JSONField(default=dict)
+
+    class Meta:
+        """One row per actor, action, object and minute."""
+
+        constraints = [
+            models.UniqueConstraint(fields=["minute", "actor_name", "action", "object_key"], name="denial_once_a_minute")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.count} × {self.action} by {self.actor_name}"

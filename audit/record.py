@@ -1,0 +1,114 @@
+"""Writes one event in the caller's transaction: no event, no change."""
+
+import uuid
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from django.db import connection
+
+from audit import merkle
+from audit.catalogue import EVENTS
+from audit.models import Event, Seal
+from core import canonical, clock
+
+BODY_TYPE = "signoff.event/1"
+
+
+class Accountable(Protocol):
+    """Whoever acts. `facts` is what the ledger keeps of them: kind, id, name, roles, via, token, address, request_id."""
+
+    @property
+    def facts(self) -> dict[str, object]:
+        """Plain JSON values."""
+        ...
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What an event is about: ids that survive its deletion and a label for people."""
+
+    kind: str
+    id: str
+    label: str
+    model: uuid.UUID | None = None
+
+
+@dataclass(frozen=True)
+class Change:
+    """Before and after, the words said, and what else the reader needs (approval, policy, digests)."""
+
+    before: dict[str, object] = field(default_factory=dict)
+    after: dict[str, object] = field(default_factory=dict)
+    comment: str = ""
+    facts: dict[str, object] = field(default_factory=dict)
+
+
+NOTHING = Change()
+
+
+def record(action: str, about: Subject, *, actor: Accountable, change: Change = NOTHING, outcome: str = "done") -> Event:
+    """Insert the event and return it. On SQLite it is sealed at once; on PostgreSQL the sealer follows within 1 s.
+
+    Must run inside the transaction of the change it tells of: raises RuntimeError otherwise, LookupError for
+    an action the catalogue does not have.
+    """
+    if action not in EVENTS:
+        raise LookupError(f"{action} is not in audit.catalogue")
+    if not connection.in_atomic_block:
+        raise RuntimeError("audit.record must run inside the transaction of the change")
+    moment = clock.now()
+    body = canonical.dump(_body(action, about, actor.facts, change, outcome, clock.iso(moment)))
+    event = Event.objects.create(
+        body=body,
+        leaf=merkle.leaf_hash(body),
+        at=moment,
+        action=action,
+        outcome=outcome,
+        actor_kind=str(actor.facts["kind"]),
+        actor_id=actor.facts["id"],
+        actor_name=str(actor.facts["name"]),
+        object_kind=about.kind,
+        object_id=about.id,
+        object_label=about.label[:400],
+        model_uuid=about.model,
+        xact=_transaction_id(),
+    )
+    if connection.vendor == "sqlite":
+        _seal_now(event)
+    return event
+
+
+def _body(
+    action: str, about: Subject, who: dict[str, object], change: Change, outcome: str, at: str
+) -> dict[str, object]:
+    return {
+        "type": BODY_TYPE,
+        "id": str(uuid.uuid4()),
+        "at": at,
+        "action": action,
+        "outcome": outcome,
+        "actor": who,
+        "object": {"kind": about.kind, "id": about.id, "label": about.label},
+        "model": str(about.model) if about.model else None,
+        "before": change.before,
+        "after": change.after,
+        "comment": change.comment,
+        "facts": change.facts,
+    }
+
+
+def _transaction_id() -> int:
+    """PostgreSQL's id of this transaction: the sealer waits until no older one is running."""
+    if connection.vendor != "postgresql":
+        return 0
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_current_xact_id()::text::bigint")
+        return int(cursor.fetchone()[0])
+
+
+def _seal_now(event: Event) -> None:
+    """SQLite has one writer at a time, so the next number is safe inside this transaction."""
+    last = Seal.objects.order_by("-seq").values_list("seq", flat=True).first()
+    Seal.objects.create(seq=0 if last is None else last + 1, event=event, leaf=event.leaf)
+
+

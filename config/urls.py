@@ -1,0 +1,27 @@
+"""Every address of the server. A route that tests/web/test_access_matrix.py does not list fails there."""
+
+from django.conf import settings
+from django.contrib import admin
+from django.urls import include, path, re_path
+
+from web import errors, health
+from web.pages import urls as pages
+
+urlpatterns = [
+    path("livez", health.livez, name="livez"),
+    path("readyz", health.readyz, name="readyz"),
+    path("health", health.health, name="health"),
+    path("version", health.version, name="version"),
+    path("admin/", admin.site.urls),
+    path("", include((pages.urlpatterns, "pages"))),
+    re_path(r"^(?:api|ajax-api)/", errors.plain_not_found),
+]
+
+if settings.GALLERY:
+    from web.pages.gallery import gallery
+
+    urlpatterns.append(path("gallery", gallery, name="gallery"))
+
+handler400 = "web.pages.errors.bad_request"
+handler404 = "web.pages.errors.not_found"
+handler500 = "web.pages.errors.broken"

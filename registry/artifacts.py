@@ -1,0 +1,199 @@
+"""The files clients write through the proxy: a table of paths over blobs. Nothing a caller says is joined to a path."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from urllib.parse import unquote
+
+from django.db import transaction
+from django.core.exceptions import ValidationError
+from django.db.models import Q, QuerySet
+
+from accounts.actors import Actor
+from accounts.permissions import Permission
+from accounts.policy import require as require_role
+from audit.record import Subject
+from core import clock
+from core.refusals import Denied, Invalid, NotFound
+from registry import blobs
+from registry.models import Blob, LoggedModel, ManifestFile, ModelVersion, Run, StoredFile
+
+FROZEN_ROOT = "versions"
+DRIVE = re.compile(r"[A-Za-z]:")
+
+
+@dataclass(frozen=True)
+class Place:
+    """A proxy path split into the root that has an owner and the path below it."""
+
+    root: str
+    path: str
+
+    @property
+    def whole(self) -> str:
+        """The path as the client wrote it."""
+        return f"{self.root}/{self.path}".rstrip("/")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One file or folder of a listing; `path` is relative to what was listed."""
+
+    path: str
+    is_dir: bool
+    size: int = 0
+
+
+def parse_place(path: str) -> Place:
+    """Return the place `path` names; raise Invalid for `..`, absolute, encoded or otherwise odd paths."""
+    for decoded in (path, unquote(path), unquote(unquote(path))):
+        parts = decoded.split("/")
+        odd = "\\" in decoded or DRIVE.match(decoded) or any(not letter.isprintable() for letter in decoded)
+        if odd or decoded.startswith("/") or any(part in {"", ".", ".."} for part in parts[:-1]) or parts[-1] in {".", ".."}:
+            raise Invalid("Invalid path", field="path")
+    if len(path) > 1000:  # noqa: PLR2004 - the column's width
+        raise Invalid("Invalid path: over 1000 characters", field="path")
+    parts = path.rstrip("/").split("/")
+    depth = 4 if parts[1:2] == ["models"] else 3
+    return Place("/".join(parts[:depth]), "/".join(parts[depth:]))
+
+
+def run_root(run: Run) -> str:
+    """Return the root of a run's artifacts."""
+    return f"{run.experiment_id}/{run.run_id}/artifacts"
+
+
+def logged_model_root(model: LoggedModel) -> str:
+    """Return the root of a logged model's files."""
+    return f"{model.experiment_id}/models/{model.model_id}/artifacts"
+
+
+def version_uri(version: ModelVersion) -> str:
+    """Return the address clients load a registered version from: read-only, served from its manifest."""
+    return f"mlflow-artifacts:/{FROZEN_ROOT}/{version.model.uuid}/{version.version}"
+
+
+def put_file(place: Place, chunks: Iterable[bytes], *, actor: Actor, expected: int | None = None) -> None:
+    """Store a file at `place`, replacing what was there.
+
+    Raises Denied where the run or logged model is somebody else's or the folder is frozen by a registration.
+    """
+    require_writable(place, actor)
+    if not place.path:
+        raise Invalid("Invalid path: a file goes below a run's or logged model's artifacts", field="path")
+    written = blobs.write_blob(chunks, expected=expected)
+    with transaction.atomic():
+        _refuse_frozen(place)
+        blob, _ = Blob.objects.get_or_create(sha256=written.sha256, defaults={"size": written.size})
+        StoredFile.objects.update_or_create(
+            root=place.root, path=place.path, defaults={"blob": blob, "updated_at": clock.now()}
+        )
+
+
+def delete_files(place: Place, *, actor: Actor) -> None:
+    """Remove the file or folder at `place`; an absent one is no error."""
+    require_writable(place, actor)
+    with transaction.atomic():
+        _refuse_frozen(place)
+        _below(place).delete()
+
+
+def find_file(place: Place, *, actor: Actor) -> Blob:
+    """Return the blob at `place`; raise NotFound where there is none or it may not be seen, Invalid for a folder."""
+    if place.root.split("/")[0] == FROZEN_ROOT:
+        version, path = _frozen(place, actor)
+        file = ManifestFile.objects.select_related("blob").filter(manifest=version.manifest_id, path=path).first()
+        folder = ManifestFile.objects.filter(manifest=version.manifest_id, path__startswith=f"{path}/" if path else "")
+    else:
+        require_readable(place, actor)
+        file = StoredFile.objects.select_related("blob").filter(root=place.root, path=place.path).first()
+        folder = _below(place)
+    if file is None:
+        if folder.exists():
+            raise Invalid(f"{place.whole} is a folder, not a file.", field="path")
+        raise NotFound(f"No such artifact: '{place.whole}'")
+    return file.blob
+
+
+def list_files(place: Place, *, actor: Actor) -> list[Entry]:
+    """Return what lies directly below `place`, folders and files, by name."""
+    if place.root.split("/")[0] == FROZEN_ROOT:
+        version, path = _frozen(place, actor)
+        prefix = f"{path}/" if path else ""
+        rows = ManifestFile.objects.filter(manifest=version.manifest_id, path__startswith=prefix)
+    else:
+        require_readable(place, actor)
+        prefix = f"{place.path}/" if place.path else ""
+        rows = StoredFile.objects.filter(root=place.root, path__startswith=prefix)
+    return entries_below(prefix, rows.values_list("path", "blob__size"))
+
+
+def entries_below(prefix: str, rows: Iterable[tuple[str, int]]) -> list[Entry]:
+    """Return the direct children of `prefix` among `rows` of (path, size)."""
+    found: dict[str, Entry] = {}
+    for path, size in rows:
+        head, slash, _ = path.removeprefix(prefix).partition("/")
+        found.setdefault(head, Entry(head, is_dir=bool(slash), size=0 if slash else size))
+    return [found[name] for name in sorted(found)]
+
+
+def require_writable(place: Place, actor: Actor) -> None:
+    """Refuse a frozen root, a root that is nobody's, and one that is somebody else's."""
+    about = Subject("artifact", place.root[:64], place.whole)
+    require_role(actor, Permission.TRACKING_WRITE, "write artifacts", about=about)
+    if place.root.split("/")[0] == FROZEN_ROOT:
+        raise Denied("Files of a registered version are frozen.", next_step="Register a new version.", about=about)
+    author = _author_id(place.root)
+    if author is None:
+        raise NotFound(f"{place.whole} belongs to no run and no logged model.")
+    mine = actor.user is not None and author == actor.user.pk
+    if not mine and not actor.holds(Permission.TRACKING_WRITE_ALL):
+        raise Denied("This run is somebody else's.", needs=Permission.TRACKING_WRITE_ALL, next_step="Log to a run of your own.", about=about)
+
+
+def require_readable(place: Place, actor: Actor) -> None:
+    """Refuse files whose only registration is under a restricted model the actor may not see."""
+    require_role(actor, Permission.MODEL_READ, "read artifacts")
+    registered = ModelVersion.objects.live().filter(frozen_root=place.root)
+    if registered.filter(model__restricted=True).exists() and not registered.visible_to(actor).exists():
+        author = _author_id(place.root)
+        if actor.user is None or author != actor.user.pk:
+            raise NotFound(f"No such artifact: '{place.whole}'")
+
+
+def _author_id(root: str) -> int | None:
+    parts = root.split("/")
+    if len(parts) == 4 and parts[1] == "models":  # noqa: PLR2004 - EXP/models/ID/artifacts
+        return LoggedModel.objects.filter(model_id=parts[2], experiment_id=_number(parts[0])).values_list("author_id", flat=True).first()
+    if len(parts) == 3 and parts[2] == "artifacts":  # noqa: PLR2004 - EXP/RUN/artifacts
+        return Run.objects.filter(run_id=parts[1], experiment_id=_number(parts[0])).values_list("author_id", flat=True).first()
+    return None
+
+
+def _number(text: str) -> int:
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 18 else -1  # noqa: PLR2004 - fits 64 bits
+
+
+def _below(place: Place) -> QuerySet[StoredFile]:
+    rows = StoredFile.objects.filter(root=place.root)
+    return rows.filter(Q(path=place.path) | Q(path__startswith=f"{place.path}/")) if place.path else rows
+
+
+def _refuse_frozen(place: Place) -> None:
+    for folder, version, name in ModelVersion.objects.live().filter(frozen_root=place.root).values_list("frozen_path", "version", "model__name"):
+        inside = not folder or place.path == folder or place.path.startswith(f"{folder}/")
+        holds = not place.path or folder.startswith(f"{place.path}/")
+        if inside or holds:
+            about = Subject("artifact", place.root[:64], place.whole)
+            raise Denied(f"{place.whole} is frozen: it is part of {name} version {version}.", next_step="Log a new model and register it.", about=about)
+
+
+def _frozen(place: Place, actor: Actor) -> tuple[ModelVersion, str]:
+    """Return the version `versions/<uuid>/<number>/…` names and the path below it."""
+    parts = place.whole.split("/")
+    visible = ModelVersion.objects.visible_to(actor).filter(manifest__isnull=False)
+    try:
+        version = visible.get(model__uuid=parts[1], version=_number(parts[2]))
+    except (IndexError, ValueError, ValidationError, ModelVersion.DoesNotExist) as why:
+        raise NotFound(f"No such artifact: '{place.whole}'") from why
+    return version, "/".join(parts[3:])

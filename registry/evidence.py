@@ -1,0 +1,52 @@
+"""What a run had logged when its model was registered: copied once, never changed. Later values are not evidence."""
+
+import json
+from collections.abc import Iterable
+
+from core import canonical, clock
+from registry.models import Metric, ModelVersion, Run
+
+Values = dict[str, object]
+
+
+def latest_metrics(rows: Iterable[Metric]) -> dict[str, Metric]:
+    """Return the newest row of each key, by step, then time, then value, as MLflow counts."""
+    newest: dict[str, Metric] = {}
+    for row in rows:
+        held = newest.get(row.key)
+        if held is None or _age(row) >= _age(held):
+            newest[row.key] = row
+    return newest
+
+
+def _age(row: Metric) -> tuple[int, int, float]:
+    return row.step, row.timestamp, row.value
+
+
+def capture(run: Run | None) -> bytes:
+    """Return the run's params, latest metrics and tags as canonical JSON. NaN and infinities are kept as words."""
+    if run is None:
+        return canonical.dump({"type": "signoff.evidence/1", "run_id": None, "metrics": {}, "params": {}, "tags": {}})
+    metrics = {key: row.special or row.value for key, row in latest_metrics(run.metrics.all()).items()}
+    return canonical.dump(
+        {
+            "type": "signoff.evidence/1",
+            "run_id": run.run_id,
+            "captured_at": clock.iso(clock.now()),
+            "metrics": metrics,
+            "params": dict(run.params.values_list("key", "value")),
+            "tags": dict(run.tags.values_list("key", "value")),
+        }
+    )
+
+
+def read(version: ModelVersion) -> dict[str, Values]:
+    """Return the evidence of `version`: `metrics`, `params` and `tags`."""
+    said = json.loads(bytes(version.evidence) or b"{}")
+    return {part: said.get(part) or {} for part in ("metrics", "params", "tags")}
+
+
+def measured(version: ModelVersion, metric: str) -> float | None:
+    """Return the finite value of `metric` at registration, or None."""
+    value = read(version)["metrics"].get(metric)
+    return float(value) if isinstance(value, (int, float)) else None

@@ -1,0 +1,74 @@
+"""Freezes a model's folder at registration: the rows of the moment, copied into a manifest nobody can change."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+
+from core import canonical
+from registry import blobs, mlmodel
+from registry.artifacts import Place
+from registry.models import Manifest, ManifestFile, StoredFile
+
+MLMODEL = "MLmodel"
+REQUIREMENTS = "requirements.txt"
+PICKLES = (".pkl", ".pickle", ".joblib", ".cloudpickle", ".pt", ".pth", ".bin")
+
+
+@dataclass(frozen=True)
+class FileLine:
+    """One file of a manifest."""
+
+    path: str
+    sha256: str
+    size: int
+
+
+def freeze(place: Place) -> Manifest | None:
+    """Return the manifest of what lies at `place`, or None where there is nothing. The same files give the same manifest.
+
+    Must run in the transaction that registers, so that no PUT slips between.
+    """
+    prefix = f"{place.path}/" if place.path else ""
+    rows = list(
+        StoredFile.objects.select_related("blob").filter(root=place.root, path__startswith=prefix).order_by("path")
+    )
+    if not rows:
+        return None
+    lines = sorted((row.path.removeprefix(prefix), row.blob_id, row.blob.size) for row in rows)
+    body = canonical.dump(
+        {"type": "signoff.manifest/1", "files": [{"path": p, "sha256": s, "size": n} for p, s, n in lines]}
+    )
+    manifest, new = Manifest.objects.get_or_create(digest=hashlib.sha256(body).hexdigest(), defaults={"body": body})
+    if new:
+        ManifestFile.objects.bulk_create(ManifestFile(manifest=manifest, path=p, blob_id=s) for p, s, _ in lines)
+    return manifest
+
+
+def files_of(manifest: Manifest) -> list[FileLine]:
+    """Return the files the manifest's body lists; its digest is checked first. Raises ValueError where it does not hold."""
+    body = bytes(manifest.body)
+    if hashlib.sha256(body).hexdigest() != manifest.digest:
+        raise ValueError("the manifest is not the one its digest names")
+    return [FileLine(**line) for line in json.loads(body)["files"]]
+
+
+def described(manifest: Manifest) -> tuple[mlmodel.MLmodel, dict[str, object]]:
+    """Return what the MLmodel file says and the environment the folder declares. The lock comes later, as a fact of its own."""
+    lines = {line.path: line for line in files_of(manifest)}
+    said = mlmodel.MLmodel(problem="there is no MLmodel file")
+    if MLMODEL in lines and lines[MLMODEL].size <= mlmodel.LIMIT:
+        said = mlmodel.parse(blobs.blob_bytes(lines[MLMODEL].sha256, mlmodel.LIMIT))
+    requirements = lines.get(REQUIREMENTS)
+    environment: dict[str, object] = {
+        "lock": None,
+        "python": said.python_version,
+        "requirements": requirements.sha256 if requirements else None,
+        "serialization": said.serialization,
+        "runs_code": sorted(path for path in lines if path.lower().endswith(PICKLES)),
+    }
+    return said, environment
+
+
+def damaged_files(manifest: Manifest) -> list[str]:
+    """Return the paths whose bytes are gone or changed. Reads every byte: not inside a transaction."""
+    return [line.path for line in files_of(manifest) if not blobs.is_intact(line.sha256)]

@@ -1,0 +1,170 @@
+"""Approval requests: what is asked, the checks, the words, the decisions."""
+
+import uuid
+from typing import TYPE_CHECKING
+
+from django.conf import settings
+from django.db import models
+from django.utils import timezone
+
+from registry.models.registered import RegisteredModel
+from registry.models.versions import ModelVersion
+
+if TYPE_CHECKING:
+    from accounts.actors import Actor
+
+
+class RequestState(models.TextChoices):
+    """Where a request stands. Only `registry.requests.advance` assigns it."""
+
+    OPEN = "open", "Waiting"
+    APPROVED = "approved", "Approved"
+    REJECTED = "rejected", "Rejected"
+    WITHDRAWN = "withdrawn", "Withdrawn"
+    EXPIRED = "expired", "Expired"
+    SUPERSEDED = "superseded", "Superseded"
+    EXECUTED = "executed", "Executed"
+
+
+S = RequestState
+MOVES: dict[str, frozenset[str]] = {
+    S.OPEN: frozenset({S.APPROVED, S.REJECTED, S.WITHDRAWN, S.EXPIRED, S.SUPERSEDED}),
+    S.APPROVED: frozenset({S.EXECUTED, S.WITHDRAWN, S.EXPIRED, S.SUPERSEDED}),
+}
+
+
+class RequestQuerySet(models.QuerySet["ApprovalRequest"]):
+    """Reads of requests."""
+
+    def visible_to(self, actor: "Actor") -> "RequestQuerySet":
+        """Requests about models the actor may read."""
+        return self.filter(model__in=RegisteredModel.objects.visible_to(actor))
+
+    def pending(self) -> "RequestQuerySet":
+        """Requests that can still be used: open or approved, and not expired."""
+        return self.filter(state__in=[S.OPEN, S.APPROVED], expires_at__gt=timezone.now())
+
+
+class ApprovalRequest(models.Model):
+    """Someone asks that one version makes one move. `subject` is what exactly is approved; its SHA-256 is signed for."""
+
+    uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    model = models.ForeignKey(RegisteredModel, on_delete=models.PROTECT, related_name="requests")
+    version = models.ForeignKey(ModelVersion, on_delete=models.PROTECT, related_name="requests")
+    move_key = models.CharField(max_length=300)
+    subject = models.BinaryField()
+    subject_digest = models.CharField(max_length=64, db_index=True)
+    requester = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="opened_requests")
+    reason = models.TextField(blank=True, default="")
+    state = models.CharField(max_length=12, choices=RequestState.choices, default=RequestState.OPEN)
+    approvals_needed = models.PositiveSmallIntegerField(default=1)
+    created_at = models.DateTimeField(default=timezone.now)
+    expires_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True, blank=True)
+    executed_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+
+    objects = RequestQuerySet.as_manager()
+
+    class Meta:
+        """One usable request per version and move."""
+
+        constraints = [
+            models.UniqueConstraint(
+                fields=["version", "move_key"],
+                condition=models.Q(state__in=["open", "approved"]),
+                name="request_once_per_move",
+            )
+        ]
+        indexes = [models.Index(fields=["state", "expires_at"], name="request_due")]
+
+    def __str__(self) -> str:
+        return f"request #{self.pk}"
+
+
+class Check(models.Model):
+    """A fact about the version, measured when the request was opened."""
+
+    class Status(models.TextChoices):
+        """`pending` is never `passed`."""
+
+        PASSED = "passed", "Passed"
+        WARN = "warn", "Warning"
+        FAILED = "failed", "Failed"
+        PENDING = "pending", "Pending"
+
+    request = models.ForeignKey(ApprovalRequest, on_delete=models.CASCADE, related_name="checks")
+    name = models.CharField(max_length=200)
+    status = models.CharField(max_length=8, choices=Status.choices)
+    required = models.BooleanField(default=True)
+    expected = models.CharField(max_length=200, blank=True, default="")
+    measured = models.CharField(max_length=200, blank=True, default="")
+    why = models.CharField(max_length=500, blank=True, default="")
+
+    class Meta:
+        """In the order they were made."""
+
+        ordering = ("id",)
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.status}"
+
+
+class Decision(models.Model):
+    """One person's yes or no to one digest. Never changed."""
+
+    class Verdict(models.TextChoices):
+        """What was decided."""
+
+        APPROVE = "approve", "Approved"
+        REJECT = "reject", "Rejected"
+
+    request = models.ForeignKey(ApprovalRequest, on_delete=models.PROTECT, related_name="decisions")
+    person = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="decisions")
+    verdict = models.CharField(max_length=8, choices=Verdict.choices)
+    comment = models.TextField()
+    subject_digest = models.CharField(max_length=64)
+    via = models.CharField(max_length=16)
+    at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        """A person counts once."""
+
+        constraints = [models.UniqueConstraint(fields=["request", "person"], name="decision_once_per_person")]
+        ordering = ("at", "id")
+
+    def __str__(self) -> str:
+        return f"{self.verdict} by {self.person}"
+
+
+class Comment(models.Model):
+    """A contribution to a request's discussion; its author may edit it while the request is open."""
+
+    request = models.ForeignKey(ApprovalRequest, on_delete=models.PROTECT, related_name="comments")
+    author = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    body = models.TextField()
+    created_at = models.DateTimeField(default=timezone.now)
+    edited_at = models.DateTimeField(null=True)
+
+    class Meta:
+        """Oldest first."""
+
+        ordering = ("created_at", "id")
+
+    def __str__(self) -> str:
+        return f"comment by {self.author}"
+
+
+class CommentRevision(models.Model):
+    """An earlier text of an edited comment."""
+
+    comment = models.ForeignKey(Comment, on_delete=models.PROTECT, related_name="earlier")
+    body = models.TextField()
+    replaced_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        """Oldest first."""
+
+        ordering = ("replaced_at", "id")
+
+    def __str__(self) -> str:
+        return f"text until {self.replaced_at}"

@@ -1,0 +1,60 @@
+"""Bytes by digest, the mutable paths clients write, and the immutable manifests registration makes of them."""
+
+from django.db import models
+from django.utils import timezone
+
+
+class Blob(models.Model):
+    """A file's bytes, kept once under their SHA-256. The row exists only after the bytes are safely on disk."""
+
+    sha256 = models.CharField(max_length=64, primary_key=True)
+    size = models.BigIntegerField()
+    created_at = models.DateTimeField(default=timezone.now)
+
+    def __str__(self) -> str:
+        return self.sha256
+
+
+class StoredFile(models.Model):
+    """What a client put at `root`/`path`; a later PUT replaces it, DELETE removes the row."""
+
+    root = models.CharField(max_length=300)
+    path = models.CharField(max_length=1000)
+    blob = models.ForeignKey(Blob, on_delete=models.PROTECT, related_name="+")
+    updated_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        """A path stands once under its root."""
+
+        constraints = [models.UniqueConstraint(fields=["root", "path"], name="stored_path_once")]
+
+    def __str__(self) -> str:
+        return f"{self.root}/{self.path}"
+
+
+class Manifest(models.Model):
+    """The files of a registered version, frozen: `digest` is the SHA-256 of `body`, which lists path, digest and size."""
+
+    digest = models.CharField(max_length=64, unique=True)
+    body = models.BinaryField()
+    created_at = models.DateTimeField(default=timezone.now)
+
+    def __str__(self) -> str:
+        return self.digest
+
+
+class ManifestFile(models.Model):
+    """One file of a manifest, for reading by path and to keep its blob from collection."""
+
+    manifest = models.ForeignKey(Manifest, on_delete=models.PROTECT, related_name="files")
+    path = models.CharField(max_length=1000)
+    blob = models.ForeignKey(Blob, on_delete=models.PROTECT, related_name="+")
+
+    class Meta:
+        """A path stands once in a manifest."""
+
+        constraints = [models.UniqueConstraint(fields=["manifest", "path"], name="manifest_path_once")]
+        ordering = ("path",)
+
+    def __str__(self) -> str:
+        return self.path

@@ -1,0 +1,127 @@
+"""Registered models, their tags, the rights given on them and the thresholds their versions must pass."""
+
+import uuid
+from typing import TYPE_CHECKING
+
+from django.conf import settings
+from django.db import models
+from django.utils import timezone
+from guardian.models import GroupObjectPermissionBase, UserObjectPermissionBase
+
+from accounts.permissions import Permission
+
+if TYPE_CHECKING:
+    from accounts.actors import Actor
+
+
+class RiskTier(models.TextChoices):
+    """How much harm a wrong prediction can do."""
+
+    LOW = "low", "Low"
+    MEDIUM = "medium", "Medium"
+    HIGH = "high", "High"
+
+
+class RegisteredModelQuerySet(models.QuerySet["RegisteredModel"]):
+    """Reads of models."""
+
+    def live(self) -> "RegisteredModelQuerySet":
+        """Models that were not deleted."""
+        return self.filter(deleted_at=None)
+
+    def visible_to(self, actor: "Actor") -> "RegisteredModelQuerySet":
+        """Live models the actor may read: all for a person with a role, restricted ones by ownership or grant only."""
+        if not actor.holds(Permission.MODEL_READ):
+            return self.none()
+        if actor.holds(Permission.MODEL_READ_RESTRICTED):
+            return self.live()
+        own = RegisteredModelUserPermission.objects.filter(content_object=models.OuterRef("pk"), user=actor.user)
+        team = RegisteredModelGroupPermission.objects.filter(content_object=models.OuterRef("pk"), group__user=actor.user)
+        return self.live().filter(
+            models.Q(restricted=False) | models.Q(owner=actor.user) | models.Exists(own) | models.Exists(team)
+        )
+
+
+class RegisteredModel(models.Model):
+    """A name under which versions are registered. Its identity is `uuid`: a re-created name inherits nothing."""
+
+    uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    name = models.CharField(max_length=300)
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="owned_models")
+    description = models.TextField(blank=True, default="")
+    risk_tier = models.CharField(max_length=8, choices=RiskTier.choices, default=RiskTier.MEDIUM)
+    restricted = models.BooleanField(default=False)
+    next_version = models.PositiveIntegerField(default=1)
+    created_at = models.DateTimeField(default=timezone.now)
+    updated_at = models.DateTimeField(default=timezone.now)
+    deleted_at = models.DateTimeField(null=True, blank=True)
+
+    objects = RegisteredModelQuerySet.as_manager()
+
+    class Meta:
+        """A name is unique among live models."""
+
+        constraints = [
+            models.UniqueConstraint(fields=["name"], condition=models.Q(deleted_at=None), name="model_name_live")
+        ]
+        indexes = [models.Index(fields=["-updated_at", "name"], name="model_updated")]
+        permissions = [("write_registeredmodel", "Can register versions and edit")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class ModelTag(models.Model):
+    """A key and value on a model."""
+
+    model = models.ForeignKey(RegisteredModel, on_delete=models.CASCADE, related_name="tags")
+    key = models.CharField(max_length=250)
+    value = models.TextField(blank=True, default="")
+
+    class Meta:
+        """A key stands once."""
+
+        constraints = [models.UniqueConstraint(fields=["model", "key"], name="model_tag_once")]
+        ordering = ("key",)
+
+    def __str__(self) -> str:
+        return f"{self.key}={self.value}"
+
+
+class MetricThreshold(models.Model):
+    """A version of `model` may go to Production only where `metric` compares so with `value`."""
+
+    class Comparison(models.TextChoices):
+        """How the measured value must relate to the threshold."""
+
+        ABOVE = ">", ">"
+        AT_LEAST = ">=", "≥"
+        BELOW = "<", "<"
+        AT_MOST = "<=", "≤"
+
+    model = models.ForeignKey(RegisteredModel, on_delete=models.CASCADE, related_name="thresholds")
+    metric = models.CharField(max_length=250)
+    comparison = models.CharField(max_length=2, choices=Comparison.choices)
+    value = models.FloatField()
+    required = models.BooleanField(default=True)
+
+    class Meta:
+        """One threshold per metric and direction."""
+
+        constraints = [models.UniqueConstraint(fields=["model", "metric", "comparison"], name="threshold_once")]
+        ordering = ("metric",)
+
+    def __str__(self) -> str:
+        return f"{self.metric} {self.comparison} {self.value:g}"
+
+
+class RegisteredModelUserPermission(UserObjectPermissionBase):
+    """A right given to a person; a direct foreign key keeps lists fast."""
+
+    content_object = models.ForeignKey(RegisteredModel, on_delete=models.CASCADE)
+
+
+class RegisteredModelGroupPermission(GroupObjectPermissionBase):
+    """A right given to a team."""
+
+    content_object = models.ForeignKey(RegisteredModel, on_delete=models.CASCADE)

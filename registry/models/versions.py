@@ -1,0 +1,131 @@
+"""Model versions, their aliases, tags and annotations."""
+
+from typing import TYPE_CHECKING
+
+from django.conf import settings
+from django.db import models
+from django.utils import timezone
+
+from registry.models.artifacts import Manifest
+from registry.models.registered import RegisteredModel
+from registry.stages import Stage
+
+if TYPE_CHECKING:
+    from accounts.actors import Actor
+
+
+class ModelVersionQuerySet(models.QuerySet["ModelVersion"]):
+    """Reads of versions."""
+
+    def live(self) -> "ModelVersionQuerySet":
+        """Versions that were not deleted, of models that were not."""
+        return self.filter(deleted_at=None, model__deleted_at=None)
+
+    def visible_to(self, actor: "Actor") -> "ModelVersionQuerySet":
+        """Live versions of models the actor may read."""
+        return self.live().filter(model__in=RegisteredModel.objects.visible_to(actor))
+
+    def latest_by_stage(self) -> "ModelVersionQuerySet":
+        """The highest version of each stage of each model."""
+        higher = ModelVersion.objects.live().filter(
+            model=models.OuterRef("model"), stage=models.OuterRef("stage"), version__gt=models.OuterRef("version")
+        )
+        return self.filter(~models.Exists(higher))
+
+
+class ModelVersion(models.Model):
+    """Version `version` of a model. Its identity is the model's uuid and the number; its bytes are `manifest`."""
+
+    model = models.ForeignKey(RegisteredModel, on_delete=models.PROTECT, related_name="versions")
+    version = models.PositiveIntegerField()
+    stage = models.CharField(max_length=10, choices=[(s, s) for s in Stage], default=Stage.NONE)
+    status = models.CharField(max_length=24, default="READY")
+    status_message = models.CharField(max_length=500, blank=True, default="")
+    description = models.TextField(blank=True, default="")
+    source = models.CharField(max_length=2000)
+    run_id = models.CharField(max_length=64, blank=True, default="", db_index=True)
+    run_link = models.CharField(max_length=500, blank=True, default="")
+    logged_model_id = models.CharField(max_length=64, blank=True, default="", db_index=True)
+    registered_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="registered_versions")
+    run_author = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
+    manifest = models.ForeignKey(Manifest, on_delete=models.PROTECT, null=True, related_name="versions")
+    frozen_root = models.CharField(max_length=300, blank=True, default="", db_index=True)
+    frozen_path = models.CharField(max_length=1000, blank=True, default="")
+    framework = models.CharField(max_length=64, blank=True, default="")
+    signature = models.JSONField(default=dict)
+    environment = models.JSONField(default=dict)
+    evidence = models.BinaryField(default=b"{}")
+    created_at = models.DateTimeField(default=timezone.now)
+    updated_at = models.DateTimeField(default=timezone.now)
+    deleted_at = models.DateTimeField(null=True, blank=True)
+
+    objects = ModelVersionQuerySet.as_manager()
+
+    class Meta:
+        """Numbers are never used twice within a model, deleted versions included."""
+
+        constraints = [models.UniqueConstraint(fields=["model", "version"], name="version_once")]
+        indexes = [
+            models.Index(fields=["-updated_at", "model", "-version"], name="version_updated"),
+            models.Index(fields=["model", "stage", "-version"], name="version_stage"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.model.name} version {self.version}"
+
+    @property
+    def verified(self) -> bool:
+        """Whether Signoff holds the bytes; an unverified version is never approvable or deployable."""
+        return self.manifest_id is not None
+
+
+class VersionTag(models.Model):
+    """A key and value on a version."""
+
+    version = models.ForeignKey(ModelVersion, on_delete=models.CASCADE, related_name="tags")
+    key = models.CharField(max_length=250)
+    value = models.TextField(blank=True, default="")
+
+    class Meta:
+        """A key stands once."""
+
+        constraints = [models.UniqueConstraint(fields=["version", "key"], name="version_tag_once")]
+        ordering = ("key",)
+
+    def __str__(self) -> str:
+        return f"{self.key}={self.value}"
+
+
+class Alias(models.Model):
+    """A name that points at one version of a model."""
+
+    model = models.ForeignKey(RegisteredModel, on_delete=models.CASCADE, related_name="aliases")
+    name = models.CharField(max_length=255)
+    version = models.ForeignKey(ModelVersion, on_delete=models.CASCADE, related_name="aliases")
+
+    class Meta:
+        """An alias stands once in a model."""
+
+        constraints = [models.UniqueConstraint(fields=["model", "name"], name="alias_once")]
+        ordering = ("name",)
+
+    def __str__(self) -> str:
+        return f"@{self.name}"
+
+
+class Annotation(models.Model):
+    """Documentation someone added to a version: training data, limits, a note. Never changed, only added to."""
+
+    version = models.ForeignKey(ModelVersion, on_delete=models.CASCADE, related_name="annotations")
+    title = models.CharField(max_length=120)
+    body = models.TextField()
+    author = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        """Oldest first, as one reads."""
+
+        ordering = ("created_at", "id")
+
+    def __str__(self) -> str:
+        return self.title

@@ -1,0 +1,48 @@
+"""What models, tags and aliases may be called. The sentences are those MLflow's clients match."""
+
+import re
+
+from core.refusals import Invalid
+
+TAG_KEY = re.compile(r"[\w \-./:]+\Z")
+ALIAS = re.compile(r"[\w\-]*\Z")
+ALIAS_NUMBER = re.compile(r"v\d+\Z", re.IGNORECASE)
+NAME_MAX, KEY_MAX, ALIAS_MAX, VALUE_MAX = 300, 250, 255, 100_000
+
+
+def check_model_name(name: str) -> str:
+    """Return `name`; raise Invalid where it is blank, a path, or holds a slash, colon or control character."""
+    if not name.strip():
+        raise Invalid("Registered model name cannot be empty.", field="name")
+    if re.search(r"[/:]", name) or name in {".", ".."}:
+        raise Invalid(f"Invalid name: '{name}'. Registered model name cannot contain '/' or ':' or be a path.", field="name")
+    if len(name) > NAME_MAX or any(not letter.isprintable() for letter in name):
+        raise Invalid(f"A model name has at most {NAME_MAX} printable characters.", field="name")
+    return name
+
+
+def check_tag(key: str, value: str) -> None:
+    """Raise Invalid for a key or value that no tag can have."""
+    if not key or len(key) > KEY_MAX or not TAG_KEY.match(key):
+        raise Invalid(
+            f"Invalid tag name: '{key[:80]}'. Names may only contain alphanumerics, underscores (_), dashes (-), "
+            f"periods (.), spaces ( ), colon(:) and slashes (/), at most {KEY_MAX} characters.",
+            field="key",
+        )
+    if len(value) > VALUE_MAX:
+        raise Invalid(f"Tag value is over {VALUE_MAX} characters.", field="value")
+
+
+def check_alias(alias: str) -> str:
+    """Return `alias`; raise Invalid for `latest`, `v<digits>` and anything outside letters, digits, _ and -."""
+    if not alias or len(alias) > ALIAS_MAX or not ALIAS.match(alias):
+        raise Invalid(
+            f"Invalid alias name: '{alias[:80]}'. It may only contain alphanumerics, underscores (_) and dashes (-), "
+            f"at most {ALIAS_MAX} characters.",
+            field="alias",
+        )
+    if alias.lower() == "latest":
+        raise Invalid("'latest' alias name (case insensitive) is reserved.", field="alias")
+    if ALIAS_NUMBER.match(alias):
+        raise Invalid(f"Version alias name '{alias}' is reserved.", field="alias")
+    return alias

@@ -1,0 +1,162 @@
+"""Writes of registered models: create, describe, rename, tag, restrict, delete."""
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+
+from accounts.actors import Actor
+from accounts.permissions import Permission
+from accounts.policy import require as require_role
+from audit.record import Change, Subject, record
+from core import clock
+from core.refusals import AlreadyExists, Conflict, Invalid
+from registry import access, names
+from registry.models import Alias, ApprovalRequest, MetricThreshold, ModelTag, ModelVersion, RegisteredModel
+from registry.models.registered import RiskTier
+from registry.policy import PROTECTED_ALIASES
+from registry.stages import Stage
+
+EDITABLE = frozenset({"description", "risk_tier", "restricted"})
+
+
+def create_model(name: str, *, actor: Actor, description: str = "", tags: dict[str, str] | None = None) -> RegisteredModel:
+    """Create a model owned by `actor`. Raises Invalid for its name or tags, AlreadyExists where a live one has the name."""
+    about = Subject("registered_model", "", name)
+    require_role(actor, Permission.MODEL_CREATE, "create registered models", about=about)
+    names.check_model_name(name)
+    for key, value in (tags or {}).items():
+        names.check_tag(key, value)
+    try:
+        with transaction.atomic():
+            moment = clock.now()
+            model = RegisteredModel.objects.create(name=name, owner=actor.user, description=description, created_at=moment, updated_at=moment)
+            ModelTag.objects.bulk_create(ModelTag(model=model, key=key, value=value) for key, value in (tags or {}).items())
+            change = Change(after={"description": description, "tags": tags or {}})
+            record("model.created", access.model_subject(model), actor=actor, change=change)
+    except IntegrityError as why:
+        raise AlreadyExists(f"Registered Model (name={name}) already exists.") from why
+    return model
+
+
+def update_model(model: RegisteredModel, *, actor: Actor, **fields: object) -> RegisteredModel:
+    """Set `description`, `risk_tier` or `restricted`; fields that stay the same make no event."""
+    access.require(actor, Permission.MODEL_WRITE, model, f"change the model {model.name}")
+    if unknown := set(fields) - EDITABLE:
+        raise Invalid(f"{sorted(unknown)[0]} cannot be changed.", field=sorted(unknown)[0])
+    if "risk_tier" in fields and fields["risk_tier"] not in RiskTier.values:
+        raise Invalid(f"The risk tier is one of {', '.join(RiskTier.values)}.", field="risk_tier")
+    with transaction.atomic():
+        row = access.locked(model)
+        before = {name: getattr(row, name) for name in fields if getattr(row, name) != fields[name]}
+        if before:
+            for name in before:
+                setattr(row, name, fields[name])
+            row.updated_at = clock.now()
+            row.save(update_fields=[*before, "updated_at"])
+            change = Change(before=before, after={name: fields[name] for name in before})
+            record("model.updated", access.model_subject(row), actor=actor, change=change)
+    return row
+
+
+def rename_model(model: RegisteredModel, new_name: str, *, actor: Actor) -> RegisteredModel:
+    """Give the model another name; versions, tags and aliases follow. The same name changes nothing."""
+    access.require(actor, Permission.MODEL_WRITE, model, f"rename the model {model.name}")
+    names.check_model_name(new_name)
+    try:
+        with transaction.atomic():
+            row = access.locked(model)
+            if row.name == new_name:
+                return row
+            old, row.name, row.updated_at = row.name, new_name, clock.now()
+            row.save(update_fields=["name", "updated_at"])
+            record("model.renamed", access.model_subject(row), actor=actor, change=Change({"name": old}, {"name": new_name}))
+    except IntegrityError as why:
+        raise AlreadyExists(f"Registered Model (name={new_name}) already exists.") from why
+    return row
+
+
+def delete_model(model: RegisteredModel, *, actor: Actor) -> None:
+    """Delete the model and its versions; its history stays. Refused while a version is protected (see `delete_version`)."""
+    access.require(actor, Permission.MODEL_WRITE, model, f"delete the model {model.name}")
+    with transaction.atomic():
+        row = access.locked(model)
+        for version in ModelVersion.objects.live().filter(model=row):
+            refuse_protected(version)
+        moment = clock.now()
+        numbers = list(ModelVersion.objects.live().filter(model=row).values_list("version", flat=True))
+        ModelVersion.objects.live().filter(model=row).update(deleted_at=moment)
+        Alias.objects.filter(model=row).delete()
+        row.deleted_at = row.updated_at = moment
+        row.save(update_fields=["deleted_at", "updated_at"])
+        record("model.deleted", access.model_subject(row), actor=actor, change=Change(before={"versions": numbers}))
+
+
+def refuse_protected(version: ModelVersion) -> None:
+    """Raise Conflict where `version` is live or being decided on, so that deleting it would hide what people rely on."""
+    if not settings.APPROVALS:
+        return
+    if version.stage == Stage.PRODUCTION:
+        raise Conflict(f"{version} is in Production and cannot be deleted.", next_step="Move it to Archived first; that needs Ops.")
+    for alias in version.aliases.filter(name__in=PROTECTED_ALIASES):
+        raise Conflict(f"{version} is @{alias.name} and cannot be deleted.", next_step="Point the alias at another version first.")
+    waiting = ApprovalRequest.objects.pending().filter(version=version).first()
+    if waiting:
+        raise Conflict(f"{version} is the subject of approval request #{waiting.pk}.", next_step="Withdraw the request first.")
+
+
+def set_model_tag(model: RegisteredModel, key: str, value: str, *, actor: Actor) -> None:
+    """Set a tag, replacing its earlier value."""
+    access.require(actor, Permission.MODEL_WRITE, model, f"tag the model {model.name}")
+    names.check_tag(key, value)
+    with transaction.atomic():
+        row = access.locked(model)
+        old = ModelTag.objects.filter(model=row, key=key).values_list("value", flat=True).first()
+        if old == value:
+            return
+        ModelTag.objects.update_or_create(model=row, key=key, defaults={"value": value})
+        record("model.tag.set", access.model_subject(row), actor=actor, change=Change({key: old} if old is not None else {}, {key: value}))
+
+
+def delete_model_tag(model: RegisteredModel, key: str, *, actor: Actor) -> None:
+    """Remove a tag; an absent one is no error."""
+    access.require(actor, Permission.MODEL_WRITE, model, f"untag the model {model.name}")
+    with transaction.atomic():
+        row = access.locked(model)
+        tag = ModelTag.objects.filter(model=row, key=key).first()
+        if tag:
+            tag.delete()
+            record("model.tag.deleted", access.model_subject(row), actor=actor, change=Change(before={key: tag.value}))
+
+
+def set_threshold(model: RegisteredModel, *, metric: str, comparison: str, value: float, actor: Actor, required: bool = True) -> MetricThreshold:
+    """Ask that `metric` compares so with `value` before a version goes to Production. Open requests keep the checks they had;
+    the changed policy supersedes them when somebody decides.
+    """
+    require_role(actor, Permission.THRESHOLD_SET, f"set thresholds on {model.name}", about=access.model_subject(model))
+    if not metric.strip():
+        raise Invalid("Name the metric, such as validation_accuracy.", field="metric")
+    if comparison not in MetricThreshold.Comparison.values:
+        raise Invalid(f"The comparison is one of {' '.join(MetricThreshold.Comparison.values)}.", field="comparison")
+    if value != value or value in (float("inf"), float("-inf")):  # noqa: PLR0124 - NaN is the one number unequal to itself
+        raise Invalid("The threshold must be a finite number.", field="value")
+    with transaction.atomic():
+        row = access.locked(model)
+        old = MetricThreshold.objects.filter(model=row, metric=metric, comparison=comparison).first()
+        before = {"threshold": str(old), "required": old.required} if old else {}
+        threshold, _ = MetricThreshold.objects.update_or_create(
+            model=row, metric=metric, comparison=comparison, defaults={"value": value, "required": required}
+        )
+        change = Change(before=before, after={"threshold": str(threshold), "required": required})
+        record("model.threshold.set", access.model_subject(row), actor=actor, change=change)
+    return threshold
+
+
+def delete_threshold(model: RegisteredModel, threshold_id: int, *, actor: Actor) -> None:
+    """Drop a threshold; an absent one is no error."""
+    require_role(actor, Permission.THRESHOLD_SET, f"delete thresholds of {model.name}", about=access.model_subject(model))
+    with transaction.atomic():
+        row = access.locked(model)
+        threshold = MetricThreshold.objects.filter(model=row, pk=threshold_id).first()
+        if threshold:
+            threshold.delete()
+            change = Change(before={"threshold": str(threshold)})
+            record("model.threshold.deleted", access.model_subject(row), actor=actor, change=change)

@@ -1,0 +1,155 @@
+"""Writes of model versions: register, describe, tag, annotate, delete."""
+
+from dataclasses import dataclass, field
+
+from django.db import transaction
+
+from accounts.actors import Actor
+from accounts.permissions import Permission
+from audit.record import Change, Subject, record
+from core import clock
+from core.refusals import Invalid
+from registry import access, artifacts, evidence, manifests, names, sources
+from registry.models import Alias, Annotation, Manifest, ModelVersion, RegisteredModel, VersionTag
+from registry.registered import refuse_protected
+
+TITLE_MAX, BODY_MAX = 120, 20_000
+
+
+@dataclass(frozen=True)
+class Registration:
+    """What a client sends to register a version."""
+
+    source: str
+    run_id: str = ""
+    model_id: str = ""
+    run_link: str = ""
+    description: str = ""
+    tags: dict[str, str] = field(default_factory=dict)
+
+
+def register_version(model: RegisteredModel, asked: Registration, *, actor: Actor) -> ModelVersion:
+    """Register the next version of `model`: number, frozen files and evidence in one transaction.
+
+    A source whose bytes are not here is registered unverified. Raises Invalid for a source that is refused,
+    NotFound for one the actor may not read.
+    """
+    access.require(actor, Permission.MODEL_WRITE, model, f"register versions of {model.name}")
+    for key, value in asked.tags.items():
+        names.check_tag(key, value)
+    found = sources.resolve(asked.source, run_id=asked.run_id, model_id=asked.model_id, actor=actor)
+    if found.place:
+        artifacts.require_readable(found.place, actor)
+    with transaction.atomic():
+        row = access.locked(model)
+        version = _insert(row, asked, found, actor)
+        VersionTag.objects.bulk_create(VersionTag(version=version, key=k, value=v) for k, v in asked.tags.items())
+        row.next_version += 1
+        row.updated_at = version.created_at
+        row.save(update_fields=["next_version", "updated_at"])
+        facts: dict[str, object] = {"source": version.source, "run_id": version.run_id, "verified": version.verified}
+        after: dict[str, object] = {"version": version.version, "manifest": version.manifest and version.manifest.digest}
+        record("version.registered", access.version_subject(version), actor=actor, change=Change(after=after, facts=facts))
+    return version
+
+
+def _insert(model: RegisteredModel, asked: Registration, found: sources.Found, actor: Actor) -> ModelVersion:
+    moment = clock.now()
+    version = ModelVersion(
+        model=model, version=model.next_version, source=found.source, run_id=asked.run_id or (found.run.run_id if found.run else ""),
+        run_link=asked.run_link, logged_model_id=asked.model_id, description=asked.description, registered_by=actor.user,
+        run_author=found.run.author if found.run else None, created_at=moment, updated_at=moment,
+        evidence=evidence.capture(found.run),
+    )  # fmt: skip
+    if found.copied:
+        _copy_from(version, found.copied)
+    elif found.place and (manifest := manifests.freeze(found.place)):
+        _take_manifest(version, manifest)
+        version.frozen_root, version.frozen_path = found.place.root, found.place.path
+    version.save(force_insert=True)
+    return version
+
+
+def _take_manifest(version: ModelVersion, manifest: Manifest) -> None:
+    said, environment = manifests.described(manifest)
+    version.manifest = manifest
+    version.framework = said.framework
+    version.signature = said.signature
+    version.environment = environment
+
+
+def _copy_from(version: ModelVersion, origin: ModelVersion) -> None:
+    """A copy has the same bytes and evidence, and an identity of its own: no stage, alias or approval comes along."""
+    for name in ("manifest", "framework", "signature", "environment", "evidence", "run_author", "run_id", "logged_model_id"):
+        setattr(version, name, getattr(origin, name))
+
+
+def update_version(version: ModelVersion, *, description: str, actor: Actor) -> ModelVersion:
+    """Set the description."""
+    access.require(actor, Permission.MODEL_WRITE, version.model, f"describe {version}", about=access.version_subject(version))
+    with transaction.atomic():
+        row = access.reread(version, access.locked(version.model))
+        if row.description != description:
+            change = Change({"description": row.description}, {"description": description})
+            row.description, row.updated_at = description, clock.now()
+            row.save(update_fields=["description", "updated_at"])
+            record("version.updated", access.version_subject(row), actor=actor, change=change)
+    return row
+
+
+def set_version_tag(version: ModelVersion, key: str, value: str, *, actor: Actor) -> None:
+    """Set a tag, replacing its earlier value."""
+    access.require(actor, Permission.MODEL_WRITE, version.model, f"tag {version}", about=access.version_subject(version))
+    names.check_tag(key, value)
+    with transaction.atomic():
+        row = access.reread(version, access.locked(version.model))
+        old = VersionTag.objects.filter(version=row, key=key).values_list("value", flat=True).first()
+        if old == value:
+            return
+        VersionTag.objects.update_or_create(version=row, key=key, defaults={"value": value})
+        change = Change({key: old} if old is not None else {}, {key: value})
+        record("version.tag.set", access.version_subject(row), actor=actor, change=change)
+
+
+def delete_version_tag(version: ModelVersion, key: str, *, actor: Actor) -> None:
+    """Remove a tag; an absent one is no error."""
+    access.require(actor, Permission.MODEL_WRITE, version.model, f"untag {version}", about=access.version_subject(version))
+    with transaction.atomic():
+        row = access.reread(version, access.locked(version.model))
+        tag = VersionTag.objects.filter(version=row, key=key).first()
+        if tag:
+            tag.delete()
+            record("version.tag.deleted", access.version_subject(row), actor=actor, change=Change(before={key: tag.value}))
+
+
+def annotate(version: ModelVersion, *, title: str, body: str, actor: Actor) -> Annotation:
+    """Add documentation to the version. Annotations are never changed, only added to."""
+    access.require(actor, Permission.MODEL_WRITE, version.model, f"annotate {version}", about=access.version_subject(version))
+    if not title.strip() or len(title) > TITLE_MAX:
+        raise Invalid(f"An annotation has a title of at most {TITLE_MAX} characters, such as Training data.", field="title")
+    if not body.strip() or len(body) > BODY_MAX:
+        raise Invalid(f"An annotation has a text of at most {BODY_MAX} characters.", field="body")
+    with transaction.atomic():
+        row = access.reread(version, access.locked(version.model))
+        note = Annotation.objects.create(version=row, title=title.strip(), body=body.strip(), author=actor.user)
+        record("version.annotated", access.version_subject(row), actor=actor, change=Change(after={"title": note.title, "body": note.body}))
+    return note
+
+
+def delete_version(version: ModelVersion, *, actor: Actor) -> None:
+    """Delete the version and its aliases; its number is never used again and its history stays.
+
+    Raises Conflict while it is in Production, holds a protected alias or is being decided on.
+    """
+    about: Subject = access.version_subject(version)
+    access.require(actor, Permission.MODEL_WRITE, version.model, f"delete {version}", about=about)
+    with transaction.atomic():
+        model = access.locked(version.model)
+        row = access.reread(version, model)
+        refuse_protected(row)
+        aliases = list(row.aliases.values_list("name", flat=True))
+        Alias.objects.filter(version=row).delete()
+        row.deleted_at = model.updated_at = clock.now()
+        row.save(update_fields=["deleted_at"])
+        model.save(update_fields=["updated_at"])
+        record("version.deleted", about, actor=actor, change=Change(before={"stage": row.stage, "aliases": aliases}))

@@ -1,0 +1,59 @@
+"""Answers for supervisors and load balancers: alive, ready, and which version."""
+
+from collections.abc import Callable
+
+from django.db import DatabaseError, connection
+from django.db.migrations.executor import MigrationExecutor
+from django.http import HttpRequest, HttpResponse, JsonResponse
+
+from audit.checks import missing_triggers
+from core.version import VERSION
+
+
+def livez(request: HttpRequest) -> HttpResponse:
+    """200 while the process answers at all."""
+    del request
+    return HttpResponse("OK", content_type="text/plain")
+
+
+health = livez
+
+
+def version(request: HttpRequest) -> HttpResponse:
+    """The version as bare text."""
+    del request
+    return HttpResponse(VERSION, content_type="text/plain")
+
+
+def readyz(request: HttpRequest) -> HttpResponse:
+    """200 where everything this mode needs works; 503 naming what is down."""
+    del request
+    down = {name: why for name, look in READINESS.items() if (why := _tried(look))}
+    return JsonResponse({"ready": not down, "down": down}, status=503 if down else 200)
+
+
+def _tried(look: Callable[[], str]) -> str:
+    try:
+        return look()
+    except DatabaseError as why:
+        return f"the database does not answer: {why}"
+
+
+def _database() -> str:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
+    return ""
+
+
+def _migrations() -> str:
+    executor = MigrationExecutor(connection)
+    plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    return f"{len(plan)} migrations are pending: run manage.py migrate" if plan else ""
+
+
+def _ledger() -> str:
+    missing = missing_triggers()
+    return f"the ledger lost its guards: {', '.join(missing)}" if missing else ""
+
+
+READINESS: dict[str, Callable[[], str]] = {"database": _database, "migrations": _migrations, "ledger": _ledger}

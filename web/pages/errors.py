@@ -1,0 +1,95 @@
+"""Error pages: what happened, why, and what to do next."""
+
+from urllib.parse import urlencode
+
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
+from django.shortcuts import render
+from django.template.loader import render_to_string
+
+from accounts.models import User
+from accounts.permissions import Permission, roles_with
+from accounts.roles import Role
+from core.refusals import Denied, Refusal
+from registry.models import RegisteredModel
+from web import errors
+from web.actors import request_id_of
+
+TITLES = {
+    400: "That does not fit",
+    401: "Sign in first",
+    403: "You may not do this",
+    404: "There is nothing here",
+    409: "Not in this state",
+    429: "Too many tries",
+    500: "Something broke on our side",
+}
+
+
+def to_login(request: HttpRequest) -> HttpResponse:
+    """Send a visitor to the sign-in page and back afterwards."""
+    return HttpResponseRedirect("/login?" + urlencode({"next": request.get_full_path()}))
+
+
+def refused(request: HttpRequest, refusal: Refusal) -> HttpResponse:
+    """Return the page (or JSON, by Accept) of a refusal."""
+    answer = errors.answer_to(refusal)
+    status = 409 if refusal.kind == "already_exists" else answer.status
+    if errors.wants_json(request):
+        return JsonResponse({"error_code": answer.code, "message": refusal.sentence}, status=status)
+    return error_page(request, status, refusal.message, next_step=refusal.next_step, extra=_who_could(refusal))
+
+
+def error_page(request: HttpRequest, status: int, message: str, *, next_step: str = "", extra: dict[str, object] | None = None) -> HttpResponse:
+    """Render `errors/<status>.html`."""
+    context = {"title": TITLES.get(status, "Not possible"), "message": message, "next_step": next_step, "request_id": request_id_of(request), "near": [], **(extra or {})}
+    return render(request, f"errors/{status}.html", context, status=status)
+
+
+def _who_could(refusal: Refusal) -> dict[str, object]:
+    """For a 403: the roles that may, the admins who can give them, the link to ask."""
+    if not isinstance(refusal, Denied) or refusal.needs not in set(Permission):
+        return {}
+    roles = roles_with(Permission(refusal.needs))
+    admins = User.objects.filter(groups__name=Role.ADMIN, is_active=True).values_list("username", flat=True)[:5]
+    role = roles[0] if roles else ""
+    return {"needed_role": " or ".join(r.label for r in roles), "who_can_grant": list(admins), "request_access_url": f"/account/access?role={role}" if role else ""}
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """404, with models of a near name."""
+    del exception
+    if errors.wants_json(request):
+        return errors.plain_not_found(request)
+    return error_page(request, 404, "No page has this address.", next_step="Search for the model, or start from home.", extra={"near": _near(request)})
+
+
+def _near(request: HttpRequest) -> list[dict[str, str]]:
+    actor = getattr(request, "actor", None)
+    word = request.path.strip("/").rsplit("/", 1)[-1][:40]
+    if actor is None or not word:
+        return []
+    found = RegisteredModel.objects.visible_to(actor).filter(name__icontains=word).order_by("name")[:5]
+    return [{"label": model.name, "href": f"/models/{model.name}"} for model in found]
+
+
+def broken(request: HttpRequest) -> HttpResponse:
+    """500, with the id that finds the log line. Renders nothing that needs the database."""
+    if errors.wants_json(request):
+        return JsonResponse({"error_code": "INTERNAL_ERROR", "message": f"Request {request_id_of(request)} failed on our side."}, status=500)
+    context = {"title": TITLES[500], "message": "The request failed. Nothing was half done: each change is one transaction.", "request_id": request_id_of(request)}
+    return HttpResponse(render_to_string("errors/500.html", context), status=500)
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """400 for what Django itself refuses."""
+    del exception
+    if errors.wants_json(request):
+        return JsonResponse({"error_code": "BAD_REQUEST", "message": "The request cannot be read."}, status=400)
+    return error_page(request, 400, "The request cannot be read.", next_step="Go back and try again.")
+
+
+def csrf_failed(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """403 for a form whose token is old or foreign; what was typed is still in the browser."""
+    del reason
+    context = {"title": "This form is out of date", "message": "You were signed out or signed in since you opened it, or it came from another site. Nothing was changed.", "next_step": "Go back, reload the page and send it again: the browser keeps what you typed.", "request_id": request_id_of(request), "near": []}
+    return render(request, "errors/csrf.html", context, status=403)

@@ -1,0 +1,57 @@
+"""What every page shows around its content."""
+
+from django.conf import settings
+from django.http import HttpRequest
+
+from accounts.actors import Actor
+from accounts.models import User
+from audit.models import Checkpoint
+from core import clock
+from core.version import VERSION
+from registry.models import ApprovalRequest
+from registry.models.approvals import RequestState
+
+THEME_COOKIE = "signoff_theme"
+SECTIONS = (("Models", "/models"), ("Approvals", "/approvals"), ("Audit", "/audit"))
+
+
+def shell(request: HttpRequest) -> dict[str, object]:
+    """Return the context of base.html; see the comment there for each name."""
+    actor: Actor | None = getattr(request, "actor", None)
+    waiting = _waiting(actor)
+    user = actor.user if actor else None
+    return {
+        "me": {"username": user.username, "role_names": [role.label for role in sorted(actor.roles)]} if actor and user else None,
+        "nav": [_section(label, href, request.path, waiting) for label, href in SECTIONS] if actor else [],
+        "open_requests": waiting,
+        "demo_run": bool(settings.DEMO_RUN),
+        "break_glass": None,
+        "approvals_off": not settings.APPROVALS,
+        "app_version": VERSION,
+        "now": clock.now(),
+        "theme": theme_of(request, user),
+        "csp_nonce": "",
+        "seal": latest_seal() if actor else None,
+    }
+
+
+def theme_of(request: HttpRequest, user: User | None) -> str:
+    """Return light, dark or empty (follow the system): the cookie, else what the person chose before."""
+    chosen = request.COOKIES.get(THEME_COOKIE, user.theme if user else "")
+    return chosen if chosen in {"light", "dark"} else ""
+
+
+def latest_seal() -> dict[str, object] | None:
+    """Return the last checkpoint: size, root in hex, moment."""
+    row = Checkpoint.objects.order_by("-size").values("size", "root", "at").first()
+    return {"size": row["size"], "root": bytes(row["root"]).hex(), "at": row["at"], "last": row["size"] - 1} if row else None
+
+
+def _waiting(actor: Actor | None) -> int:
+    if actor is None:
+        return 0
+    return ApprovalRequest.objects.visible_to(actor).pending().filter(state=RequestState.OPEN).count()
+
+
+def _section(label: str, href: str, path: str, waiting: int) -> dict[str, object]:
+    return {"label": label, "href": href, "count": waiting if label == "Approvals" else 0, "current": path == href or path.startswith(href + "/")}
