@@ -1,0 +1,59 @@
+"""`audit_verify [--anchor FILE] [--json]`: check the whole ledger; exit 1 names the first bad sequence number."""
+
+import json
+import sys
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from audit import seal
+from audit.checks import missing_triggers
+from audit.verify import Report, split_notes, verify
+
+
+class Command(BaseCommand):
+    """Reads everything, changes nothing."""
+
+    help = "Verify every event, seal and checkpoint, and outside copies given with --anchor. Exit 1 where anything is wrong."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Declare the words of the command line."""
+        parser.add_argument("--anchor", action="append", default=[], metavar="FILE", help="a file of checkpoints kept outside the database; may be repeated")
+        parser.add_argument("--json", action="store_true", help="print the report as JSON")
+
+    def handle(self, *args: Any, **options: Any) -> None:  # noqa: ANN401 - Django's signature
+        """Verify and print; exit 1 on any problem."""
+        report = verify(seal.signer().verifier_key, anchors=_anchors(options["anchor"]))
+        if missing := missing_triggers():
+            report.blame(None, f"the ledger lost its guards: {', '.join(missing)}")
+        self.stdout.write(as_json(report) if options["json"] else as_text(report))
+        if not report.ok:
+            sys.exit(1)
+
+
+def _anchors(files: list[str]) -> list[str]:
+    found: list[str] = []
+    for name in files:
+        try:
+            found += split_notes(Path(name).read_text(encoding="utf-8"))
+        except OSError as why:
+            raise CommandError(f"Cannot read the anchor {name}: {why.strerror}.") from why
+    return found
+
+
+def as_json(report: Report) -> str:
+    """Return the report as one JSON object."""
+    said = {"ok": report.ok, "size": report.size, "root": report.root.hex(), "checkpoints": report.checkpoints,
+            "anchors": report.anchors, "unsealed": report.unsealed, "first_bad": report.first_bad, "problems": report.problems}  # fmt: skip
+    return json.dumps(said)
+
+
+def as_text(report: Report) -> str:
+    """Return the report in sentences."""
+    if report.ok:
+        waiting = f"; {report.unsealed} events wait for their seal" if report.unsealed else ""
+        return f"ok: {report.size} events, {report.checkpoints} checkpoints, {report.anchors} outside copies hold; root {report.root.hex()}{waiting}"
+    head = "BROKEN" if report.first_bad is None else f"BROKEN at #{report.first_bad}"
+    return "\n".join([head, *(f"  {problem}" for problem in report.problems[:20])])

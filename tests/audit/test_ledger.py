@@ -1,0 +1,181 @@
+import json
+import sqlite3
+import time
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+from django.db import DatabaseError, connection, transaction
+
+from accounts.actors import COMMAND
+from audit import seal, triggers
+from audit.checks import missing_triggers
+from audit.models import Checkpoint, Event, Seal
+from audit.record import Change, Subject, record
+from audit.verify import Report, split_notes, verify
+
+pytestmark = [pytest.mark.postgresql, pytest.mark.usefixtures("committed")]
+
+
+def write(count: int = 5) -> None:
+    for number in range(count):
+        with transaction.atomic():
+            record("model.created", Subject("registered_model", str(number), f"model {number}"), actor=COMMAND, change=Change(comment="ü"))
+
+
+def sealed() -> None:
+    """Seal everything. On PostgreSQL a transaction running elsewhere in the cluster holds the sealer back."""
+    deadline = time.monotonic() + 20
+    seal.seal()
+    while Event.objects.filter(seal=None).exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+        seal.seal()
+
+
+def verified(anchors: list[str] | None = None) -> Report:
+    return verify(seal.signer().verifier_key, anchors=anchors)
+
+
+def unguarded(*statements: str) -> None:
+    """What an intruder with the owner's rights would do: drop the guards, then change rows."""
+    with connection.cursor() as cursor:
+        for name in triggers.expected_triggers(connection.vendor):
+            table = name.rsplit("_no_", 1)[0]
+            cursor.execute(f"DROP TRIGGER {name}" if connection.vendor == "sqlite" else f"DROP TRIGGER {name} ON {table}")
+        for statement in statements:
+            cursor.execute(statement)
+
+
+def test_events_are_numbered_without_a_gap_and_signed() -> None:
+    write(7)
+    sealed()
+    assert list(Seal.objects.order_by("seq").values_list("seq", flat=True)) == list(range(Seal.objects.count()))
+    report = verified()
+    assert report.ok
+    assert report.size == Event.objects.count() == Checkpoint.objects.latest("size").size
+    assert report.unsealed == 0
+
+
+def test_an_event_outside_a_transaction_is_refused() -> None:
+    with pytest.raises(RuntimeError, match="inside the transaction"):
+        record("model.created", Subject("x", "1", "x"), actor=COMMAND)
+
+
+def test_an_event_the_catalogue_does_not_have_is_refused() -> None:
+    with pytest.raises(LookupError), transaction.atomic():
+        record("model.exploded", Subject("x", "1", "x"), actor=COMMAND)
+
+
+def test_a_change_that_is_rolled_back_leaves_no_event() -> None:
+    before = Event.objects.count()
+    with pytest.raises(ZeroDivisionError), transaction.atomic():
+        record("model.created", Subject("x", "1", "x"), actor=COMMAND)
+        raise ZeroDivisionError
+    assert Event.objects.count() == before
+
+
+STATEMENTS = [
+    "UPDATE audit_event SET action = 'x'",
+    "DELETE FROM audit_event",
+    "UPDATE audit_seal SET seq = seq + 100",
+    "DELETE FROM audit_seal",
+    "UPDATE audit_checkpoint SET note = 'x'",
+    "DELETE FROM audit_checkpoint",
+]
+
+
+@pytest.mark.parametrize("statement", STATEMENTS)
+def test_no_statement_changes_the_ledger(statement: str) -> None:
+    write()
+    sealed()
+    with pytest.raises(DatabaseError, match="append-only"), transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(statement)
+    assert verified().ok
+
+
+def test_insert_or_replace_and_truncate_are_refused() -> None:
+    write()
+    sealed()
+    attack = (
+        "INSERT OR REPLACE INTO audit_event SELECT * FROM audit_event LIMIT 1"
+        if connection.vendor == "sqlite"
+        else "TRUNCATE audit_event CASCADE"
+    )
+    with pytest.raises(DatabaseError, match="append-only"), transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(attack)
+
+
+def test_every_guard_stands_after_all_migrations_and_a_dropped_one_is_named() -> None:
+    assert missing_triggers() == []
+    unguarded()
+    assert missing_triggers() == sorted(triggers.expected_triggers(connection.vendor))
+
+
+def test_a_changed_byte_is_found_and_its_number_named() -> None:
+    write(6)
+    sealed()
+    victim = Seal.objects.order_by("seq")[4]
+    body = bytes(victim.event.body).replace(b"command", b"commanx").hex()
+    literal = f"X'{body}'" if connection.vendor == "sqlite" else f"'\\x{body}'"
+    unguarded(f"UPDATE audit_event SET body = {literal} WHERE id = {victim.event_id}")
+    report = verified()
+    assert not report.ok
+    assert report.first_bad == victim.seq
+
+
+def test_an_event_rewritten_with_its_leaf_and_seal_breaks_the_signed_root() -> None:
+    write(6)
+    sealed()
+    size = Checkpoint.objects.latest("size").size
+    write(2)
+    victim = Seal.objects.order_by("seq")[1] if connection.vendor == "sqlite" else Seal.objects.get(seq=1)
+    fake = "X'" + "ab" * 32 + "'" if connection.vendor == "sqlite" else "'\\x" + "ab" * 32 + "'"
+    unguarded(f"UPDATE audit_event SET leaf = {fake} WHERE id = {victim.event_id}", f"UPDATE audit_seal SET leaf = {fake} WHERE seq = 1")
+    report = verified()
+    assert any(f"root at {size}" in problem for problem in report.problems)
+
+
+def test_a_removed_tail_is_found_by_the_outside_copy_even_where_checkpoints_went_with_it() -> None:
+    write(6)
+    sealed()
+    outside = [Checkpoint.objects.latest("size").note]
+    unguarded(
+        "DELETE FROM audit_checkpoint",
+        "DELETE FROM audit_seal WHERE seq >= 3",
+    )
+    assert not verified(outside).ok
+    assert "states" in verified(outside).problems[-1]
+
+
+def test_look_up_columns_that_lie_are_found() -> None:
+    write(3)
+    sealed()
+    victim = Seal.objects.get(seq=1)
+    unguarded(f"UPDATE audit_event SET actor_name = 'somebody' WHERE id = {victim.event_id}")
+    assert verified().first_bad == 1
+
+
+def test_the_checkpoint_is_copied_outside_and_verifies_from_there() -> None:
+    Path(settings.CHECKPOINT_FILE).unlink(missing_ok=True)
+    write(4)
+    sealed()
+    kept = split_notes(Path(settings.CHECKPOINT_FILE).read_text())
+    assert verified(kept).anchors == len(kept) >= 1
+    assert verified(kept).ok
+
+
+def test_bodies_are_kept_as_canonical_json() -> None:
+    write(1)
+    body = bytes(Event.objects.latest("id").body)
+    said = json.loads(body)
+    assert said["type"] == "signoff.event/1"
+    assert said["actor"]["via"] == "command"
+    assert json.dumps(said, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode() == body
+
+
+def test_a_plain_sqlite_client_cannot_change_the_file_either() -> None:
+    if connection.vendor != "sqlite":
+        return
+    write(2)
+    with sqlite3.connect(connection.settings_dict["NAME"]) as other, pytest.raises(sqlite3.DatabaseError, match="append-only"):
+        other.execute("UPDATE audit_event SET action = 'x'")

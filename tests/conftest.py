@@ -1,0 +1,85 @@
+"""People, databases and servers that tests share."""
+
+import os
+import shutil
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from django.db import connection
+from django.test.utils import setup_databases, teardown_databases
+from pytest_django import DjangoDbBlocker
+
+from accounts.actors import COMMAND, Actor, Via, person
+from accounts.roles import Role
+from accounts.users import create_user
+
+PEOPLE = {
+    "dana": [Role.DATA_SCIENTIST],
+    "eli": [Role.ML_ENGINEER],
+    "olga": [Role.OPS],
+    "rita": [Role.REVIEWER],
+    "rob": [Role.REVIEWER],
+    "aude": [Role.AUDITOR],
+    "ada": [Role.ADMIN],
+    "otto": [],
+}
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Start one PostgreSQL for all workers where this leg asks for it."""
+    if os.environ.get("TEST_DATABASE") != "postgresql" or os.environ.get("TEST_POSTGRESQL_SOCKET"):
+        return
+    from tests.postgresql import Server  # noqa: PLC0415 - only this leg has the package
+
+    server = Server(Path(os.environ["TEST_SCRATCH"]) / "postgresql")
+    os.environ["TEST_POSTGRESQL_SOCKET"] = server.start()
+    config.add_cleanup(server.stop)
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_test_environment: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+    """Create and migrate each worker's databases, whatever tests it runs: `committed` copies them."""
+    with django_db_blocker.unblock():
+        made = setup_databases(verbosity=0, interactive=False)
+    yield
+    with django_db_blocker.unblock():
+        teardown_databases(made, verbosity=0)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _scratch() -> Iterator[None]:
+    """Leave nothing behind."""
+    yield
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        shutil.rmtree(os.environ["TEST_SCRATCH"], ignore_errors=True)
+
+
+@pytest.fixture
+def people(db: None) -> dict[str, Actor]:
+    """The named people, each signed in by password."""
+    return {name: person(create_user(name, roles=roles, actor=COMMAND), Via.PASSWORD) for name, roles in PEOPLE.items()}
+
+
+def _one(name: str):  # noqa: ANN202 - a fixture
+    def fixture(people: dict[str, Actor]) -> Actor:
+        return people[name]
+
+    fixture.__doc__ = f"{name}, {', '.join(PEOPLE[name]) or 'without a role'}."
+    return pytest.fixture(fixture, name=name)
+
+
+dana, eli, olga, rita, rob, aude, ada, otto = (_one(name) for name in PEOPLE)
+
+
+@pytest.fixture
+def committed(django_db_blocker: DjangoDbBlocker, django_db_setup: None, tmp_path: Path) -> Iterator[None]:
+    """A database whose transactions really commit: a copy of the migrated template, thrown away afterwards.
+
+    The ledger is append-only, so it is never flushed.
+    """
+    from tests.copies import copied_database  # noqa: PLC0415 - needs Django set up
+
+    with django_db_blocker.unblock(), copied_database(connection, tmp_path, uuid.uuid4().hex):
+        yield

@@ -1,0 +1,54 @@
+"""Makes what a test needs through the product's own functions: runs with files, registered versions, open requests."""
+
+import uuid
+
+from accounts.actors import Actor
+from registry import artifacts, registered, transitions, versions
+from registry.models import ApprovalRequest, Metric, ModelVersion, Param, RegisteredModel, Run
+from registry.requests import ApprovalRequired
+from registry.stages import Stage
+
+MLMODEL = """flavors:
+  python_function:
+    python_version: 3.11.7
+  sklearn:
+    serialization_format: skops
+signature:
+  inputs: '[{"name": "amount", "type": "double", "required": true}]'
+  outputs: '[{"name": "fraud", "type": "long", "required": true}]'
+"""
+
+
+def make_run(actor: Actor, *, metrics: dict[str, float] | None = None, mlmodel: str = MLMODEL) -> Run:
+    """Return a run of `actor` with metrics and a model folder `model`."""
+    run = Run.objects.create(run_id=uuid.uuid4().hex, experiment_id=0, name="run", author=actor.user, start_time=1)
+    for key, value in (metrics or {}).items():
+        Metric.objects.create(run=run, key=key, value=value, timestamp=1)
+    Param.objects.create(run=run, key="depth", value="3")
+    for path, body in (("MLmodel", mlmodel), ("model.skops", f"weights of {run.run_id}"), ("requirements.txt", "scikit-learn")):
+        put(run, f"model/{path}", body.encode(), actor)
+    return run
+
+
+def put(run: Run, path: str, body: bytes, actor: Actor) -> None:
+    """Store a file below the run."""
+    artifacts.put_file(artifacts.parse_place(f"{artifacts.run_root(run)}/{path}"), [body], actor=actor)
+
+
+def make_version(model: RegisteredModel, actor: Actor, **run: object) -> ModelVersion:
+    """Return a new registered version with its own run."""
+    made = make_run(actor, **run)  # type: ignore[arg-type]
+    asked = versions.Registration(source=f"runs:/{made.run_id}/model", run_id=made.run_id, description="trained on transactions")
+    return versions.register_version(model, asked, actor=actor)
+
+
+def make_model(actor: Actor, name: str = "Fraud-Detection") -> RegisteredModel:
+    """Return a new registered model of `actor`."""
+    return registered.create_model(name, actor=actor)
+
+
+def ask_production(version: ModelVersion, actor: Actor) -> ApprovalRequest:
+    """Return the request that asking for Production opens."""
+    waiting = transitions.transition(version, to=Stage.PRODUCTION, archive_existing=True, actor=actor)
+    assert isinstance(waiting, ApprovalRequired)
+    return waiting.request
