@@ -88,7 +88,7 @@ def usable(version: ModelVersion, move: Move, actor: Actor) -> ApprovalRequired 
     rows = ApprovalRequest.objects.select_related("requester", "model", "version__manifest").filter(version=version, move_key=move.key)
     for request in rows.filter(state__in=[RequestState.OPEN, RequestState.APPROVED]):
         request.version, request.model = version, version.model
-        if not settle(request, actor=actor):
+        if settle(request, actor=actor) is None:
             return ApprovalRequired(request, opened=False)
     return None
 
