@@ -85,24 +85,61 @@ def folder(value: str) -> Path:
 
 
 SETTINGS = (
-    Setting("SIGNOFF_HOME", folder, "./var", "Folder with the database, artifacts, keys and logs. `--home` wins over it."),
-    Setting("SIGNOFF_DATABASE_URL", database_url, "", "PostgreSQL address the app connects with; unset: SQLite in the home."),
-    Setting("SIGNOFF_MIGRATE_DATABASE_URL", database_url, "", "PostgreSQL address of the owner role, used by `migrate` only."),
-    Setting("SIGNOFF_SECRET_KEY", text, "", "Key that signs sessions; unset: made once and kept in the home (mode 0600)."),
-    Setting("SIGNOFF_PUBLIC_URL", web_address, "", "Address people reach Signoff at; used in links. Unset: the request's own host."),
-    Setting("SIGNOFF_ALLOWED_HOSTS", names, "", "Comma-separated host names served besides loopback and the public address."),
-    Setting("SIGNOFF_TLS_CERT", text, "", "Certificate file (PEM). Needed, with the key, to bind anything but loopback."),
+    Setting(
+        "SIGNOFF_HOME", folder, "./var", "Folder with the database, artifacts, keys and logs. `--home` wins over it."
+    ),
+    Setting(
+        "SIGNOFF_DATABASE_URL", database_url, "", "PostgreSQL address the app connects with; unset: SQLite in the home."
+    ),
+    Setting(
+        "SIGNOFF_MIGRATE_DATABASE_URL",
+        database_url,
+        "",
+        "PostgreSQL address of the owner role, used by `migrate` only.",
+    ),
+    Setting(
+        "SIGNOFF_SECRET_KEY", text, "", "Key that signs sessions; unset: made once and kept in the home (mode 0600)."
+    ),
+    Setting(
+        "SIGNOFF_PUBLIC_URL",
+        web_address,
+        "",
+        "Address people reach Signoff at; used in links. Unset: the request's own host.",
+    ),
+    Setting(
+        "SIGNOFF_ALLOWED_HOSTS", names, "", "Comma-separated host names served besides loopback and the public address."
+    ),
+    Setting(
+        "SIGNOFF_TLS_CERT", text, "", "Certificate file (PEM). Needed, with the key, to bind anything but loopback."
+    ),
     Setting("SIGNOFF_TLS_KEY", text, "", "Private key file (PEM) of the certificate."),
     Setting("SIGNOFF_TLS_PROXY", switch, "off", "`on`: a proxy in front ends TLS and sets X-Forwarded-Proto."),
-    Setting("SIGNOFF_APPROVALS", switch, "on", "`off`: those who hold the permission move directly; each event says so."),
+    Setting(
+        "SIGNOFF_APPROVALS", switch, "on", "`off`: those who hold the permission move directly; each event says so."
+    ),
     Setting("SIGNOFF_REQUEST_TTL_DAYS", whole(1, 90), "7", "Days after which an approval request expires."),
     Setting("SIGNOFF_TOKEN_TTL_DAYS", whole(1, 366), "90", "Longest life of an API token, in days."),
-    Setting("SIGNOFF_CHECKPOINT_FILE", text, "", "File outside the database that each checkpoint is appended to; unset: checkpoints.txt in the home."),
+    Setting(
+        "SIGNOFF_CHECKPOINT_FILE",
+        text,
+        "",
+        "File outside the database that each checkpoint is appended to; unset: checkpoints.txt in the home.",
+    ),
     Setting("SIGNOFF_MAX_UPLOAD_MB", whole(1, 1_048_576), "16384", "Largest single artifact file, in MiB."),
-    Setting("SIGNOFF_LOG_LEVEL", one_of("debug", "info", "warning", "error"), "info", "Least severe log line written to stderr."),
+    Setting(
+        "SIGNOFF_LOG_LEVEL",
+        one_of("debug", "info", "warning", "error"),
+        "info",
+        "Least severe log line written to stderr.",
+    ),
     Setting("SIGNOFF_LOG_FORMAT", one_of("console", "json"), "console", "Form of the log lines."),
     Setting("SIGNOFF_GALLERY", switch, "off", "`on`: the component gallery under /gallery, for those who build pages."),
-    Setting("SIGNOFF_DEMO_RUN", text, "", "Set by `demo` for the servers it starts; sign-in links of that run work only while it is set."),
+    Setting(
+        "SIGNOFF_DEMO_RUN",
+        text,
+        "",
+        "Set by `demo` for the servers it starts; sign-in links of that run work only while it is set.",
+    ),
 )
 
 
@@ -114,7 +151,9 @@ def read_all(environ: Mapping[str, str] = os.environ) -> dict[str, object]:
     known = {setting.name for setting in SETTINGS}
     unknown = sorted(name for name in environ if name.startswith(PREFIX) and name not in known)
     if unknown:
-        raise BadSetting(f"{unknown[0]} is not a setting of Signoff. Unset it; docs/reference/settings.md lists them all.")
+        raise BadSetting(
+            f"{unknown[0]} is not a setting of Signoff. Unset it; docs/reference/settings.md lists them all."
+        )
     values: dict[str, object] = {}
     for setting in SETTINGS:
         try:

@@ -1,0 +1,52 @@
+"""`manage.py tick`: periodic work, without a broker."""
+
+import signal
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import structlog
+from django.core.management.base import BaseCommand
+from django.db import close_old_connections
+
+from config import lifeline
+from config.periodic import PERIODIC, Periodic
+
+log = structlog.get_logger(__name__)
+LONGEST_PAUSE_S = 60.0
+
+
+class Command(BaseCommand):
+    help = "Run the periodic work in a loop until told to stop. `up` starts this."
+    requires_system_checks = ()  # `up` has made them
+
+    def handle(self, *_args: Any, **_options: Any) -> None:
+        lifeline.hold()
+        stopping = threading.Event()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: stopping.set())
+        loop(PERIODIC, stopping.wait)
+
+
+def loop(work: Sequence[Periodic], stopped: Callable[[float], bool]) -> None:
+    """Run each piece of work every `every_s` until `stopped(pause_s)` is true."""
+    due = dict.fromkeys(work, 0.0)
+    pause_s = 0.0
+    while not stopped(pause_s):
+        for piece in work:
+            if due[piece] <= time.monotonic():
+                attempt(piece)
+                due[piece] = time.monotonic() + piece.every_s
+        pause_s = min([max(0.0, at - time.monotonic()) for at in due.values()], default=LONGEST_PAUSE_S)
+
+
+def attempt(piece: Periodic) -> None:
+    """Run `piece` once; its failure is logged and its next turn comes."""
+    close_old_connections()
+    try:
+        piece.run()
+    except Exception:
+        log.exception("periodic work failed", work=piece.name, again_in_s=piece.every_s)
+    finally:
+        close_old_connections()

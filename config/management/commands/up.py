@@ -1,0 +1,56 @@
+"""`manage.py up`: everything Signoff needs, in the foreground."""
+
+import os
+import sys
+from argparse import ArgumentParser
+from datetime import UTC, datetime
+from typing import Any
+
+import structlog
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+
+from config import leftovers, startup
+from config.processes import MODES, Address, processes
+from config.supervisor import supervise
+
+log = structlog.get_logger(__name__)
+
+
+class Command(BaseCommand):
+    help = "Serve this home: starts every process, restarts what dies, ends all of it on Ctrl-C."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--port", type=int, default=8000, help="0 chooses a free one (default: 8000)")
+        parser.add_argument("--bind", default="127.0.0.1", help="address to listen on (default: 127.0.0.1)")
+        parser.add_argument("--only", choices=MODES, default="all", help="web: pages and REST, nothing that deploys")
+
+    def handle(self, *_args: Any, port: int, bind: str, only: str, **_options: Any) -> None:
+        os.environ["SIGNOFF_HOME"] = str(settings.HOME)  # a relative one would mean another folder after chdir
+        os.chdir(settings.BASE_DIR)
+        try:
+            serve(bind, port, only)
+        except startup.CannotStart as why:
+            raise CommandError(str(why)) from why
+
+
+def serve(bind: str, port: int, mode: str) -> None:
+    """Serve the home until told to stop."""
+    run = settings.HOME / "run"
+    startup.check_bind(bind, cert=settings.TLS_CERT, key=settings.TLS_KEY, proxy=settings.TLS_PROXY)
+    with startup.sole(run), startup.noted(run / "up.json"):
+        if swept := leftovers.sweep(run):
+            log.warning("ended what an earlier run left", processes=swept)
+        port = startup.free_port(bind, port)
+        startup.migrate_when_pending()
+        startup.collect_static_when_changed(run)
+        address = Address(bind, port, settings.TLS_CERT, settings.TLS_KEY)
+        supervise(processes(mode, address), run, lambda: announce(address))
+
+
+def announce(address: Address) -> None:
+    """Tell other commands and whoever watches that the address answers."""
+    note = {"pid": os.getpid(), "port": address.port, "url": address.url, "started": datetime.now(UTC).isoformat()}
+    startup.write_note(settings.HOME / "run" / "up.json", note)
+    sys.stderr.write(f"ready {address.url}\n")
+    sys.stderr.flush()

@@ -1,0 +1,100 @@
+"""Which processes make up Signoff, in the order they start."""
+
+import http.client
+import ipaddress
+import ssl
+import sys
+from dataclasses import dataclass
+
+from django.conf import settings
+
+from config.supervisor import Process
+
+WORKERS = 2
+THREADS = 4  # per worker; requests spend their time in the database
+MODES = ("web", "all")
+
+
+def is_loopback(bind: str) -> bool:
+    """Return whether only this machine can reach `bind`."""
+    try:
+        return ipaddress.ip_address(bind).is_loopback
+    except ValueError:
+        return bind == "localhost"
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where the web server listens."""
+
+    bind: str
+    port: int
+    tls_cert: str = ""
+    tls_key: str = ""
+
+    @property
+    def host(self) -> str:
+        """A name this machine reaches the server by."""
+        return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.bind, self.bind)  # noqa: S104 - read, not bound
+
+    @property
+    def url(self) -> str:
+        """The address for people."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{'https' if self.tls_cert else 'http'}://{host}:{self.port}"
+
+    def answers(self) -> bool:
+        """Return whether /readyz says 200."""
+        connection = self.connection()
+        try:
+            connection.request("GET", "/readyz", headers={"Host": "localhost"})
+            return connection.getresponse().status == http.client.OK
+        except (OSError, http.client.HTTPException):
+            return False
+        finally:
+            connection.close()
+
+    def connection(self) -> http.client.HTTPConnection:
+        """Return an unopened connection to the server."""
+        if not self.tls_cert:
+            return http.client.HTTPConnection(self.host, self.port, timeout=1)
+        # We ask our own process; its certificate names the public host.
+        context = ssl._create_unverified_context()  # noqa: S323
+        return http.client.HTTPSConnection(self.host, self.port, timeout=1, context=context)
+
+
+def web(address: Address) -> Process:
+    """Return the web server."""
+    tls = ["--ssl-certificate", address.tls_cert, "--ssl-keyfile", address.tls_key] if address.tls_cert else []
+    options = {
+        "--interface": "wsgi",
+        "--host": address.bind,
+        "--port": address.port,
+        "--workers": WORKERS,
+        "--blocking-threads": THREADS,
+        "--respawn-interval": 0.5,
+        "--workers-kill-timeout": 2,
+        "--log-level": "warning",
+    }
+    words = [str(word) for pair in options.items() for word in pair]
+    command = [
+        sys.executable,
+        "-m",
+        "granian",
+        *words,
+        *tls,
+        "--no-ws",
+        "--respawn-failed-workers",
+        "config.wsgi:application",
+    ]
+    return Process("web", command, ready=address.answers)
+
+
+def tick() -> Process:
+    """Return the process that does periodic work without a broker."""
+    return Process("tick", [sys.executable, str(settings.BASE_DIR / "manage.py"), "tick"])
+
+
+def processes(mode: str, address: Address) -> list[Process]:
+    """Return what to run; each entry may rely on those before it."""
+    return {"web": [web(address), tick()], "all": [web(address), tick()]}[mode]

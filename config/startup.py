@@ -1,0 +1,113 @@
+"""What must hold before the processes start."""
+
+import fcntl
+import hashlib
+import json
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from django.conf import settings
+from django.contrib.staticfiles.finders import get_finders
+from django.core.management import call_command
+from django.db import connections
+from django.db.migrations.executor import MigrationExecutor
+
+from config.processes import is_loopback
+
+
+class CannotStart(Exception):
+    """Why Signoff does not start, as a sentence for whoever started it."""
+
+
+def check_bind(bind: str, *, cert: str, key: str, proxy: bool) -> None:
+    """Refuse half a TLS pair, and any address but loopback without TLS."""
+    if bool(cert) != bool(key):
+        raise CannotStart("SIGNOFF_TLS_CERT and SIGNOFF_TLS_KEY belong together. Set both or neither.")
+    if not (is_loopback(bind) or cert or proxy):
+        raise CannotStart(
+            f"Plain http is served on loopback only, and {bind} is not. Set SIGNOFF_TLS_CERT and SIGNOFF_TLS_KEY, "
+            "or SIGNOFF_TLS_PROXY=on behind a proxy that ends TLS."
+        )
+
+
+def free_port(bind: str, port: int) -> int:
+    """Return `port`, or one that is free for 0; refuse one that is taken."""
+    family = socket.AF_INET6 if ":" in bind else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((bind, port))
+        except OSError as why:
+            raise CannotStart(
+                f"Cannot listen on {bind} port {port}: {why.strerror}. Choose another with --port."
+            ) from why
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def sole(run: Path) -> Iterator[None]:
+    """Hold the home for this process; refuse when another holds it, naming its pid."""
+    run.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with (run / "up.lock").open("a+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as why:
+            lock.seek(0)
+            raise CannotStart(f"Process {lock.read()} already serves the home {run.parent}. Stop it first.") from why
+        lock.truncate(0)
+        lock.write(str(os.getpid()))
+        lock.flush()
+        yield
+
+
+@contextmanager
+def noted(path: Path) -> Iterator[None]:
+    """Drop the note at `path` before and after the block: it exists only while it is true."""
+    path.unlink(missing_ok=True)
+    try:
+        yield
+    finally:
+        path.unlink(missing_ok=True)
+
+
+def write_note(path: Path, note: dict[str, object]) -> None:
+    """Make `path` hold `note`; a reader sees all of it or none."""
+    draft = path.with_suffix(".draft")
+    draft.write_text(json.dumps(note))
+    draft.replace(path)
+
+
+def migrate_when_pending() -> None:
+    """Bring the database to the newest migration, in a process of its own: the owner's role may differ from ours."""
+    executor = MigrationExecutor(connections["default"])
+    pending = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    connections.close_all()  # the children must not share it
+    if not pending:
+        return
+    command = [sys.executable, str(settings.BASE_DIR / "manage.py"), "migrate", "--no-input", "--verbosity", "0"]
+    if subprocess.run(command, stdout=sys.stderr.fileno(), check=False).returncode:  # noqa: S603 - ours
+        raise CannotStart("The database could not be migrated; the reason stands above.")
+
+
+def static_stamp() -> str:
+    """Return a digest that changes when a static file does."""
+    digest = hashlib.sha256()
+    for finder in get_finders():
+        for name, storage in finder.list(ignore_patterns=None):
+            found = Path(storage.path(name)).stat()
+            digest.update(f"{name} {found.st_size} {found.st_mtime_ns}\n".encode())
+    return digest.hexdigest()
+
+
+def collect_static_when_changed(run: Path) -> None:
+    """Make the served static files those of the source."""
+    kept, stamp = run / "static.stamp", static_stamp()
+    if kept.exists() and kept.read_text() == stamp and settings.STATIC_ROOT.is_dir():
+        return
+    call_command("collectstatic", interactive=False, clear=True, verbosity=0)
+    kept.write_text(stamp)

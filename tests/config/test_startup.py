@@ -1,0 +1,83 @@
+import json
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from config import startup
+from config.processes import Address, is_loopback
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.mark.parametrize("bind", ["127.0.0.1", "127.8.0.1", "::1", "localhost"])
+def test_loopback_needs_no_tls(bind: str) -> None:
+    startup.check_bind(bind, cert="", key="", proxy=False)
+
+
+@pytest.mark.parametrize("bind", ["0.0.0.0", "::", "10.0.0.5", "signoff.example.org"])
+def test_another_address_without_tls_is_refused_with_what_to_set(bind: str) -> None:
+    assert not is_loopback(bind)
+    with pytest.raises(startup.CannotStart, match="Set SIGNOFF_TLS_CERT and SIGNOFF_TLS_KEY"):
+        startup.check_bind(bind, cert="", key="", proxy=False)
+
+
+def test_another_address_is_served_with_a_certificate_or_behind_a_proxy() -> None:
+    startup.check_bind("0.0.0.0", cert="cert.pem", key="key.pem", proxy=False)
+    startup.check_bind("0.0.0.0", cert="", key="", proxy=True)
+
+
+def test_half_a_certificate_is_refused() -> None:
+    with pytest.raises(startup.CannotStart, match="belong together"):
+        startup.check_bind("127.0.0.1", cert="cert.pem", key="", proxy=False)
+
+
+def test_a_taken_port_is_refused_by_number() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(startup.CannotStart, match=f"port {port}.*Choose another"):
+            startup.free_port("127.0.0.1", port)
+
+
+def test_port_zero_chooses_a_free_one() -> None:
+    port = startup.free_port("127.0.0.1", 0)
+    assert startup.free_port("127.0.0.1", port) == port > 0
+
+
+def test_a_home_is_served_once_and_the_refusal_names_the_pid(tmp_path: Path) -> None:
+    second = f"from config import startup; from pathlib import Path; startup.sole(Path({str(tmp_path)!r})).__enter__()"
+    with startup.sole(tmp_path):
+        refused = subprocess.run([sys.executable, "-c", second], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert f"Process {os.getpid()} already serves the home" in refused.stderr
+    with startup.sole(tmp_path):
+        pass
+
+
+def test_a_note_exists_only_while_it_is_true(tmp_path: Path) -> None:
+    note = tmp_path / "up.json"
+    note.write_text("from an earlier run")
+    with startup.noted(note):
+        assert not note.exists()
+        startup.write_note(note, {"port": 1})
+        assert json.loads(note.read_text()) == {"port": 1}
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("address", "url"),
+    [
+        (Address("127.0.0.1", 8000), "http://127.0.0.1:8000"),
+        (Address("0.0.0.0", 443, "cert.pem", "key.pem"), "https://127.0.0.1:443"),
+        (Address("::1", 8000), "http://[::1]:8000"),
+        (Address("::", 8000), "http://[::1]:8000"),
+    ],
+)
+def test_the_shown_address_is_one_this_machine_can_open(address: Address, url: str) -> None:
+    assert address.url == url
+
+
+def test_nothing_that_listens_is_not_ready() -> None:
+    assert not Address("127.0.0.1", startup.free_port("127.0.0.1", 0)).answers()
