@@ -11,7 +11,7 @@ Sql = tuple[str, list[Any]]
 
 @CharField.register_lookup
 @TextField.register_lookup
-class Like(Lookup[str]):
+class Like(Lookup):  # type: ignore[type-arg]  # not subscriptable at run time
     """Matches `%` and `_` patterns, letters as written. SQLite's LIKE ignores case, so GLOB stands in for it."""
 
     lookup_name = "like"
@@ -28,7 +28,7 @@ class Like(Lookup[str]):
 
 @CharField.register_lookup
 @TextField.register_lookup
-class ILike(Lookup[str]):
+class ILike(Lookup):  # type: ignore[type-arg]  # not subscriptable at run time
     """Matches `%` and `_` patterns in any case."""
 
     lookup_name = "ilike"
@@ -42,7 +42,7 @@ class ILike(Lookup[str]):
         return _operator(self, "{} LIKE {}", compiler, connection)
 
 
-def _operator(lookup: Lookup[str], form: str, compiler: SQLCompiler, connection: BaseDatabaseWrapper) -> Sql:
+def _operator(lookup: "Lookup[str]", form: str, compiler: SQLCompiler, connection: BaseDatabaseWrapper) -> Sql:
     left, left_params = lookup.process_lhs(compiler, connection)
     right, right_params = lookup.process_rhs(compiler, connection)
     return form.format(left, right), [*left_params, *right_params]
