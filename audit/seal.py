@@ -82,3 +82,9 @@ def seal() -> None:
     while seal_pending() == BATCH:
         pass
     checkpoint()
+
+
+def latest_note() -> str:
+    """Return the newest checkpoint's note, or an empty string before the first."""
+    row = Checkpoint.objects.order_by("-size").first()
+    return row.note if row else ""

@@ -3,6 +3,9 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from audit import denials, seal
+from registry import collection, requests
+
 
 @dataclass(frozen=True)
 class Periodic:
@@ -13,4 +16,9 @@ class Periodic:
     run: Callable[[], object]
 
 
-PERIODIC: tuple[Periodic, ...] = ()
+PERIODIC = (
+    Periodic("seal the ledger", 0.5, seal.seal),
+    Periodic("settle denials", 10, denials.settle),
+    Periodic("expire requests", 15, requests.expire_due),
+    Periodic("collect unused blobs", 3600, collection.collect),
+)

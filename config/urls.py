@@ -6,6 +6,7 @@ from django.urls import include, path, re_path
 
 from web import errors, health
 from web.pages import urls as pages
+from web.rest import urls as rest
 
 urlpatterns = [
     path("livez", health.livez, name="livez"),
@@ -13,6 +14,7 @@ urlpatterns = [
     path("health", health.health, name="health"),
     path("version", health.version, name="version"),
     path("admin/", admin.site.urls),
+    path("api/v1/", include((rest.urlpatterns, "rest"))),
     path("", include((pages.urlpatterns, "pages"))),
     re_path(r"^(?:api|ajax-api)/", errors.plain_not_found),
 ]

@@ -14,7 +14,7 @@ from accounts.permissions import Permission
 from accounts.policy import require as require_role
 from audit.record import Subject
 from core import clock
-from core.refusals import Denied, Invalid, NotFound
+from core.refusals import Conflict, Denied, Invalid, NotFound
 from registry import blobs
 from registry.models import Blob, LoggedModel, ManifestFile, ModelVersion, Run, StoredFile
 
@@ -84,7 +84,9 @@ def put_file(place: Place, chunks: Iterable[bytes], *, actor: Actor, expected: i
     written = blobs.write_blob(chunks, expected=expected)
     with transaction.atomic():
         _refuse_frozen(place)
-        blob, _ = Blob.objects.get_or_create(sha256=written.sha256, defaults={"size": written.size})
+        blob, _ = Blob.objects.select_for_update().get_or_create(sha256=written.sha256, defaults={"size": written.size})
+        if not blobs.blob_path(written.sha256).exists():
+            raise Conflict("The same bytes were being removed as unused.", next_step="Send the file again.")
         StoredFile.objects.update_or_create(
             root=place.root, path=place.path, defaults={"blob": blob, "updated_at": clock.now()}
         )

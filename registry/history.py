@@ -1,0 +1,204 @@
+"""Reads the ledger for people: who may see which event, what an event says, and what was live at an instant."""
+
+import json
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from django.db.models import QuerySet
+
+from accounts.actors import Actor
+from accounts.permissions import Permission
+from audit.catalogue import sentence
+from audit.models import Event
+from core import clock
+from registry.models import ModelVersion, RegisteredModel
+from registry.stages import Stage
+
+PAGE = 50
+LIVE_ACTIONS = ("version.stage.changed", "alias.set", "alias.deleted", "version.deleted", "model.deleted")
+
+
+def events_visible_to(actor: Actor) -> QuerySet[Event]:
+    """Return the events the actor may read, newest first: all but those of restricted models kept from her."""
+    rows = Event.objects.select_related("seal").order_by("-id")
+    if not actor.holds(Permission.LEDGER_READ):
+        return rows.none()
+    if actor.holds(Permission.MODEL_READ_RESTRICTED):
+        return rows
+    hidden = RegisteredModel.objects.filter(restricted=True).exclude(pk__in=RegisteredModel.objects.visible_to(actor))
+    return rows.exclude(model_uuid__in=hidden.values("uuid"))
+
+
+@dataclass(frozen=True)
+class Filter:
+    """What an audit page narrows by; empty means all."""
+
+    person: str = ""
+    action: str = ""
+    model: str = ""
+    since: datetime | None = None
+    until: datetime | None = None
+    denied: bool = False
+
+    def apply(self, rows: QuerySet[Event]) -> QuerySet[Event]:
+        """Return `rows` narrowed."""
+        exact = {"actor_name": self.person, "action": self.action, "at__gte": self.since, "at__lt": self.until}
+        rows = rows.filter(**{name: value for name, value in exact.items() if value})
+        if self.model:
+            rows = rows.filter(model_uuid__in=RegisteredModel.objects.filter(name=self.model).values("uuid"))
+        return rows.filter(outcome="denied") if self.denied else rows
+
+
+@dataclass(frozen=True)
+class Page:
+    """A piece of a list ordered by falling id, and whether there is more on either side."""
+
+    events: list["Told"]
+    newer: int | None
+    older: int | None
+
+
+def page_of(rows: QuerySet[Event], *, before: int | None = None, after: int | None = None, size: int = PAGE) -> Page:
+    """Return up to `size` events older than `before`, or the ones just newer than `after`; by key, never by offset."""
+    if after is not None:
+        found = list(rows.filter(id__gt=after).order_by("id")[: size + 1])
+        more, found = len(found) > size, found[:size][::-1]
+        newer, older = (found[0].pk if more and found else None), (found[-1].pk if found else None)
+    else:
+        found = list((rows.filter(id__lt=before) if before is not None else rows)[: size + 1])
+        more, found = len(found) > size, found[:size]
+        newer, older = (found[0].pk if before is not None and found else None), (found[-1].pk if more and found else None)
+    return Page([tell(event) for event in found], newer, older)
+
+
+@dataclass(frozen=True)
+class Told:
+    """An event as its sealed body says it."""
+
+    id: int
+    seq: int | None
+    at: datetime
+    actor: str
+    roles: list[str]
+    via: str
+    address: str
+    request_id: str
+    action: str
+    outcome: str
+    words: str
+    kind: str
+    object_id: str
+    label: str
+    comment: str
+    before: dict[str, object]
+    after: dict[str, object]
+    facts: dict[str, object]
+    leaf: str
+    body: str
+    model: str = ""
+
+
+def tell(event: Event) -> Told:
+    """Return what `event` says; `seq` is None for the second until it is sealed."""
+    body = bytes(event.body)
+    said = json.loads(body)
+    who, about = said["actor"], said["object"]
+    seal = getattr(event, "seal", None)
+    return Told(
+        id=event.pk, seq=seal.seq if seal else None, at=event.at, actor=who["name"], roles=who["roles"], via=who["via"],
+        address=who["address"], request_id=who["request_id"], action=said["action"], outcome=said["outcome"],
+        words=sentence(said["action"], about["label"]), kind=about["kind"], object_id=about["id"], label=about["label"],
+        comment=said["comment"], before=said["before"], after=said["after"], facts=said["facts"],
+        leaf=bytes(event.leaf).hex(), body=body.decode(), model=said["model"] or "",
+    )  # fmt: skip
+
+
+@dataclass
+class Span:
+    """Version `version` held `label` (a stage or @alias) from `start` to `end` (None: still), put there by `actor`."""
+
+    version: int
+    label: str
+    start: datetime
+    end: datetime | None
+    actor: str
+    comment: str
+    event: int
+    approval: object = None
+
+    def covers(self, moment: datetime) -> bool:
+        """Whether it held at `moment`."""
+        return self.start <= moment and (self.end is None or moment < self.end)
+
+
+@dataclass
+class _Open:
+    """Spans still running while the history is read."""
+
+    stages: dict[int, Span] = field(default_factory=dict)
+    aliases: dict[str, Span] = field(default_factory=dict)
+
+
+def spans(model: RegisteredModel, labels: frozenset[str] = frozenset({Stage.STAGING, Stage.PRODUCTION})) -> list[Span]:
+    """Return when each version of `model` held one of `labels` or any alias, oldest first, read from the ledger."""
+    found: list[Span] = []
+    running = _Open()
+    for event in Event.objects.select_related("seal").filter(model_uuid=model.uuid, action__in=LIVE_ACTIONS).order_by("id"):
+        told = tell(event)
+        if told.action == "version.stage.changed":
+            _stage(found, running, told, labels)
+        elif told.action == "model.deleted":
+            _close_all(running, told.at)
+        else:
+            _alias(found, running, told)
+    return found
+
+
+def _number(told: Told) -> int:
+    return int(told.object_id.rpartition("/")[2])
+
+
+def _begun(told: Told, label: str) -> Span:
+    return Span(_number(told), label, told.at, None, told.actor, told.comment, told.id, told.facts.get("approval"))
+
+
+def _stage(found: list[Span], running: _Open, told: Told, labels: frozenset[str]) -> None:
+    if held := running.stages.pop(_number(told), None):
+        held.end = told.at
+    label = str(told.after["stage"])
+    if label in labels:
+        span = running.stages[_number(told)] = _begun(told, label)
+        found.append(span)
+
+
+def _alias(found: list[Span], running: _Open, told: Told) -> None:
+    if told.action == "version.deleted":
+        ended = [running.stages.pop(_number(told), None)]
+        ended += [running.aliases.pop(name) for name, span in list(running.aliases.items()) if span.version == _number(told)]
+    else:
+        name = str(told.after.get("alias") or told.before.get("alias"))
+        ended = [running.aliases.pop(name, None)]
+        if told.action == "alias.set":
+            span = running.aliases[name] = _begun(told, f"@{name}")
+            found.append(span)
+    for held in ended:
+        if held:
+            held.end = told.at
+
+
+def _close_all(running: _Open, at: datetime) -> None:
+    for span in [*running.stages.values(), *running.aliases.values()]:
+        span.end = at
+    running.stages.clear()
+    running.aliases.clear()
+
+
+def live_at(model: RegisteredModel, moment: datetime | None = None) -> list[Span]:
+    """Return what held at `moment` (now where None): stages and aliases with who put them there and on which approval."""
+    return [span for span in spans(model) if span.covers(moment or clock.now())]
+
+
+def production_now(actor: Actor) -> QuerySet[ModelVersion]:
+    """Return the versions in Production the actor may see, by model name."""
+    rows = ModelVersion.objects.visible_to(actor).filter(stage=Stage.PRODUCTION)
+    return rows.select_related("model", "manifest", "registered_by").prefetch_related("aliases").order_by("model__name", "-version")
