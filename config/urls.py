@@ -5,6 +5,7 @@ from django.contrib import admin
 from django.urls import include, path, re_path
 
 from web import errors, health
+from web.pages import sign_in
 from web.pages import urls as pages
 from web.rest import urls as rest
 
@@ -13,6 +14,8 @@ urlpatterns = [
     path("readyz", health.readyz, name="readyz"),
     path("health", health.health, name="health"),
     path("version", health.version, name="version"),
+    path("admin/login/", sign_in.to_sign_in),
+    path("admin/logout/", sign_in.sign_out),
     path("admin/", admin.site.urls),
     path("api/v1/", include((rest.urlpatterns, "rest"))),
     path("", include((pages.urlpatterns, "pages"))),

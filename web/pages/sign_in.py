@@ -2,6 +2,7 @@
 
 import time
 from typing import cast
+from urllib.parse import urlencode
 
 from axes.handlers.proxy import AxesProxyHandler
 from django.conf import settings
@@ -150,3 +151,8 @@ def _loopback_only(request: HttpRequest) -> None:
     if address_of(request) not in LOOPBACK:
         raise Denied("Sign-in links work on the host itself only.", next_step="Open the link there, or sign in with your password.")
 
+
+
+def to_sign_in(request: HttpRequest) -> HttpResponse:
+    """Send the admin site's sign-in to ours, so that throttling and events are the same."""
+    return HttpResponseRedirect("/login?" + urlencode({"next": request.GET.get("next", "/admin/")}))
