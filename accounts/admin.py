@@ -72,7 +72,9 @@ class PersonForm(forms.ModelForm):  # type: ignore[type-arg]
         choices=[(role.value, role.label) for role in Role], widget=forms.CheckboxSelectMultiple, required=False
     )
     password = forms.CharField(
-        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}), required=False, help_text="Only for a new person: at least 12 characters. Without one she signs in by a link made on the host."
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+        required=False,
+        help_text="Only for a new person: at least 12 characters. Without one she signs in by a link made on the host.",
     )
 
     class Meta:
@@ -128,14 +130,20 @@ class PersonAdmin(ReadOnlyAdmin):
         roles = [Role(name) for name in form.cleaned_data["roles"]]
         try:
             if not change:
-                made = create_user(user.username, roles=roles, actor=actor, password=form.cleaned_data["password"] or None)
+                made = create_user(
+                    user.username, roles=roles, actor=actor, password=form.cleaned_data["password"] or None
+                )
                 user.pk = made.pk
-                User.objects.filter(pk=made.pk).update(first_name=user.first_name, last_name=user.last_name, email=user.email)
+                User.objects.filter(pk=made.pk).update(
+                    first_name=user.first_name, last_name=user.last_name, email=user.email
+                )
                 return
             set_roles(user, roles=roles, actor=actor)
             if not user.is_active:
                 deactivate(user, actor=actor)
-            User.objects.filter(pk=user.pk).update(first_name=user.first_name, last_name=user.last_name, email=user.email, is_active=user.is_active)
+            User.objects.filter(pk=user.pk).update(
+                first_name=user.first_name, last_name=user.last_name, email=user.email, is_active=user.is_active
+            )
         except Refusal as why:
             messages.error(request, why.sentence)
 

@@ -24,7 +24,9 @@ def inclusion(seq: int) -> Inclusion:
     newest = Checkpoint.objects.order_by("-size").first()
     if newest is None or seq >= newest.size:
         raise Conflict(f"Event #{seq} is not under a checkpoint yet.", next_step="Try again in a second.")
-    leaves = [bytes(leaf) for leaf in Seal.objects.filter(seq__lt=newest.size).order_by("seq").values_list("leaf", flat=True)]
+    leaves = [
+        bytes(leaf) for leaf in Seal.objects.filter(seq__lt=newest.size).order_by("seq").values_list("leaf", flat=True)
+    ]
     body = bytes(Seal.objects.select_related("event").get(seq=seq).event.body).decode()
     path = [node.hex() for node in merkle.inclusion_path(leaves, seq)]
     return Inclusion(seq, body, leaves[seq].hex(), path, newest.note, seal.signer().verifier_key)

@@ -91,7 +91,9 @@ class ApprovalRequestAdmin(ReadOnlyAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """Only what the person may see."""
-        return ApprovalRequest.objects.visible_to(actor_of(request)).select_related("model", "version__model", "requester")
+        return ApprovalRequest.objects.visible_to(actor_of(request)).select_related(
+            "model", "version__model", "requester"
+        )
 
 
 @admin.register(Event)

@@ -68,7 +68,12 @@ def promote(version):
             name=NAME, version=version, stage="Production", archive_existing_versions=True
         )
     except MlflowException as refusal:
-        return {"moved": False, "code": refusal.error_code, "message": refusal.message, "status": refusal.get_http_status_code()}
+        return {
+            "moved": False,
+            "code": refusal.error_code,
+            "message": refusal.message,
+            "status": refusal.get_http_status_code(),
+        }
     return {"moved": True}
 
 

@@ -75,18 +75,36 @@ class Story:
             found.append(", ".join(self.links))
 
     def set_threshold(self) -> None:
-        """rita says what a version must reach; the model has to exist first, so dana creates it."""
+        """Rita says what a version must reach; the model has to exist first, so dana creates it."""
         with self.teller.telling(f"rita asks that every version has validation_accuracy > {THRESHOLD}") as found:
             if self.visitors["dana"].get(f"/models/{MODEL}").status == 404:  # noqa: PLR2004 - HTTP
-                expect(self.visitors["dana"].submit("/models/new", "/models/new", name=MODEL, description="Flags transactions that a person should look at."), 200, "dana creates the model")
-            answer = self.visitors["rita"].submit(f"/models/{MODEL}", f"/models/{MODEL}/thresholds", metric="validation_accuracy", comparison=">", value=str(THRESHOLD), required="yes")
+                expect(
+                    self.visitors["dana"].submit(
+                        "/models/new",
+                        "/models/new",
+                        name=MODEL,
+                        description="Flags transactions that a person should look at.",
+                    ),
+                    200,
+                    "dana creates the model",
+                )
+            answer = self.visitors["rita"].submit(
+                f"/models/{MODEL}",
+                f"/models/{MODEL}/thresholds",
+                metric="validation_accuracy",
+                comparison=">",
+                value=str(THRESHOLD),
+                required="yes",
+            )
             expect(answer, 200, "rita sets the threshold")
             found.append("a required check from now on")
 
     def make_token(self) -> None:
-        """dana makes the API token that her notebook uses."""
+        """Dana makes the API token that her notebook uses."""
         with self.teller.telling("dana makes an API token for her notebook") as found:
-            answer = self.visitors["dana"].submit("/account/tokens", "/account/tokens", label="notebook", days="1", scopes=["read", "write"])
+            answer = self.visitors["dana"].submit(
+                "/account/tokens", "/account/tokens", label="notebook", days="1", scopes=["read", "write"]
+            )
             match = TOKEN.search(answer.text)
             if match is None:
                 raise StoryBroke(f"the token page did not show a token ({answer.status})")
@@ -94,18 +112,22 @@ class Story:
             found.append(f"{self.token[:11]}…, scopes read and write, one day")
 
     def register(self, version: int) -> None:
-        """dana trains and registers with the MLflow client as it comes."""
+        """Dana trains and registers with the MLflow client as it comes."""
         if self.visitors["dana"].get(f"/models/{MODEL}/versions/{version}").status == 200:  # noqa: PLR2004 - HTTP
             with self.teller.telling(f"dana trained and registered version {version} in an earlier run") as found:
                 found.append("left as it is")
             return
-        with self.teller.telling(f"dana trains candidate {version} and registers it with the unmodified MLflow client") as found:
+        with self.teller.telling(
+            f"dana trains candidate {version} and registers it with the unmodified MLflow client"
+        ) as found:
             said = self.dana("train", version)
             found.append(f"version {said['version']}, validation_accuracy {said['validation_accuracy']:.3f}")
 
     def promote(self, version: int) -> None:
-        """dana asks for Production; where it needs a signature, rita reviews and dana asks again."""
-        with self.teller.telling(f"dana calls transition_model_version_stage(version={version}, stage='Production')") as found:
+        """Dana asks for Production; where it needs a signature, rita reviews and dana asks again."""
+        with self.teller.telling(
+            f"dana calls transition_model_version_stage(version={version}, stage='Production')"
+        ) as found:
             said = self._promote_unless_passed(version)
             found.append("moved" if said["moved"] else f"{said['status']} {said['code']}: {said['message']}")
         if said["moved"]:
@@ -128,7 +150,7 @@ class Story:
         return {"moved": True} if stage == "Archived" else self.dana("promote", version)
 
     def review(self, number: int, version: int) -> None:
-        """rita reads the review page and signs."""
+        """Rita reads the review page and signs."""
         with self.teller.telling(f"rita reviews request #{number} in her browser and approves it") as found:
             path = f"/approvals/{number}"
             answer = self.visitors["rita"].submit(path, f"{path}/decide", verdict="approve", comment=COMMENTS[version])
@@ -136,7 +158,7 @@ class Story:
             found.append(f"“{COMMENTS[version]}”")
 
     def verify(self) -> None:
-        """aude reads the history and checks the ledger."""
+        """Aude reads the history and checks the ledger."""
         with self.teller.telling("aude reads the history and verifies the ledger") as found:
             expect(self.visitors["aude"].get(f"/models/{MODEL}/history"), 200, "aude reads the history")
             answer = self.visitors["aude"].submit("/audit", "/audit/verify")
@@ -149,7 +171,11 @@ class Story:
     def dana(self, verb: str, *numbers: int) -> dict[str, object]:
         """Run dana's script in her environment and return what it printed."""
         environment = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR") if name in os.environ}
-        environment |= {"MLFLOW_TRACKING_URI": self.url, "MLFLOW_TRACKING_TOKEN": self.token, "MLFLOW_DISABLE_TELEMETRY": "true"}
+        environment |= {
+            "MLFLOW_TRACKING_URI": self.url,
+            "MLFLOW_TRACKING_TOKEN": self.token,
+            "MLFLOW_DISABLE_TELEMETRY": "true",
+        }
         command = [str(self.client_python), str(Path(__file__).with_name("dana.py")), verb, *map(str, numbers)]
         done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=False)  # noqa: S603 - our own script
         if done.returncode:

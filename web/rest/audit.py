@@ -19,14 +19,22 @@ from web.rest.reading import limit_of, whole
 FILTERS = [OpenApiParameter(name, str) for name in ("person", "action", "model")]
 
 
-@extend_schema(operation_id="list_events", responses={200: shapes.EventPage}, parameters=[*FILTERS, OpenApiParameter("before", int), OpenApiParameter("limit", int)])
+@extend_schema(
+    operation_id="list_events",
+    responses={200: shapes.EventPage},
+    parameters=[*FILTERS, OpenApiParameter("before", int), OpenApiParameter("limit", int)],
+)
 @api_view(["GET"])
 def events(request: Request) -> Response:
     """List events, newest first, by person, action and model."""
     actor, asked = actor_of(request), request.query_params
     require(actor, Permission.LEDGER_READ, "read the ledger")
-    wanted = history.Filter(person=asked.get("person", ""), action=asked.get("action", ""), model=asked.get("model", ""))
-    page = history.page_of(wanted.apply(history.events_visible_to(actor)), before=whole(request, "before"), size=limit_of(request))
+    wanted = history.Filter(
+        person=asked.get("person", ""), action=asked.get("action", ""), model=asked.get("model", "")
+    )
+    page = history.page_of(
+        wanted.apply(history.events_visible_to(actor)), before=whole(request, "before"), size=limit_of(request)
+    )
     return Response(shapes.EventPage({"events": page.events, "older": page.older}).data)
 
 

@@ -15,8 +15,18 @@ RELATED = ("aliases__version", "tags", "thresholds")
 REFUSALS = {400: shapes.Refused, 401: shapes.Refused, 403: shapes.Refused, 404: shapes.Refused, 409: shapes.Refused}
 
 
-@extend_schema(methods=["GET"], operation_id="list_models", responses={200: shapes.Model(many=True)}, parameters=[OpenApiParameter("after", str, description="name after which the page starts"), OpenApiParameter("limit", int)])
-@extend_schema(methods=["POST"], operation_id="create_model", request=shapes.NewModel, responses={201: shapes.Model, **REFUSALS})
+@extend_schema(
+    methods=["GET"],
+    operation_id="list_models",
+    responses={200: shapes.Model(many=True)},
+    parameters=[
+        OpenApiParameter("after", str, description="name after which the page starts"),
+        OpenApiParameter("limit", int),
+    ],
+)
+@extend_schema(
+    methods=["POST"], operation_id="create_model", request=shapes.NewModel, responses={201: shapes.Model, **REFUSALS}
+)
 @api_view(["GET", "POST"])
 def models(request: Request) -> Response:
     """List the models you may see, by name; or create one that you own."""
@@ -30,7 +40,12 @@ def models(request: Request) -> Response:
 
 
 @extend_schema(methods=["GET"], operation_id="read_model", responses={200: shapes.Model, 404: shapes.Refused})
-@extend_schema(methods=["PATCH"], operation_id="change_model", request=shapes.ModelChange, responses={200: shapes.Model, **REFUSALS})
+@extend_schema(
+    methods=["PATCH"],
+    operation_id="change_model",
+    request=shapes.ModelChange,
+    responses={200: shapes.Model, **REFUSALS},
+)
 @api_view(["GET", "PATCH"])
 def model(request: Request, name: str) -> Response:
     """Read a model, or change its description, risk tier or restriction."""
@@ -41,7 +56,9 @@ def model(request: Request, name: str) -> Response:
     return Response(shapes.Model(found).data)
 
 
-@extend_schema(operation_id="set_threshold", request=shapes.ThresholdShape, responses={200: shapes.ThresholdShape, **REFUSALS})
+@extend_schema(
+    operation_id="set_threshold", request=shapes.ThresholdShape, responses={200: shapes.ThresholdShape, **REFUSALS}
+)
 @api_view(["PUT"])
 def threshold(request: Request, name: str) -> Response:
     """Set what a metric must reach before a version goes to Production."""
@@ -58,7 +75,9 @@ def version(request: Request, name: str, number: int) -> Response:
     return Response(shapes.Version(access.find_version(name, number, actor=actor_of(request))).data)
 
 
-@extend_schema(operation_id="annotate_version", request=shapes.AnnotationShape, responses={201: shapes.AnnotationShape, **REFUSALS})
+@extend_schema(
+    operation_id="annotate_version", request=shapes.AnnotationShape, responses={201: shapes.AnnotationShape, **REFUSALS}
+)
 @api_view(["POST"])
 def annotations(request: Request, name: str, number: int) -> Response:
     """Add documentation to a version."""

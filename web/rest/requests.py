@@ -20,14 +20,22 @@ from web.rest.reading import checked, limit_of, whole
 RELATED = ("checks", "decisions__person", "comments__author")
 
 
-@extend_schema(operation_id="make_move", request=shapes.Move, responses={200: shapes.Outcome, 202: shapes.Outcome, **REFUSALS})
+@extend_schema(
+    operation_id="make_move", request=shapes.Move, responses={200: shapes.Outcome, 202: shapes.Outcome, **REFUSALS}
+)
 @api_view(["POST"])
 def moves(request: Request) -> Response:
     """Move a version to a stage or alias: 200 where it moved, 202 with the request where it waits for a signature."""
     actor, asked = actor_of(request), checked(shapes.Move, request)
     version = access.find_version(asked["model"], asked["version"], actor=actor)
     if "stage" in asked:
-        outcome = transitions.transition(version, to=Stage(asked["stage"]), archive_existing=asked["archive_existing"], comment=asked["reason"], actor=actor)
+        outcome = transitions.transition(
+            version,
+            to=Stage(asked["stage"]),
+            archive_existing=asked["archive_existing"],
+            comment=asked["reason"],
+            actor=actor,
+        )
     else:
         outcome = transitions.set_alias(version, asked["alias"], comment=asked["reason"], actor=actor)
     if isinstance(outcome, ApprovalRequired):
@@ -35,8 +43,18 @@ def moves(request: Request) -> Response:
     return Response({"moved": True, "archived": outcome.archived, "request": None})
 
 
-@extend_schema(methods=["GET"], operation_id="list_requests", responses={200: shapes.Request(many=True)}, parameters=[OpenApiParameter("state", str), OpenApiParameter("before", int), OpenApiParameter("limit", int)])
-@extend_schema(methods=["POST"], operation_id="open_request", request=shapes.Move, responses={200: shapes.Request, 201: shapes.Request, **REFUSALS})
+@extend_schema(
+    methods=["GET"],
+    operation_id="list_requests",
+    responses={200: shapes.Request(many=True)},
+    parameters=[OpenApiParameter("state", str), OpenApiParameter("before", int), OpenApiParameter("limit", int)],
+)
+@extend_schema(
+    methods=["POST"],
+    operation_id="open_request",
+    request=shapes.Move,
+    responses={200: shapes.Request, 201: shapes.Request, **REFUSALS},
+)
 @api_view(["GET", "POST"])
 def requests(request: Request) -> Response:
     """List requests, newest first; or open one (200 with the one that is open already)."""
@@ -44,10 +62,18 @@ def requests(request: Request) -> Response:
     if request.method == "POST":
         asked = checked(shapes.Move, request)
         version = access.find_version(asked["model"], asked["version"], actor=actor)
-        move = StageMove(Stage(version.stage), Stage(asked["stage"]), archive_existing=asked["archive_existing"]) if "stage" in asked else AliasMove(asked["alias"])
+        move = (
+            StageMove(Stage(version.stage), Stage(asked["stage"]), archive_existing=asked["archive_existing"])
+            if "stage" in asked
+            else AliasMove(asked["alias"])
+        )
         waiting = approval.open_request(version, move, reason=asked["reason"], actor=actor)
         return Response(shapes.Request(waiting.request).data, status=201 if waiting.opened else 200)
-    rows = ApprovalRequest.objects.visible_to(actor).select_related("model", "version", "requester").prefetch_related(*RELATED)
+    rows = (
+        ApprovalRequest.objects.visible_to(actor)
+        .select_related("model", "version", "requester")
+        .prefetch_related(*RELATED)
+    )
     if state := request.query_params.get("state"):
         rows = rows.filter(state=state)
     if before := whole(request, "before"):
@@ -75,7 +101,9 @@ def decide(request: Request, number: int) -> Response:
     return Response(shapes.DecisionShape(outcome).data, status=201)
 
 
-@extend_schema(operation_id="comment_on_request", request=shapes.CommentShape, responses={201: shapes.CommentShape, **REFUSALS})
+@extend_schema(
+    operation_id="comment_on_request", request=shapes.CommentShape, responses={201: shapes.CommentShape, **REFUSALS}
+)
 @api_view(["POST"])
 def comments(request: Request, number: int) -> Response:
     """Add to a request's discussion."""

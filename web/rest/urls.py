@@ -18,7 +18,9 @@ def me(request: Request) -> Response:
     """Say who the token stands for and what it may do."""
     actor = actor_of(request)
     scopes = sorted(actor.scopes) if actor.scopes is not None else list(Scope)
-    return Response({"name": actor.name, "roles": sorted(actor.roles), "scopes": scopes, "permissions": sorted(actor.permissions)})
+    return Response(
+        {"name": actor.name, "roles": sorted(actor.roles), "scopes": scopes, "permissions": sorted(actor.permissions)}
+    )
 
 
 urlpatterns = [

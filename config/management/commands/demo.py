@@ -116,4 +116,3 @@ def _stop(server: "subprocess.Popen[bytes]") -> None:
             server.wait(8)
         except subprocess.TimeoutExpired:
             server.kill()
-
