@@ -6,6 +6,12 @@ SHELL := /bin/bash
 PORT ?= 8000
 PYTHON ?= $(firstword $(wildcard /usr/bin/python3.11 /usr/bin/python3.1[2-9]) python3)
 CHROME ?= $(firstword $(wildcard /usr/bin/chromium /usr/bin/google-chrome))
+# Trust what the machine trusts: a company's own certificate authority is in its bundle, not in pip's or uv's.
+CERTS := $(wildcard /etc/ssl/certs/ca-certificates.crt)
+ifneq ($(CERTS),)
+export SSL_CERT_FILE ?= $(CERTS)
+export PIP_CERT ?= $(CERTS)
+endif
 RUN := .venv/bin/python
 UV := .venv/bin/uv
 PYTEST := $(RUN) -m pytest

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 class Via(StrEnum):
     """How the actor was recognised."""
 
-    PASSWORD = "password"  # noqa: S105 - a name, not a secret
-    TOKEN = "token"  # noqa: S105 - a name, not a secret
+    PASSWORD = "password"
+    TOKEN = "token"
     BASIC = "basic"
     SIGN_IN_LINK = "sign-in-link"
     COMMAND = "command"

@@ -32,9 +32,16 @@ def make_link(user: User | None, *, actor: Actor, demo_run: str = "") -> str:
 def find_link(secret: str, *, demo_run: str) -> SignInLink:
     """Return the link while it can be used; raise Denied otherwise."""
     usable = Q(demo_run="", used_at=None) | (Q(demo_run=demo_run) if demo_run else Q(pk=None))
-    link = SignInLink.objects.select_related("user").filter(usable, sha256=digest(secret), expires_at__gt=clock.now()).first()
+    link = (
+        SignInLink.objects.select_related("user")
+        .filter(usable, sha256=digest(secret), expires_at__gt=clock.now())
+        .first()
+    )
     if link is None or (link.user and not link.user.is_active):
-        raise Denied("This sign-in link was used, has expired or never was.", next_step="Ask whoever runs this host for a new one.")
+        raise Denied(
+            "This sign-in link was used, has expired or never was.",
+            next_step="Ask whoever runs this host for a new one.",
+        )
     return link
 
 

@@ -9,7 +9,9 @@ from django.utils import timezone
 class User(AbstractUser):
     """A person. Her roles are her groups."""
 
-    theme = models.CharField(max_length=5, blank=True, default="", choices=[("", "System"), ("light", "Light"), ("dark", "Dark")])
+    theme = models.CharField(
+        max_length=5, blank=True, default="", choices=[("", "System"), ("light", "Light"), ("dark", "Dark")]
+    )
 
 
 class ApiToken(models.Model):
@@ -61,7 +63,9 @@ class AccessRequest(models.Model):
         """One open wish per person and role."""
 
         constraints = [
-            models.UniqueConstraint(fields=["user", "role"], condition=models.Q(settled_at=None), name="access_request_open_once")
+            models.UniqueConstraint(
+                fields=["user", "role"], condition=models.Q(settled_at=None), name="access_request_open_once"
+            )
         ]
 
     def __str__(self) -> str:

@@ -24,7 +24,9 @@ def digest(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
 
 
-def mint(user: User, *, label: str, scopes: Iterable[Scope], days: int, actor: Actor, fresh: bool = False) -> tuple[ApiToken, str]:
+def mint(
+    user: User, *, label: str, scopes: Iterable[Scope], days: int, actor: Actor, fresh: bool = False
+) -> tuple[ApiToken, str]:
     """Make a token for `user` and return it with its text, which is shown this once.
 
     Raises Invalid for no scope or a life over the limit, Denied where someone else asks for it (the host's
@@ -45,7 +47,9 @@ def mint(user: User, *, label: str, scopes: Iterable[Scope], days: int, actor: A
     text = f"{MARK}{prefix}_{secrets.token_urlsafe(32)}"
     with transaction.atomic():
         expires = clock.now() + timedelta(days=days)
-        row = ApiToken.objects.create(user=user, label=label.strip()[:80], prefix=prefix, sha256=digest(text), scopes=wanted, expires_at=expires)
+        row = ApiToken.objects.create(
+            user=user, label=label.strip()[:80], prefix=prefix, sha256=digest(text), scopes=wanted, expires_at=expires
+        )
         change = Change(after={"scopes": wanted, "expires_at": clock.iso(expires), "user": user.username})
         record("token.created", Subject("token", prefix, str(row)), actor=actor, change=change)
     return row, text

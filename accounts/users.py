@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from django.contrib.auth.models import Group
+from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 
 from accounts.actors import Actor, Via
@@ -28,10 +29,7 @@ def create_user(name: str, *, roles: Iterable[Role], actor: Actor, password: str
     """
     if actor.via is not Via.COMMAND:
         require(actor, Permission.USER_MANAGE, "create users")
-    try:
-        User.username_validator(name)
-    except Exception as why:
-        raise Invalid(f"{name!r} is not a user name: letters, digits and @ . + - _ only.", field="name") from why
+    _check_name(name)
     roles = sorted(set(roles))
     try:
         with transaction.atomic():
@@ -41,6 +39,18 @@ def create_user(name: str, *, roles: Iterable[Role], actor: Actor, password: str
     except IntegrityError as why:
         raise AlreadyExists(f"There is a user named {name}.") from why
     return user
+
+
+def _check_name(name: str) -> None:
+    try:
+        User._meta.get_field("username").run_validators(name)
+        User.username_validator(name)
+    except ValidationError as why:
+        raise Invalid(
+            f"{name[:40]!r} is not a user name: at most 150 letters, digits and @ . + - _.", field="name"
+        ) from why
+    if not name:
+        raise Invalid("Give a user name.", field="name")
 
 
 def set_roles(user: User, *, roles: Iterable[Role], actor: Actor) -> None:
@@ -73,7 +83,9 @@ def request_access(user: User, *, role: Role, reason: str, actor: Actor) -> Acce
     if not reason.strip():
         raise Invalid("Say what you need the role for.", field="reason")
     with transaction.atomic():
-        wish, new = AccessRequest.objects.get_or_create(user=user, role=role, settled_at=None, defaults={"reason": reason[:1000]})
+        wish, new = AccessRequest.objects.get_or_create(
+            user=user, role=role, settled_at=None, defaults={"reason": reason[:1000]}
+        )
         if new:
             about = Subject("user", str(user.pk), f"{user.username} as {role.label}")
             record("access.requested", about, actor=actor, change=Change(comment=reason[:1000], after={"role": role}))
@@ -86,5 +98,3 @@ def _put_in_groups(user: User, roles: list[Role]) -> None:
     user.is_staff = is_admin or Role.OPS in roles or Role.AUDITOR in roles
     user.is_superuser = False
     user.save(update_fields=["is_staff", "is_superuser"])
-
-

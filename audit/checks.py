@@ -10,14 +10,20 @@ from audit.triggers import GUARDED, expected_triggers
 
 
 @register("ledger")
-def ledger_is_guarded(databases: Sequence[str] | None = None, **_: Any) -> list[CheckMessage]:  # noqa: ANN401 - Django's signature
+def ledger_is_guarded(databases: Sequence[str] | None = None, **_: Any) -> list[CheckMessage]:
     """Return an error for each missing trigger. Looks only where Django asks for database checks."""
     if not databases or "default" not in databases:
         return []
     missing = missing_triggers()
     if not missing:
         return []
-    return [Error(f"The ledger lost its guards: {', '.join(missing)}.", hint="Run `manage.py migrate`, then `manage.py audit_verify`: rows may have been changed.", id="audit.E001")]
+    return [
+        Error(
+            f"The ledger lost its guards: {', '.join(missing)}.",
+            hint="Run `manage.py migrate`, then `manage.py audit_verify`: rows may have been changed.",
+            id="audit.E001",
+        )
+    ]
 
 
 def missing_triggers() -> list[str]:

@@ -18,11 +18,22 @@ class Remembered:
 def note_denial(permission: str, about: Subject, *, actor: Accountable, reason: str) -> None:
     """Count a refusal of `permission` on `about`. Runs in its own transaction, after the refused one ended."""
     minute = clock.now().replace(second=0, microsecond=0)
-    key = {"minute": minute, "actor_name": str(actor.facts["name"]), "action": permission, "object_key": f"{about.kind}:{about.id}"[:200]}
+    key = {
+        "minute": minute,
+        "actor_name": str(actor.facts["name"]),
+        "action": permission,
+        "object_key": f"{about.kind}:{about.id}"[:200],
+    }
     with transaction.atomic():
         if Denial.objects.filter(**key).update(count=F("count") + 1):
             return
-        facts = {"actor": actor.facts, "label": about.label, "kind": about.kind, "id": about.id, "model": str(about.model or "")}
+        facts = {
+            "actor": actor.facts,
+            "label": about.label,
+            "kind": about.kind,
+            "id": about.id,
+            "model": str(about.model or ""),
+        }
         _, first = Denial.objects.get_or_create(**key, defaults={"facts": facts})
         if first:
             _write(permission, about, actor, reason, 1)
@@ -39,7 +50,13 @@ def settle() -> int:
                 continue
             if locked.count > 1:
                 about = Subject(locked.facts["kind"], locked.facts["id"], locked.facts["label"])
-                _write(locked.action, about, Remembered(locked.facts["actor"]), "repeated within the minute", locked.count - 1)
+                _write(
+                    locked.action,
+                    about,
+                    Remembered(locked.facts["actor"]),
+                    "repeated within the minute",
+                    locked.count - 1,
+                )
             locked.delete()
             settled += 1
     return settled

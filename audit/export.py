@@ -22,7 +22,9 @@ have signed another history, but not one that fits your copies.
 
 def events(upto: int) -> Iterator[str]:
     """Yield a JSON line for each of the first `upto` events, in order."""
-    for seq, body in Seal.objects.filter(seq__lt=upto).order_by("seq").values_list("seq", "event__body").iterator(chunk_size=2_000):
+    for seq, body in (
+        Seal.objects.filter(seq__lt=upto).order_by("seq").values_list("seq", "event__body").iterator(chunk_size=2_000)
+    ):
         yield json.dumps({"seq": seq, "body": bytes(body).decode()}, ensure_ascii=False) + "\n"
 
 

@@ -76,7 +76,9 @@ class Denial(models.Model):
         """One row per actor, action, object and minute."""
 
         constraints = [
-            models.UniqueConstraint(fields=["minute", "actor_name", "action", "object_key"], name="denial_once_a_minute")
+            models.UniqueConstraint(
+                fields=["minute", "actor_name", "action", "object_key"], name="denial_once_a_minute"
+            )
         ]
 
     def __str__(self) -> str:

@@ -46,7 +46,9 @@ class Change:
 NOTHING = Change()
 
 
-def record(action: str, about: Subject, *, actor: Accountable, change: Change = NOTHING, outcome: str = "done") -> Event:
+def record(
+    action: str, about: Subject, *, actor: Accountable, change: Change = NOTHING, outcome: str = "done"
+) -> Event:
     """Insert the event and return it. On SQLite it is sealed at once; on PostgreSQL the sealer follows within 1 s.
 
     Must run inside the transaction of the change it tells of: raises RuntimeError otherwise, LookupError for
@@ -110,5 +112,3 @@ def _seal_now(event: Event) -> None:
     """SQLite has one writer at a time, so the next number is safe inside this transaction."""
     last = Seal.objects.order_by("-seq").values_list("seq", flat=True).first()
     Seal.objects.create(seq=0 if last is None else last + 1, event=event, leaf=event.leaf)
-
-

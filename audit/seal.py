@@ -55,7 +55,7 @@ def checkpoint() -> Checkpoint | None:
     frontier = Frontier.load(latest.size, bytes(latest.frontier)) if latest else Frontier()
     for leaf in Seal.objects.filter(seq__gte=frontier.size).order_by("seq").values_list("leaf", flat=True).iterator():
         frontier.append(bytes(leaf))
-    if latest and frontier.size == latest.size or not frontier.size:
+    if (latest and frontier.size == latest.size) or not frontier.size:
         return None
     note = signer().sign(notes.checkpoint_text(ORIGIN, frontier.size, frontier.root()))
     row = Checkpoint(size=frontier.size, root=frontier.root(), frontier=frontier.dump(), note=note, at=clock.now())
@@ -82,3 +82,9 @@ def seal() -> None:
     while seal_pending() == BATCH:
         pass
     checkpoint()
+
+
+def latest_note() -> str:
+    """Return the newest checkpoint's note, or an empty string before the first."""
+    row = Checkpoint.objects.order_by("-size").first()
+    return row.note if row else ""

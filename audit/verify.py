@@ -75,7 +75,10 @@ def verify(verifier_key: str, *, anchors: list[str] | None = None) -> Report:
             if root == frontier.root():
                 trusted = frontier.size
             else:
-                report.blame(trusted, f"the root at {frontier.size} is not what {source} states: an event from #{trusted} to #{frontier.size - 1} was changed")
+                report.blame(
+                    trusted,
+                    f"the root at {frontier.size} is not what {source} states: an event from #{trusted} to #{frontier.size - 1} was changed",
+                )
     report.size, report.root = frontier.size, frontier.root()
     for size in sorted(stated):
         for _, source in stated[size]:
@@ -122,12 +125,22 @@ def _check_event(report: Report, row: dict[str, object]) -> None:
 
 def _columns(row: dict[str, object]) -> tuple[object, ...]:
     at = row["event__at"]
-    return (clock.iso(at), *(row[f"event__{name}"] for name in ("action", "outcome", "actor_name", "object_kind", "object_id")))  # type: ignore[arg-type]
+    return (
+        clock.iso(at),
+        *(row[f"event__{name}"] for name in ("action", "outcome", "actor_name", "object_kind", "object_id")),
+    )  # type: ignore[arg-type]
 
 
 def _columns_of(body: bytes) -> tuple[object, ...]:
     try:
         said = json.loads(body)
-        return (said["at"], said["action"], said["outcome"], said["actor"]["name"], said["object"]["kind"], said["object"]["id"])
+        return (
+            said["at"],
+            said["action"],
+            said["outcome"],
+            said["actor"]["name"],
+            said["object"]["kind"],
+            said["object"]["id"],
+        )
     except (ValueError, KeyError, TypeError):
         return ()

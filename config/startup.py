@@ -82,16 +82,23 @@ def write_note(path: Path, note: dict[str, object]) -> None:
     draft.replace(path)
 
 
-def migrate_when_pending() -> None:
-    """Bring the database to the newest migration, in a process of its own: the owner's role may differ from ours."""
+def prepare(run: Path) -> None:
+    """Bring the database and the served static files up to date, both at once: on a new home each takes seconds."""
+    migration = migrate_when_pending()
+    collect_static_when_changed(run)
+    if migration and migration.wait():
+        raise CannotStart("The database could not be migrated; the reason stands above.")
+
+
+def migrate_when_pending() -> subprocess.Popen[bytes] | None:
+    """Start the migration if one is pending, in a process of its own: the owner's role may differ from ours."""
     executor = MigrationExecutor(connections["default"])
     pending = executor.migration_plan(executor.loader.graph.leaf_nodes())
     connections.close_all()  # the children must not share it
     if not pending:
-        return
+        return None
     command = [sys.executable, str(settings.BASE_DIR / "manage.py"), "migrate", "--no-input", "--verbosity", "0"]
-    if subprocess.run(command, stdout=sys.stderr.fileno(), check=False).returncode:  # noqa: S603 - ours
-        raise CannotStart("The database could not be migrated; the reason stands above.")
+    return subprocess.Popen(command, stdout=sys.stderr.fileno())  # noqa: S603 - ours
 
 
 def static_stamp() -> str:
@@ -107,7 +114,8 @@ def static_stamp() -> str:
 def collect_static_when_changed(run: Path) -> None:
     """Make the served static files those of the source."""
     kept, stamp = run / "static.stamp", static_stamp()
-    if kept.exists() and kept.read_text() == stamp and settings.STATIC_ROOT.is_dir():
+    if kept.exists() and kept.read_text() == stamp and Path(str(settings.STATIC_ROOT)).is_dir():
         return
-    call_command("collectstatic", interactive=False, clear=True, verbosity=0)
+    # The browsable API is off; compressing its files would double the time.
+    call_command("collectstatic", interactive=False, clear=True, verbosity=0, ignore_patterns=["rest_framework"])
     kept.write_text(stamp)

@@ -6,14 +6,19 @@ from django.urls import include, path, re_path
 
 from web import errors, health
 from web.mlflow import urls as mlflow
+from web.pages import sign_in
 from web.pages import urls as pages
+from web.rest import urls as rest
 
 urlpatterns = [
     path("livez", health.livez, name="livez"),
     path("readyz", health.readyz, name="readyz"),
     path("health", health.health, name="health"),
     path("version", health.version, name="version"),
+    path("admin/login/", sign_in.to_sign_in),
+    path("admin/logout/", sign_in.sign_out),
     path("admin/", admin.site.urls),
+    path("api/v1/", include((rest.urlpatterns, "rest"))),
     path("", include((pages.urlpatterns, "pages"))),
     path("api/", include((mlflow.urlpatterns, "mlflow"))),
     path("ajax-api/", include((mlflow.urlpatterns, "mlflow"), namespace="mlflow-ajax")),

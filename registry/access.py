@@ -48,14 +48,18 @@ def may(actor: Actor, permission: Permission, model: RegisteredModel) -> bool:
 
 def has_grant(actor: Actor, model: RegisteredModel) -> bool:
     """Whether a write right on `model` was given to the person or to one of her groups."""
-    own = RegisteredModelUserPermission.objects.filter(content_object=model, user=actor.user, permission__codename=WRITE)
+    own = RegisteredModelUserPermission.objects.filter(
+        content_object=model, user=actor.user, permission__codename=WRITE
+    )
     team = RegisteredModelGroupPermission.objects.filter(
         content_object=model, group__user=actor.user, permission__codename=WRITE
     )
     return own.exists() or team.exists()
 
 
-def require(actor: Actor, permission: Permission, model: RegisteredModel, deed: str, *, about: Subject | None = None) -> None:
+def require(
+    actor: Actor, permission: Permission, model: RegisteredModel, deed: str, *, about: Subject | None = None
+) -> None:
     """Return where `actor` holds `permission` on `model`; raise Denied otherwise, naming who may and who owns it."""
     if may(actor, permission, model):
         return
@@ -67,7 +71,12 @@ def require(actor: Actor, permission: Permission, model: RegisteredModel, deed: 
 
 def locked(model: RegisteredModel) -> RegisteredModel:
     """Return `model` read again under a row lock. Every write of a model or its versions takes this lock first."""
-    row = RegisteredModel.objects.select_for_update(of=("self",)).select_related("owner").filter(pk=model.pk, deleted_at=None).first()
+    row = (
+        RegisteredModel.objects.select_for_update(of=("self",))
+        .select_related("owner")
+        .filter(pk=model.pk, deleted_at=None)
+        .first()
+    )
     if row is None:
         raise NotFound(f"Registered Model with name={model.name} not found")
     return row

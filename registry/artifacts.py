@@ -5,8 +5,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from urllib.parse import unquote
 
-from django.db import transaction
 from django.core.exceptions import ValidationError
+from django.db import transaction
 from django.db.models import Q, QuerySet
 
 from accounts.actors import Actor
@@ -49,7 +49,12 @@ def parse_place(path: str) -> Place:
     for decoded in (path, unquote(path), unquote(unquote(path))):
         parts = decoded.split("/")
         odd = "\\" in decoded or DRIVE.match(decoded) or any(not letter.isprintable() for letter in decoded)
-        if odd or decoded.startswith("/") or any(part in {"", ".", ".."} for part in parts[:-1]) or parts[-1] in {".", ".."}:
+        if (
+            odd
+            or decoded.startswith("/")
+            or any(part in {"", ".", ".."} for part in parts[:-1])
+            or parts[-1] in {".", ".."}
+        ):
             raise Invalid("Invalid path", field="path")
     if len(path) > 1000:  # noqa: PLR2004 - the column's width
         raise Invalid("Invalid path: over 1000 characters", field="path")
@@ -150,7 +155,12 @@ def require_writable(place: Place, actor: Actor) -> None:
         raise NotFound(f"{place.whole} belongs to no run and no logged model.")
     mine = actor.user is not None and author == actor.user.pk
     if not mine and not actor.holds(Permission.TRACKING_WRITE_ALL):
-        raise Denied("This run is somebody else's.", needs=Permission.TRACKING_WRITE_ALL, next_step="Log to a run of your own.", about=about)
+        raise Denied(
+            "This run is somebody else's.",
+            needs=Permission.TRACKING_WRITE_ALL,
+            next_step="Log to a run of your own.",
+            about=about,
+        )
 
 
 def require_readable(place: Place, actor: Actor) -> None:
@@ -166,9 +176,17 @@ def require_readable(place: Place, actor: Actor) -> None:
 def _author_id(root: str) -> int | None:
     parts = root.split("/")
     if len(parts) == 4 and parts[1] == "models":  # noqa: PLR2004 - EXP/models/ID/artifacts
-        return LoggedModel.objects.filter(model_id=parts[2], experiment_id=_number(parts[0])).values_list("author_id", flat=True).first()
+        return (
+            LoggedModel.objects.filter(model_id=parts[2], experiment_id=_number(parts[0]))
+            .values_list("author_id", flat=True)
+            .first()
+        )
     if len(parts) == 3 and parts[2] == "artifacts":  # noqa: PLR2004 - EXP/RUN/artifacts
-        return Run.objects.filter(run_id=parts[1], experiment_id=_number(parts[0])).values_list("author_id", flat=True).first()
+        return (
+            Run.objects.filter(run_id=parts[1], experiment_id=_number(parts[0]))
+            .values_list("author_id", flat=True)
+            .first()
+        )
     return None
 
 
@@ -182,12 +200,18 @@ def _below(place: Place) -> QuerySet[StoredFile]:
 
 
 def _refuse_frozen(place: Place) -> None:
-    for folder, version, name in ModelVersion.objects.live().filter(frozen_root=place.root).values_list("frozen_path", "version", "model__name"):
+    for folder, version, name in (
+        ModelVersion.objects.live().filter(frozen_root=place.root).values_list("frozen_path", "version", "model__name")
+    ):
         inside = not folder or place.path == folder or place.path.startswith(f"{folder}/")
         holds = not place.path or folder.startswith(f"{place.path}/")
         if inside or holds:
             about = Subject("artifact", place.root[:64], place.whole)
-            raise Denied(f"{place.whole} is frozen: it is part of {name} version {version}.", next_step="Log a new model and register it.", about=about)
+            raise Denied(
+                f"{place.whole} is frozen: it is part of {name} version {version}.",
+                next_step="Log a new model and register it.",
+                about=about,
+            )
 
 
 def _frozen(place: Place, actor: Actor) -> tuple[ModelVersion, str]:

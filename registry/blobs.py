@@ -39,7 +39,9 @@ def write_blob(chunks: Iterable[bytes], *, expected: int | None = None) -> Writt
     try:
         written = _fill(draft, chunks)
         if expected is not None and written.size != expected:
-            raise Invalid(f"The upload announced {expected} bytes and brought {written.size}: it was cut off. Send it again.")
+            raise Invalid(
+                f"The upload announced {expected} bytes and brought {written.size}: it was cut off. Send it again."
+            )
         _move_in(draft, blob_path(written.sha256))
     finally:
         draft.unlink(missing_ok=True)
@@ -52,7 +54,10 @@ def _fill(draft: Path, chunks: Iterable[bytes]) -> Written:
         for chunk in chunks:
             size += len(chunk)
             if size > settings.MAX_UPLOAD_BYTES:
-                raise TooLarge(f"The file is over {settings.MAX_UPLOAD_BYTES // 2**20} MiB.", next_step="SIGNOFF_MAX_UPLOAD_MB sets the limit.")
+                raise TooLarge(
+                    f"The file is over {settings.MAX_UPLOAD_BYTES // 2**20} MiB.",
+                    next_step="SIGNOFF_MAX_UPLOAD_MB sets the limit.",
+                )
             digest.update(chunk)
             out.write(chunk)
         out.flush()

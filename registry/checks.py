@@ -37,7 +37,11 @@ def _thresholds(version: ModelVersion) -> Iterator[Check]:
             required=threshold.required,
             expected=f"{threshold.get_comparison_display()} {threshold.value:g}",
             measured="not measured at registration" if value is None else f"{value:.6g}",
-            why="" if met else f"Log {threshold.metric} before registering, and register again." if value is None else "",
+            why=""
+            if met
+            else f"Log {threshold.metric} before registering, and register again."
+            if value is None
+            else "",
         )
 
 
@@ -55,7 +59,14 @@ def holds(value: float, comparison: str, limit: float) -> bool:
 def _signature(version: ModelVersion, champion: ModelVersion | None) -> Check:
     name = "Signature fits the champion's callers" if champion else "Signature present"
     if not version.signature:
-        return Check(name=name, status=Status.WARN, required=False, expected="a signature", measured="none", why="Callers' input cannot be checked. Log the model with a signature or an input example.")
+        return Check(
+            name=name,
+            status=Status.WARN,
+            required=False,
+            expected="a signature",
+            measured="none",
+            why="Callers' input cannot be checked. Log the model with a signature or an input example.",
+        )
     if champion is None:
         counts = f"{len(version.signature['inputs'])} in, {len(version.signature['outputs'])} out"
         return Check(name=name, status=Status.PASSED, expected="a signature", measured=counts)
@@ -66,7 +77,14 @@ def _signature(version: ModelVersion, champion: ModelVersion | None) -> Check:
         compare.Compatibility.BREAKING: Status.WARN,
         compare.Compatibility.UNKNOWN: Status.WARN,
     }[found.verdict]
-    return Check(name=name, status=status, required=False, expected="same or compatible", measured=found.verdict, why="; ".join(found.reasons)[:500])
+    return Check(
+        name=name,
+        status=status,
+        required=False,
+        expected="same or compatible",
+        measured=found.verdict,
+        why="; ".join(found.reasons)[:500],
+    )
 
 
 def _no_worse(version: ModelVersion, champion: ModelVersion | None) -> Iterator[Check]:

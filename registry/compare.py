@@ -3,7 +3,21 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-LOWER_IS_BETTER = ("loss", "error", "rmse", "mse", "mae", "mape", "brier", "ece", "logloss", "latency", "_ms", "fpr", "fnr")
+LOWER_IS_BETTER = (
+    "loss",
+    "error",
+    "rmse",
+    "mse",
+    "mae",
+    "mape",
+    "brier",
+    "ece",
+    "logloss",
+    "latency",
+    "_ms",
+    "fpr",
+    "fnr",
+)
 
 
 class Direction(StrEnum):
@@ -89,7 +103,9 @@ def compare_signatures(before: dict[str, object], after: dict[str, object]) -> S
     """Compare by what a caller of `before` would notice: a removed or retyped output, a new required or retyped input."""
     if not before or not after:
         side = "neither version has" if not before and not after else "one version has no"
-        return SignatureDifference(Compatibility.UNKNOWN, [f"{side} a signature" if not before and not after else f"{side} signature"])
+        return SignatureDifference(
+            Compatibility.UNKNOWN, [f"{side} a signature" if not before and not after else f"{side} signature"]
+        )
     breaking: list[str] = []
     noted: list[str] = []
     _compare_inputs(_by_name(before, "inputs"), _by_name(after, "inputs"), breaking, noted)
@@ -104,7 +120,9 @@ def _by_name(signature: dict[str, object], side: str) -> dict[str, dict[str, obj
     return {str(column["name"]): column for column in columns} if isinstance(columns, list) else {}
 
 
-def _compare_inputs(old: dict[str, dict[str, object]], new: dict[str, dict[str, object]], breaking: list[str], noted: list[str]) -> None:
+def _compare_inputs(
+    old: dict[str, dict[str, object]], new: dict[str, dict[str, object]], breaking: list[str], noted: list[str]
+) -> None:
     for name, column in new.items():
         if name not in old:
             (breaking if column["required"] else noted).append(
@@ -117,7 +135,9 @@ def _compare_inputs(old: dict[str, dict[str, object]], new: dict[str, dict[str, 
     noted.extend(f"input {name} is no longer read" for name in old if name not in new)
 
 
-def _compare_outputs(old: dict[str, dict[str, object]], new: dict[str, dict[str, object]], breaking: list[str], noted: list[str]) -> None:
+def _compare_outputs(
+    old: dict[str, dict[str, object]], new: dict[str, dict[str, object]], breaking: list[str], noted: list[str]
+) -> None:
     for name, column in old.items():
         if name not in new:
             breaking.append(f"output {name} is gone")

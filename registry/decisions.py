@@ -66,7 +66,10 @@ def decide(request: ApprovalRequest, choice: Choice, *, actor: Actor) -> Decisio
         if row.state != RequestState.OPEN:
             raise Conflict(f"Request #{row.pk} is {row.get_state_display().lower()}; it cannot be decided any more.")
         if choice.digest != row.subject_digest:
-            raise Conflict("The digest you decided on is not the one this request asks for.", next_step="Reload the page and read it again.")
+            raise Conflict(
+                "The digest you decided on is not the one this request asks for.",
+                next_step="Reload the page and read it again.",
+            )
         changed = requests.settle(row, actor=actor)
         if changed is not None:
             return Moved(row, changed)
@@ -80,7 +83,9 @@ def _same(request: ApprovalRequest, choice: Choice, actor: Actor) -> Decision | 
     if earlier and (earlier.verdict, earlier.subject_digest) == (choice.verdict, choice.digest):
         return earlier
     if earlier:
-        raise Conflict(f"You decided already: {earlier.get_verdict_display().lower()}.", next_step="A decision is never changed.")
+        raise Conflict(
+            f"You decided already: {earlier.get_verdict_display().lower()}.", next_step="A decision is never changed."
+        )
     return None
 
 
@@ -94,7 +99,12 @@ def _refuse_open_checks(request: ApprovalRequest, accepted: Collection[int]) -> 
 
 def _write(request: ApprovalRequest, choice: Choice, comment: str, actor: Actor) -> Decision:
     decision = Decision.objects.create(
-        request=request, person=actor.user, verdict=choice.verdict, comment=comment, subject_digest=choice.digest, via=actor.via
+        request=request,
+        person=actor.user,
+        verdict=choice.verdict,
+        comment=comment,
+        subject_digest=choice.digest,
+        via=actor.via,
     )
     given = request.decisions.filter(verdict=Verdict.APPROVE).count()
     if choice.verdict == Verdict.REJECT:
@@ -102,7 +112,16 @@ def _write(request: ApprovalRequest, choice: Choice, comment: str, actor: Actor)
     elif given >= request.approvals_needed:
         requests.advance(request, RequestState.APPROVED, actor=actor)
     warnings = [check.name for check in request.checks.filter(pk__in=choice.accepted, status=Check.Status.WARN)]
-    facts: dict[str, object] = {"subject": choice.digest, "accepted_warnings": warnings, "approvals": f"{given} of {request.approvals_needed}"}
+    facts: dict[str, object] = {
+        "subject": choice.digest,
+        "accepted_warnings": warnings,
+        "approvals": f"{given} of {request.approvals_needed}",
+    }
     after: dict[str, object] = {"verdict": choice.verdict, "state": request.state}
-    record("request.decided", requests.request_subject(request), actor=actor, change=Change(after=after, comment=comment, facts=facts))
+    record(
+        "request.decided",
+        requests.request_subject(request),
+        actor=actor,
+        change=Change(after=after, comment=comment, facts=facts),
+    )
     return decision

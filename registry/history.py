@@ -67,7 +67,10 @@ def page_of(rows: QuerySet[Event], *, before: int | None = None, after: int | No
     else:
         found = list((rows.filter(id__lt=before) if before is not None else rows)[: size + 1])
         more, found = len(found) > size, found[:size]
-        newer, older = (found[0].pk if before is not None and found else None), (found[-1].pk if more and found else None)
+        newer, older = (
+            (found[0].pk if before is not None and found else None),
+            (found[-1].pk if more and found else None),
+        )
     return Page([tell(event) for event in found], newer, older)
 
 
@@ -143,7 +146,9 @@ def spans(model: RegisteredModel, labels: frozenset[str] = frozenset({Stage.STAG
     """Return when each version of `model` held one of `labels` or any alias, oldest first, read from the ledger."""
     found: list[Span] = []
     running = _Open()
-    for event in Event.objects.select_related("seal").filter(model_uuid=model.uuid, action__in=LIVE_ACTIONS).order_by("id"):
+    for event in (
+        Event.objects.select_related("seal").filter(model_uuid=model.uuid, action__in=LIVE_ACTIONS).order_by("id")
+    ):
         told = tell(event)
         if told.action == "version.stage.changed":
             _stage(found, running, told, labels)
@@ -174,7 +179,9 @@ def _stage(found: list[Span], running: _Open, told: Told, labels: frozenset[str]
 def _alias(found: list[Span], running: _Open, told: Told) -> None:
     if told.action == "version.deleted":
         ended = [running.stages.pop(_number(told), None)]
-        ended += [running.aliases.pop(name) for name, span in list(running.aliases.items()) if span.version == _number(told)]
+        ended += [
+            running.aliases.pop(name) for name, span in list(running.aliases.items()) if span.version == _number(told)
+        ]
     else:
         name = str(told.after.get("alias") or told.before.get("alias"))
         ended = [running.aliases.pop(name, None)]
@@ -201,4 +208,8 @@ def live_at(model: RegisteredModel, moment: datetime | None = None) -> list[Span
 def production_now(actor: Actor) -> QuerySet[ModelVersion]:
     """Return the versions in Production the actor may see, by model name."""
     rows = ModelVersion.objects.visible_to(actor).filter(stage=Stage.PRODUCTION)
-    return rows.select_related("model", "manifest", "registered_by").prefetch_related("aliases").order_by("model__name", "-version")
+    return (
+        rows.select_related("model", "manifest", "registered_by")
+        .prefetch_related("aliases")
+        .order_by("model__name", "-version")
+    )

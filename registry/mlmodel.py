@@ -82,7 +82,11 @@ def _columns(signature: dict[str, object] | None, side: str) -> list[Column]:
         said = json.loads(str(signature[side]))
     except ValueError:
         return []
-    return [_column(place, part) for place, part in enumerate(said if isinstance(said, list) else []) if isinstance(part, dict)]
+    return [
+        _column(place, part)
+        for place, part in enumerate(said if isinstance(said, list) else [])
+        if isinstance(part, dict)
+    ]
 
 
 def _column(place: int, part: dict[str, object]) -> Column:

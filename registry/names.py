@@ -15,7 +15,9 @@ def check_model_name(name: str) -> str:
     if not name.strip():
         raise Invalid("Registered model name cannot be empty.", field="name")
     if re.search(r"[/:]", name) or name in {".", ".."}:
-        raise Invalid(f"Invalid name: '{name}'. Registered model name cannot contain '/' or ':' or be a path.", field="name")
+        raise Invalid(
+            f"Invalid name: '{name}'. Registered model name cannot contain '/' or ':' or be a path.", field="name"
+        )
     if len(name) > NAME_MAX or any(not letter.isprintable() for letter in name):
         raise Invalid(f"A model name has at most {NAME_MAX} printable characters.", field="name")
     return name

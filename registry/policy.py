@@ -76,7 +76,9 @@ def move_from(document: dict[str, object]) -> Move:
     """Return the move a subject's `move` states."""
     if document["kind"] == "alias":
         return AliasMove(str(document["alias"]), gone=bool(document["gone"]))
-    return StageMove(Stage(str(document["from"])), Stage(str(document["to"])), archive_existing=bool(document["archive_existing"]))
+    return StageMove(
+        Stage(str(document["from"])), Stage(str(document["to"])), archive_existing=bool(document["archive_existing"])
+    )
 
 
 @dataclass(frozen=True)

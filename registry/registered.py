@@ -18,7 +18,9 @@ from registry.stages import Stage
 EDITABLE = frozenset({"description", "risk_tier", "restricted"})
 
 
-def create_model(name: str, *, actor: Actor, description: str = "", tags: dict[str, str] | None = None) -> RegisteredModel:
+def create_model(
+    name: str, *, actor: Actor, description: str = "", tags: dict[str, str] | None = None
+) -> RegisteredModel:
     """Create a model owned by `actor`. Raises Invalid for its name or tags, AlreadyExists where a live one has the name."""
     about = Subject("registered_model", "", name)
     require_role(actor, Permission.MODEL_CREATE, "create registered models", about=about)
@@ -28,8 +30,12 @@ def create_model(name: str, *, actor: Actor, description: str = "", tags: dict[s
     try:
         with transaction.atomic():
             moment = clock.now()
-            model = RegisteredModel.objects.create(name=name, owner=actor.user, description=description, created_at=moment, updated_at=moment)
-            ModelTag.objects.bulk_create(ModelTag(model=model, key=key, value=value) for key, value in (tags or {}).items())
+            model = RegisteredModel.objects.create(
+                name=name, owner=actor.user, description=description, created_at=moment, updated_at=moment
+            )
+            ModelTag.objects.bulk_create(
+                ModelTag(model=model, key=key, value=value) for key, value in (tags or {}).items()
+            )
             change = Change(after={"description": description, "tags": tags or {}})
             record("model.created", access.model_subject(model), actor=actor, change=change)
     except IntegrityError as why:
@@ -68,7 +74,12 @@ def rename_model(model: RegisteredModel, new_name: str, *, actor: Actor) -> Regi
                 return row
             old, row.name, row.updated_at = row.name, new_name, clock.now()
             row.save(update_fields=["name", "updated_at"])
-            record("model.renamed", access.model_subject(row), actor=actor, change=Change({"name": old}, {"name": new_name}))
+            record(
+                "model.renamed",
+                access.model_subject(row),
+                actor=actor,
+                change=Change({"name": old}, {"name": new_name}),
+            )
     except IntegrityError as why:
         raise AlreadyExists(f"Registered Model (name={new_name}) already exists.") from why
     return row
@@ -95,12 +106,18 @@ def refuse_protected(version: ModelVersion) -> None:
     if not settings.APPROVALS:
         return
     if version.stage == Stage.PRODUCTION:
-        raise Conflict(f"{version} is in Production and cannot be deleted.", next_step="Move it to Archived first; that needs Ops.")
+        raise Conflict(
+            f"{version} is in Production and cannot be deleted.", next_step="Move it to Archived first; that needs Ops."
+        )
     for alias in version.aliases.filter(name__in=PROTECTED_ALIASES):
-        raise Conflict(f"{version} is @{alias.name} and cannot be deleted.", next_step="Point the alias at another version first.")
+        raise Conflict(
+            f"{version} is @{alias.name} and cannot be deleted.", next_step="Point the alias at another version first."
+        )
     waiting = ApprovalRequest.objects.pending().filter(version=version).first()
     if waiting:
-        raise Conflict(f"{version} is the subject of approval request #{waiting.pk}.", next_step="Withdraw the request first.")
+        raise Conflict(
+            f"{version} is the subject of approval request #{waiting.pk}.", next_step="Withdraw the request first."
+        )
 
 
 def set_model_tag(model: RegisteredModel, key: str, value: str, *, actor: Actor) -> None:
@@ -113,7 +130,12 @@ def set_model_tag(model: RegisteredModel, key: str, value: str, *, actor: Actor)
         if old == value:
             return
         ModelTag.objects.update_or_create(model=row, key=key, defaults={"value": value})
-        record("model.tag.set", access.model_subject(row), actor=actor, change=Change({key: old} if old is not None else {}, {key: value}))
+        record(
+            "model.tag.set",
+            access.model_subject(row),
+            actor=actor,
+            change=Change({key: old} if old is not None else {}, {key: value}),
+        )
 
 
 def delete_model_tag(model: RegisteredModel, key: str, *, actor: Actor) -> None:
@@ -127,7 +149,9 @@ def delete_model_tag(model: RegisteredModel, key: str, *, actor: Actor) -> None:
             record("model.tag.deleted", access.model_subject(row), actor=actor, change=Change(before={key: tag.value}))
 
 
-def set_threshold(model: RegisteredModel, *, metric: str, comparison: str, value: float, actor: Actor, required: bool = True) -> MetricThreshold:
+def set_threshold(
+    model: RegisteredModel, *, metric: str, comparison: str, value: float, actor: Actor, required: bool = True
+) -> MetricThreshold:
     """Ask that `metric` compares so with `value` before a version goes to Production. Open requests keep the checks they had;
     the changed policy supersedes them when somebody decides.
     """
@@ -152,7 +176,9 @@ def set_threshold(model: RegisteredModel, *, metric: str, comparison: str, value
 
 def delete_threshold(model: RegisteredModel, threshold_id: int, *, actor: Actor) -> None:
     """Drop a threshold; an absent one is no error."""
-    require_role(actor, Permission.THRESHOLD_SET, f"delete thresholds of {model.name}", about=access.model_subject(model))
+    require_role(
+        actor, Permission.THRESHOLD_SET, f"delete thresholds of {model.name}", about=access.model_subject(model)
+    )
     with transaction.atomic():
         row = access.locked(model)
         threshold = MetricThreshold.objects.filter(model=row, pk=threshold_id).first()

@@ -41,7 +41,9 @@ def move_of(request: ApprovalRequest) -> Move:
 
 def find_request(number: int, *, actor: Actor) -> ApprovalRequest:
     """Return the request; raise NotFound where there is none or its model may not be seen."""
-    rows = ApprovalRequest.objects.visible_to(actor).select_related("model__owner", "version__manifest", "version__registered_by", "requester")
+    rows = ApprovalRequest.objects.visible_to(actor).select_related(
+        "model__owner", "version__manifest", "version__registered_by", "requester"
+    )
     request = rows.filter(pk=number).first()
     if request is None:
         raise NotFound(f"There is no approval request #{number}.")
@@ -52,7 +54,9 @@ def find_request(number: int, *, actor: Actor) -> ApprovalRequest:
 def advance(request: ApprovalRequest, to: RequestState, *, actor: Actor, change: Change | None = None) -> None:
     """Move the request along `MOVES`, under the model's lock, with its event. Raises Conflict where the table has no such move."""
     if to not in MOVES.get(request.state, frozenset()):
-        raise Conflict(f"Request #{request.pk} is {request.get_state_display().lower()}; it cannot become {to.label.lower()}.")
+        raise Conflict(
+            f"Request #{request.pk} is {request.get_state_display().lower()}; it cannot become {to.label.lower()}."
+        )
     before, request.state = request.state, to
     request.ended_at = None if to is RequestState.APPROVED else clock.now()
     request.executed_by = actor.user if to is RequestState.EXECUTED else None
@@ -85,7 +89,9 @@ def open_request(version: ModelVersion, move: Move, *, reason: str, actor: Actor
 
 def usable(version: ModelVersion, move: Move, actor: Actor) -> ApprovalRequired | None:
     """Return the open or approved request for `move` whose subject still holds; a stale or expired one ends here."""
-    rows = ApprovalRequest.objects.select_related("requester", "model", "version__manifest").filter(version=version, move_key=move.key)
+    rows = ApprovalRequest.objects.select_related("requester", "model", "version__manifest").filter(
+        version=version, move_key=move.key
+    )
     for request in rows.filter(state__in=[RequestState.OPEN, RequestState.APPROVED]):
         request.version, request.model = version, version.model
         if settle(request, actor=actor) is None:
@@ -134,14 +140,25 @@ def _open(version: ModelVersion, move: Move, reason: str, actor: Actor) -> Appro
         "checks": [{"name": c.name, "status": c.status, "measured": c.measured} for c in found],
         **requirement(move).facts,
     }
-    record("request.opened", request_subject(request), actor=actor, change=Change(after={"move": move.document}, comment=request.reason, facts=facts))
+    record(
+        "request.opened",
+        request_subject(request),
+        actor=actor,
+        change=Change(after={"move": move.document}, comment=request.reason, facts=facts),
+    )
     return ApprovalRequired(request, opened=True)
 
 
 def withdraw(request: ApprovalRequest, *, comment: str, actor: Actor) -> None:
     """End an unused request. Its requester may, and whoever could carry the move out. Doing it again changes nothing."""
     if request.requester_id != (actor.user.pk if actor.user else None):
-        access.require(actor, requirement(move_of(request)).permission, request.model, f"withdraw request #{request.pk}", about=request_subject(request))
+        access.require(
+            actor,
+            requirement(move_of(request)).permission,
+            request.model,
+            f"withdraw request #{request.pk}",
+            about=request_subject(request),
+        )
     with transaction.atomic():
         row = locked(request)
         if row.state != RequestState.WITHDRAWN:
@@ -151,18 +168,31 @@ def withdraw(request: ApprovalRequest, *, comment: str, actor: Actor) -> None:
 def locked(request: ApprovalRequest) -> ApprovalRequest:
     """Return the request read again under its model's lock."""
     model = access.locked(request.model)
-    row = ApprovalRequest.objects.select_related("requester", "version__manifest", "version__registered_by", "version__run_author").get(pk=request.pk)
+    row = ApprovalRequest.objects.select_related(
+        "requester", "version__manifest", "version__registered_by", "version__run_author"
+    ).get(pk=request.pk)
     row.model = row.version.model = model
     return row
 
 
 def add_comment(request: ApprovalRequest, *, body: str, actor: Actor) -> Comment:
     """Add to the discussion; possible in every state, so that a rejection can be answered."""
-    access.require(actor, Permission.REQUEST_DISCUSS, request.model, f"comment on request #{request.pk}", about=request_subject(request))
+    access.require(
+        actor,
+        Permission.REQUEST_DISCUSS,
+        request.model,
+        f"comment on request #{request.pk}",
+        about=request_subject(request),
+    )
     with transaction.atomic():
         row = locked(request)
         comment = Comment.objects.create(request=row, author=actor.user, body=_checked(body))
-        record("request.commented", request_subject(row), actor=actor, change=Change(comment=comment.body, after={"comment": comment.pk}))
+        record(
+            "request.commented",
+            request_subject(row),
+            actor=actor,
+            change=Change(comment=comment.body, after={"comment": comment.pk}),
+        )
     return comment
 
 
@@ -173,7 +203,9 @@ def edit_comment(comment: Comment, *, body: str, actor: Actor) -> Comment:
     with transaction.atomic():
         request = locked(comment.request)
         if request.state != RequestState.OPEN:
-            raise Conflict("The request is no longer open, so its discussion stays as it is.", next_step="Add another comment.")
+            raise Conflict(
+                "The request is no longer open, so its discussion stays as it is.", next_step="Add another comment."
+            )
         row = Comment.objects.select_for_update().get(pk=comment.pk)
         text = _checked(body)
         if row.body != text:
@@ -195,7 +227,9 @@ def _checked(body: str) -> str:
 def expire_due() -> int:
     """End requests whose time is over; return how many. What the tick calls."""
     ended = 0
-    due = ApprovalRequest.objects.filter(state__in=[RequestState.OPEN, RequestState.APPROVED], expires_at__lte=clock.now())
+    due = ApprovalRequest.objects.filter(
+        state__in=[RequestState.OPEN, RequestState.APPROVED], expires_at__lte=clock.now()
+    )
     for request in due.select_related("model")[:200]:
         with transaction.atomic():
             try:

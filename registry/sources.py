@@ -82,7 +82,11 @@ def _named_version(rest: str, actor: Actor) -> ModelVersion:
         version = visible.filter(model__name=name, aliases__name=alias).first()
     else:
         name, _, number = rest.rpartition("/")
-        version = visible.filter(model__name=name, version=int(number)).first() if number.isdigit() and len(number) < 10 else None  # noqa: PLR2004 - fits the column
+        version = (
+            visible.filter(model__name=name, version=int(number)).first()
+            if number.isdigit() and len(number) < 10
+            else None
+        )
     if version is None:
         if not RegisteredModel.objects.visible_to(actor).filter(name=name).exists():
             raise NotFound(f"Registered Model with name={name} not found")
@@ -102,7 +106,10 @@ def _from_proxy(source: str, run: Run | None, actor: Actor) -> Found:
     place = artifacts.parse_place(unquote(urlsplit(source).path).strip("/"))
     if place.root.split("/")[0] == artifacts.FROZEN_ROOT:
         parts = place.whole.split("/")
-        copied = ModelVersion.objects.visible_to(actor).filter(model__uuid=parts[1], version=int(parts[2])).first() if len(parts) == 3 else None  # noqa: PLR2004 - versions/UUID/N
+        copied = (
+            ModelVersion.objects.visible_to(actor).filter(model__uuid=parts[1], version=int(parts[2])).first()
+            if len(parts) == 3
+            else None
+        )
         return Found(source, copied=copied, run=run)
     return Found(source, place, run=run)
-

@@ -32,7 +32,9 @@ def build(version: ModelVersion, move: Move, asked: Asked) -> dict[str, object]:
         "displaces": displaced(version, move),
         "endpoint": None,
         "plan": None,
-        "limits": [str(t) + ("" if t.required else " (advice)") for t in MetricThreshold.objects.filter(model=version.model)],
+        "limits": [
+            str(t) + ("" if t.required else " (advice)") for t in MetricThreshold.objects.filter(model=version.model)
+        ],
         "policy": {"id": need.policy_id, "version": need.policy_version, "approvals": need.approvals},
         "requester": {"id": asked.requester.pk, "name": asked.requester.username},
         "expires_at": asked.expires_at,
@@ -51,12 +53,20 @@ def displaced(version: ModelVersion, move: Move) -> list[dict[str, object]]:
         others = others.filter(stage=move.to_stage)
     else:
         others = others.filter(aliases__name=move.alias)
-    return [{"version": v.version, "manifest": v.manifest.digest if v.manifest else None} for v in others.order_by("version")]
+    return [
+        {"version": v.version, "manifest": v.manifest.digest if v.manifest else None}
+        for v in others.order_by("version")
+    ]
 
 
 def champion_of(version: ModelVersion) -> ModelVersion | None:
     """Return the live champion `version` is measured against: @champion, else the newest in Production; never itself."""
-    others = ModelVersion.objects.live().filter(model=version.model).exclude(pk=version.pk).select_related("model", "manifest", "registered_by")
+    others = (
+        ModelVersion.objects.live()
+        .filter(model=version.model)
+        .exclude(pk=version.pk)
+        .select_related("model", "manifest", "registered_by")
+    )
     by_alias = others.filter(aliases__name="champion").first()
     return by_alias or others.filter(stage=Stage.PRODUCTION).order_by("-version").first()
 
@@ -83,4 +93,8 @@ class Changed:
 
 def difference(before: dict[str, object], after: dict[str, object]) -> list[Changed]:
     """Return the parts in which two subjects differ, by name."""
-    return [Changed(part, before.get(part), after.get(part)) for part in sorted(before.keys() | after.keys()) if before.get(part) != after.get(part)]
+    return [
+        Changed(part, before.get(part), after.get(part))
+        for part in sorted(before.keys() | after.keys())
+        if before.get(part) != after.get(part)
+    ]

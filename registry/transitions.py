@@ -26,7 +26,9 @@ class Transitioned:
     archived: list[int] = field(default_factory=list)
 
 
-def transition(version: ModelVersion, *, to: Stage, actor: Actor, archive_existing: bool = False, comment: str = "") -> Transitioned | ApprovalRequired:
+def transition(
+    version: ModelVersion, *, to: Stage, actor: Actor, archive_existing: bool = False, comment: str = ""
+) -> Transitioned | ApprovalRequired:
     """Move `version` to stage `to` where the policy lets `actor`, else return the request that waits for a decision.
 
     Safe to repeat: a version that is there already stays, the same refused call returns the same open request, and
@@ -34,7 +36,9 @@ def transition(version: ModelVersion, *, to: Stage, actor: Actor, archive_existi
     approval would help.
     """
     if archive_existing and to not in ACTIVE:
-        raise Invalid(f"archive_existing_versions is for Staging and Production, not for {to}.", field="archive_existing_versions")
+        raise Invalid(
+            f"archive_existing_versions is for Staging and Production, not for {to}.", field="archive_existing_versions"
+        )
     with transaction.atomic():
         model = access.locked(version.model)
         row = access.reread(version, model)
@@ -48,7 +52,9 @@ def transition(version: ModelVersion, *, to: Stage, actor: Actor, archive_existi
         return _apply(row, move, others, granted, actor, comment)
 
 
-def authorise(version: ModelVersion, move: Move, *, actor: Actor, reason: str) -> ApprovalRequest | ApprovalRequired | None:
+def authorise(
+    version: ModelVersion, move: Move, *, actor: Actor, reason: str
+) -> ApprovalRequest | ApprovalRequired | None:
     """Return the approval that covers `move` and is used up by it, None where none is needed, or what is to wait for.
 
     Runs under the model's lock, in the transaction that makes the move.
@@ -83,7 +89,14 @@ def _others(version: ModelVersion, move: StageMove) -> QuerySet[ModelVersion]:
     return rows if move.archive_existing else rows.none()
 
 
-def _apply(version: ModelVersion, move: StageMove, others: QuerySet[ModelVersion], granted: ApprovalRequest | None, actor: Actor, comment: str) -> Transitioned:
+def _apply(
+    version: ModelVersion,
+    move: StageMove,
+    others: QuerySet[ModelVersion],
+    granted: ApprovalRequest | None,
+    actor: Actor,
+    comment: str,
+) -> Transitioned:
     facts = approval_facts(move, granted)
     archived = []
     for other in others.order_by("version"):

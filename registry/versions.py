@@ -48,8 +48,13 @@ def register_version(model: RegisteredModel, asked: Registration, *, actor: Acto
         row.updated_at = version.created_at
         row.save(update_fields=["next_version", "updated_at"])
         facts: dict[str, object] = {"source": version.source, "run_id": version.run_id, "verified": version.verified}
-        after: dict[str, object] = {"version": version.version, "manifest": version.manifest and version.manifest.digest}
-        record("version.registered", access.version_subject(version), actor=actor, change=Change(after=after, facts=facts))
+        after: dict[str, object] = {
+            "version": version.version,
+            "manifest": version.manifest and version.manifest.digest,
+        }
+        record(
+            "version.registered", access.version_subject(version), actor=actor, change=Change(after=after, facts=facts)
+        )
     return version
 
 
@@ -80,13 +85,24 @@ def _take_manifest(version: ModelVersion, manifest: Manifest) -> None:
 
 def _copy_from(version: ModelVersion, origin: ModelVersion) -> None:
     """A copy has the same bytes and evidence, and an identity of its own: no stage, alias or approval comes along."""
-    for name in ("manifest", "framework", "signature", "environment", "evidence", "run_author", "run_id", "logged_model_id"):
+    for name in (
+        "manifest",
+        "framework",
+        "signature",
+        "environment",
+        "evidence",
+        "run_author",
+        "run_id",
+        "logged_model_id",
+    ):
         setattr(version, name, getattr(origin, name))
 
 
 def update_version(version: ModelVersion, *, description: str, actor: Actor) -> ModelVersion:
     """Set the description."""
-    access.require(actor, Permission.MODEL_WRITE, version.model, f"describe {version}", about=access.version_subject(version))
+    access.require(
+        actor, Permission.MODEL_WRITE, version.model, f"describe {version}", about=access.version_subject(version)
+    )
     with transaction.atomic():
         row = access.reread(version, access.locked(version.model))
         if row.description != description:
@@ -99,7 +115,9 @@ def update_version(version: ModelVersion, *, description: str, actor: Actor) -> 
 
 def set_version_tag(version: ModelVersion, key: str, value: str, *, actor: Actor) -> None:
     """Set a tag, replacing its earlier value."""
-    access.require(actor, Permission.MODEL_WRITE, version.model, f"tag {version}", about=access.version_subject(version))
+    access.require(
+        actor, Permission.MODEL_WRITE, version.model, f"tag {version}", about=access.version_subject(version)
+    )
     names.check_tag(key, value)
     with transaction.atomic():
         row = access.reread(version, access.locked(version.model))
@@ -113,26 +131,39 @@ def set_version_tag(version: ModelVersion, key: str, value: str, *, actor: Actor
 
 def delete_version_tag(version: ModelVersion, key: str, *, actor: Actor) -> None:
     """Remove a tag; an absent one is no error."""
-    access.require(actor, Permission.MODEL_WRITE, version.model, f"untag {version}", about=access.version_subject(version))
+    access.require(
+        actor, Permission.MODEL_WRITE, version.model, f"untag {version}", about=access.version_subject(version)
+    )
     with transaction.atomic():
         row = access.reread(version, access.locked(version.model))
         tag = VersionTag.objects.filter(version=row, key=key).first()
         if tag:
             tag.delete()
-            record("version.tag.deleted", access.version_subject(row), actor=actor, change=Change(before={key: tag.value}))
+            record(
+                "version.tag.deleted", access.version_subject(row), actor=actor, change=Change(before={key: tag.value})
+            )
 
 
 def annotate(version: ModelVersion, *, title: str, body: str, actor: Actor) -> Annotation:
     """Add documentation to the version. Annotations are never changed, only added to."""
-    access.require(actor, Permission.MODEL_WRITE, version.model, f"annotate {version}", about=access.version_subject(version))
+    access.require(
+        actor, Permission.MODEL_WRITE, version.model, f"annotate {version}", about=access.version_subject(version)
+    )
     if not title.strip() or len(title) > TITLE_MAX:
-        raise Invalid(f"An annotation has a title of at most {TITLE_MAX} characters, such as Training data.", field="title")
+        raise Invalid(
+            f"An annotation has a title of at most {TITLE_MAX} characters, such as Training data.", field="title"
+        )
     if not body.strip() or len(body) > BODY_MAX:
         raise Invalid(f"An annotation has a text of at most {BODY_MAX} characters.", field="body")
     with transaction.atomic():
         row = access.reread(version, access.locked(version.model))
         note = Annotation.objects.create(version=row, title=title.strip(), body=body.strip(), author=actor.user)
-        record("version.annotated", access.version_subject(row), actor=actor, change=Change(after={"title": note.title, "body": note.body}))
+        record(
+            "version.annotated",
+            access.version_subject(row),
+            actor=actor,
+            change=Change(after={"title": note.title, "body": note.body}),
+        )
     return note
 
 

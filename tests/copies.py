@@ -13,7 +13,11 @@ def copied_database(connection: BaseDatabaseWrapper, folder: Path, name: str) ->
     """Point `connection` at a copy of its database while the block runs."""
     template = connection.settings_dict["NAME"]
     connection.close()
-    copy = _copy_file(template, folder) if connection.vendor == "sqlite" else _copy_schema(connection, template, f"copy_{name}")
+    copy = (
+        _copy_file(template, folder)
+        if connection.vendor == "sqlite"
+        else _copy_schema(connection, template, f"copy_{name}")
+    )
     connection.settings_dict["NAME"] = copy
     try:
         yield
@@ -39,5 +43,5 @@ def _copy_schema(connection: BaseDatabaseWrapper, template: str, copy: str) -> s
 
 
 def _administer(connection: BaseDatabaseWrapper, statement: str) -> None:
-    with connection._nodb_cursor() as cursor:  # noqa: SLF001 - Django's own way to reach the server beside the database
+    with connection._nodb_cursor() as cursor:
         cursor.execute(statement)

@@ -25,7 +25,11 @@ def make_run(actor: Actor, *, metrics: dict[str, float] | None = None, mlmodel: 
     for key, value in (metrics or {}).items():
         Metric.objects.create(run=run, key=key, value=value, timestamp=1)
     Param.objects.create(run=run, key="depth", value="3")
-    for path, body in (("MLmodel", mlmodel), ("model.skops", f"weights of {run.run_id}"), ("requirements.txt", "scikit-learn")):
+    for path, body in (
+        ("MLmodel", mlmodel),
+        ("model.skops", f"weights of {run.run_id}"),
+        ("requirements.txt", "scikit-learn"),
+    ):
         put(run, f"model/{path}", body.encode(), actor)
     return run
 
@@ -38,7 +42,9 @@ def put(run: Run, path: str, body: bytes, actor: Actor) -> None:
 def make_version(model: RegisteredModel, actor: Actor, **run: object) -> ModelVersion:
     """Return a new registered version with its own run."""
     made = make_run(actor, **run)  # type: ignore[arg-type]
-    asked = versions.Registration(source=f"runs:/{made.run_id}/model", run_id=made.run_id, description="trained on transactions")
+    asked = versions.Registration(
+        source=f"runs:/{made.run_id}/model", run_id=made.run_id, description="trained on transactions"
+    )
     return versions.register_version(model, asked, actor=actor)
 
 

@@ -45,7 +45,11 @@ def remember(request: HttpRequest, refusal: Refusal) -> None:
     log.info("refused", kind=refusal.kind, message=refusal.message, path=request.path)
     actor = cast("Actor | None", getattr(request, "actor", None))
     if isinstance(refusal, Denied) and actor is not None:
-        about = refusal.about if isinstance(refusal.about, Subject) else Subject("page", request.path[:64], request.path[:200])
+        about = (
+            refusal.about
+            if isinstance(refusal.about, Subject)
+            else Subject("page", request.path[:64], request.path[:200])
+        )
         note_denial(refusal.needs or "denied", about, actor=actor, reason=refusal.message)
 
 
@@ -61,7 +65,7 @@ def mlflow_response(request: HttpRequest, refusal: Refusal) -> JsonResponse:
 
 def rest_exception(error: Exception, context: dict[str, Any]) -> Response | None:
     """Return own REST's answer: {"error", "message", "next_step", "field"}; None leaves a fault to the 500 page."""
-    request = context["request"]._request  # noqa: SLF001 - DRF's name for Django's request
+    request = context["request"]._request
     if isinstance(error, Refusal):
         remember(request, error)
         body = {"error": error.kind, "message": error.message, "next_step": error.next_step}

@@ -27,7 +27,9 @@ class RequestContext:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         """Bind the id, answer, send it back."""
         sent = request.headers.get("X-Request-Id", "")
-        request_id = sent if 8 <= len(sent) <= 64 and sent.replace("-", "").isalnum() and sent.isascii() else uuid.uuid4().hex  # noqa: PLR2004
+        request_id = (
+            sent if 8 <= len(sent) <= 64 and sent.replace("-", "").isalnum() and sent.isascii() else uuid.uuid4().hex
+        )
         request.request_id = request_id  # type: ignore[attr-defined]
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=request_id)
@@ -82,5 +84,3 @@ class Refusals:
             errors.remember(request, error)
             return error_pages.refused(request, error)
         return None
-
-

@@ -5,66 +5,84 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='Checkpoint',
+            name="Checkpoint",
             fields=[
-                ('size', models.BigIntegerField(primary_key=True, serialize=False)),
-                ('root', models.BinaryField(max_length=32)),
-                ('frontier', models.BinaryField()),
-                ('note', models.TextField()),
-                ('at', models.DateTimeField()),
+                ("size", models.BigIntegerField(primary_key=True, serialize=False)),
+                ("root", models.BinaryField(max_length=32)),
+                ("frontier", models.BinaryField()),
+                ("note", models.TextField()),
+                ("at", models.DateTimeField()),
             ],
         ),
         migrations.CreateModel(
-            name='Denial',
+            name="Denial",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('minute', models.DateTimeField()),
-                ('actor_name', models.CharField(max_length=150)),
-                ('action', models.CharField(max_length=64)),
-                ('object_key', models.CharField(max_length=200)),
-                ('count', models.PositiveIntegerField(default=1)),
-                ('facts', models.JSONField(default=dict)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("minute", models.DateTimeField()),
+                ("actor_name", models.CharField(max_length=150)),
+                ("action", models.CharField(max_length=64)),
+                ("object_key", models.CharField(max_length=200)),
+                ("count", models.PositiveIntegerField(default=1)),
+                ("facts", models.JSONField(default=dict)),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('minute', 'actor_name', 'action', 'object_key'), name='denial_once_a_minute')],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("minute", "actor_name", "action", "object_key"), name="denial_once_a_minute"
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Event',
+            name="Event",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('body', models.BinaryField()),
-                ('leaf', models.BinaryField(max_length=32)),
-                ('at', models.DateTimeField()),
-                ('action', models.CharField(max_length=64)),
-                ('outcome', models.CharField(max_length=16)),
-                ('actor_kind', models.CharField(max_length=16)),
-                ('actor_id', models.BigIntegerField(null=True)),
-                ('actor_name', models.CharField(max_length=150)),
-                ('object_kind', models.CharField(max_length=32)),
-                ('object_id', models.CharField(max_length=64)),
-                ('object_label', models.CharField(max_length=400)),
-                ('model_uuid', models.UUIDField(null=True)),
-                ('xact', models.BigIntegerField(default=0)),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("body", models.BinaryField()),
+                ("leaf", models.BinaryField(max_length=32)),
+                ("at", models.DateTimeField()),
+                ("action", models.CharField(max_length=64)),
+                ("outcome", models.CharField(max_length=16)),
+                ("actor_kind", models.CharField(max_length=16)),
+                ("actor_id", models.BigIntegerField(null=True)),
+                ("actor_name", models.CharField(max_length=150)),
+                ("object_kind", models.CharField(max_length=32)),
+                ("object_id", models.CharField(max_length=64)),
+                ("object_label", models.CharField(max_length=400)),
+                ("model_uuid", models.UUIDField(null=True)),
+                ("xact", models.BigIntegerField(default=0)),
             ],
             options={
-                'indexes': [models.Index(fields=['xact', 'id'], name='event_xact'), models.Index(fields=['model_uuid', 'id'], name='event_model'), models.Index(fields=['actor_name', 'id'], name='event_actor'), models.Index(fields=['action', 'id'], name='event_action'), models.Index(fields=['object_kind', 'object_id', 'id'], name='event_object'), models.Index(fields=['outcome', 'id'], name='event_outcome'), models.Index(fields=['at'], name='event_at')],
+                "indexes": [
+                    models.Index(fields=["xact", "id"], name="event_xact"),
+                    models.Index(fields=["model_uuid", "id"], name="event_model"),
+                    models.Index(fields=["actor_name", "id"], name="event_actor"),
+                    models.Index(fields=["action", "id"], name="event_action"),
+                    models.Index(fields=["object_kind", "object_id", "id"], name="event_object"),
+                    models.Index(fields=["outcome", "id"], name="event_outcome"),
+                    models.Index(fields=["at"], name="event_at"),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Seal',
+            name="Seal",
             fields=[
-                ('seq', models.BigIntegerField(primary_key=True, serialize=False)),
-                ('leaf', models.BinaryField(max_length=32)),
-                ('event', models.OneToOneField(db_constraint=False, on_delete=django.db.models.deletion.PROTECT, related_name='seal', to='audit.event')),
+                ("seq", models.BigIntegerField(primary_key=True, serialize=False)),
+                ("leaf", models.BinaryField(max_length=32)),
+                (
+                    "event",
+                    models.OneToOneField(
+                        db_constraint=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="seal",
+                        to="audit.event",
+                    ),
+                ),
             ],
         ),
     ]

@@ -150,13 +150,17 @@ def main(events_file, checkpoints_file, key_file):
             tree.append(hashlib.sha256(b"\x00" + said["body"].encode()).digest())
             for root in stated.pop(tree.size, ()):
                 if root != tree.root():
-                    print(f"BROKEN at #{trusted}: an event from #{trusted} to #{tree.size - 1} is not the one that was signed")
+                    print(
+                        f"BROKEN at #{trusted}: an event from #{trusted} to #{tree.size - 1} is not the one that was signed"
+                    )
                     return 1
                 trusted = tree.size
     if stated:
         print(f"BROKEN at #{tree.size}: a checkpoint signs {max(stated)} events, the file holds {tree.size}")
         return 1
-    print(f"ok: {trusted} events signed, {tree.size - trusted} newer than the last checkpoint, root {tree.root().hex()}")
+    print(
+        f"ok: {trusted} events signed, {tree.size - trusted} newer than the last checkpoint, root {tree.root().hex()}"
+    )
     return 0
 
 

@@ -36,7 +36,9 @@ class RegisteredModelQuerySet(models.QuerySet["RegisteredModel"]):
         if actor.holds(Permission.MODEL_READ_RESTRICTED):
             return self.live()
         own = RegisteredModelUserPermission.objects.filter(content_object=models.OuterRef("pk"), user=actor.user)
-        team = RegisteredModelGroupPermission.objects.filter(content_object=models.OuterRef("pk"), group__user=actor.user)
+        team = RegisteredModelGroupPermission.objects.filter(
+            content_object=models.OuterRef("pk"), group__user=actor.user
+        )
         return self.live().filter(
             models.Q(restricted=False) | models.Q(owner=actor.user) | models.Exists(own) | models.Exists(team)
         )

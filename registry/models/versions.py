@@ -46,7 +46,9 @@ class ModelVersion(models.Model):
     run_id = models.CharField(max_length=64, blank=True, default="", db_index=True)
     run_link = models.CharField(max_length=500, blank=True, default="")
     logged_model_id = models.CharField(max_length=64, blank=True, default="", db_index=True)
-    registered_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="registered_versions")
+    registered_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="registered_versions"
+    )
     run_author = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
     manifest = models.ForeignKey(Manifest, on_delete=models.PROTECT, null=True, related_name="versions")
     frozen_root = models.CharField(max_length=300, blank=True, default="", db_index=True)

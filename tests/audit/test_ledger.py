@@ -20,7 +20,12 @@ pytestmark = [pytest.mark.postgresql, pytest.mark.usefixtures("committed")]
 def write(count: int = 5) -> None:
     for number in range(count):
         with transaction.atomic():
-            record("model.created", Subject("registered_model", str(number), f"model {number}"), actor=COMMAND, change=Change(comment="ü"))
+            record(
+                "model.created",
+                Subject("registered_model", str(number), f"model {number}"),
+                actor=COMMAND,
+                change=Change(comment="ü"),
+            )
 
 
 def sealed() -> None:
@@ -41,7 +46,9 @@ def unguarded(*statements: str) -> None:
     with connection.cursor() as cursor:
         for name in triggers.expected_triggers(connection.vendor):
             table = name.rsplit("_no_", 1)[0]
-            cursor.execute(f"DROP TRIGGER {name}" if connection.vendor == "sqlite" else f"DROP TRIGGER {name} ON {table}")
+            cursor.execute(
+                f"DROP TRIGGER {name}" if connection.vendor == "sqlite" else f"DROP TRIGGER {name} ON {table}"
+            )
         for statement in statements:
             cursor.execute(statement)
 
@@ -130,7 +137,10 @@ def test_an_event_rewritten_with_its_leaf_and_seal_breaks_the_signed_root() -> N
     write(2)
     victim = Seal.objects.order_by("seq")[1] if connection.vendor == "sqlite" else Seal.objects.get(seq=1)
     fake = "X'" + "ab" * 32 + "'" if connection.vendor == "sqlite" else "'\\x" + "ab" * 32 + "'"
-    unguarded(f"UPDATE audit_event SET leaf = {fake} WHERE id = {victim.event_id}", f"UPDATE audit_seal SET leaf = {fake} WHERE seq = 1")
+    unguarded(
+        f"UPDATE audit_event SET leaf = {fake} WHERE id = {victim.event_id}",
+        f"UPDATE audit_seal SET leaf = {fake} WHERE seq = 1",
+    )
     report = verified()
     assert any(f"root at {size}" in problem for problem in report.problems)
 
@@ -177,5 +187,8 @@ def test_a_plain_sqlite_client_cannot_change_the_file_either() -> None:
     if connection.vendor != "sqlite":
         return
     write(2)
-    with sqlite3.connect(connection.settings_dict["NAME"]) as other, pytest.raises(sqlite3.DatabaseError, match="append-only"):
+    with (
+        sqlite3.connect(connection.settings_dict["NAME"]) as other,
+        pytest.raises(sqlite3.DatabaseError, match="append-only"),
+    ):
         other.execute("UPDATE audit_event SET action = 'x'")

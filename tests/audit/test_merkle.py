@@ -24,7 +24,10 @@ def leaves_of(size: int) -> list[bytes]:
 
 
 def test_the_root_of_the_rfc_test_vectors_holds() -> None:
-    bodies = [bytes.fromhex(h) for h in ("", "00", "10", "2021", "3031", "40414243", "5051525354555657", "606162636465666768696a6b6c6d6e6f")]
+    bodies = [
+        bytes.fromhex(h)
+        for h in ("", "00", "10", "2021", "3031", "40414243", "5051525354555657", "606162636465666768696a6b6c6d6e6f")
+    ]
     root = merkle.tree_root(merkle.leaf_hash(body) for body in bodies)
     assert root.hex() == "5dc9da79a70659a9ad559cb701ded9a2ab9d823aad2f4960cfe370eff4604328"
 

@@ -48,7 +48,9 @@ def at_once(*deeds: Callable[[], object]) -> list[object]:
 
 
 def approval(request: ApprovalRequest) -> decisions.Choice:
-    return decisions.Choice(decisions.Verdict.APPROVE, request.subject_digest, "fine", [c.pk for c in request.checks.all()])
+    return decisions.Choice(
+        decisions.Verdict.APPROVE, request.subject_digest, "fine", [c.pk for c in request.checks.all()]
+    )
 
 
 def test_a_double_click_on_request_opens_one(crew: dict[str, Actor]) -> None:
@@ -97,7 +99,12 @@ def test_two_signed_versions_at_once_leave_one_champion(crew: dict[str, Actor]) 
     for version in made:
         request = ask_production(version, crew["dana"])
         decisions.decide(request, approval(request), actor=crew["rita"])
-    at_once(*(lambda v=v: transitions.transition(v, to=Stage.PRODUCTION, archive_existing=True, actor=crew["dana"]) for v in made))
+    at_once(
+        *(
+            lambda v=v: transitions.transition(v, to=Stage.PRODUCTION, archive_existing=True, actor=crew["dana"])
+            for v in made
+        )
+    )
     live = ModelVersion.objects.filter(stage=Stage.PRODUCTION)
     assert live.count() == 1
     assert Alias.objects.get(name="champion").version == live.get()

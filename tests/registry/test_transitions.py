@@ -47,7 +47,9 @@ def test_production_waits_for_a_signature_and_repeating_opens_nothing_more(dana:
     assert stage_of(version) == Stage.NONE
 
 
-def test_the_signed_version_reaches_production_takes_champion_and_uses_the_approval_up(dana: Actor, rita: Actor) -> None:
+def test_the_signed_version_reaches_production_takes_champion_and_uses_the_approval_up(
+    dana: Actor, rita: Actor
+) -> None:
     model = make_model(dana)
     version = make_version(model, dana)
     request = ask_production(version, dana)
@@ -163,7 +165,9 @@ def test_a_new_champion_supersedes_what_was_compared_with_the_old_one(dana: Acto
     waiting, other = ask_production(first, dana), ask_production(second, dana)
     approve(other, rita)
     to_production(second, dana)
-    choice = decisions.Choice(decisions.Verdict.APPROVE, waiting.subject_digest, "fine", [c.pk for c in waiting.checks.all()])
+    choice = decisions.Choice(
+        decisions.Verdict.APPROVE, waiting.subject_digest, "fine", [c.pk for c in waiting.checks.all()]
+    )
     moved = decisions.decide(waiting, choice, actor=rob)
     assert isinstance(moved, decisions.Moved)
     assert [part.part for part in moved.changed] == ["displaces"]
@@ -257,7 +261,10 @@ def test_what_is_live_or_being_decided_cannot_be_deleted(dana: Actor, rita: Acto
         versions.delete_version(version, actor=dana)
     approve(request, rita)
     to_production(version, dana)
-    for attempt in (lambda: versions.delete_version(version, actor=dana), lambda: registered.delete_model(model, actor=dana)):
+    for attempt in (
+        lambda: versions.delete_version(version, actor=dana),
+        lambda: registered.delete_model(model, actor=dana),
+    ):
         with pytest.raises(Conflict, match="Production"):
             attempt()
 
@@ -292,7 +299,9 @@ def test_an_outsider_finds_nothing(dana: Actor, otto: Actor) -> None:
 
 def test_a_restricted_model_is_for_its_owner_grantees_and_auditors(people: dict[str, Actor]) -> None:
     model = registered.update_model(make_model(people["dana"]), actor=people["dana"], restricted=True)
-    seen = {name for name, actor in people.items() if RegisteredModel.objects.visible_to(actor).filter(pk=model.pk).exists()}
+    seen = {
+        name for name, actor in people.items() if RegisteredModel.objects.visible_to(actor).filter(pk=model.pk).exists()
+    }
     assert seen == {"dana", "aude", "ada"}
 
 
@@ -306,12 +315,23 @@ def test_an_unknown_stage_is_refused_in_mlflows_words() -> None:
         parse_stage("Live")
 
 
-MOVES = st.lists(st.tuples(st.integers(0, 2), st.sampled_from(list(Stage)), st.booleans(), st.sampled_from(["dana", "eli", "olga", "rita"]), st.booleans()), max_size=12)
+MOVES = st.lists(
+    st.tuples(
+        st.integers(0, 2),
+        st.sampled_from(list(Stage)),
+        st.booleans(),
+        st.sampled_from(["dana", "eli", "olga", "rita"]),
+        st.booleans(),
+    ),
+    max_size=12,
+)
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(moves=MOVES)
-def test_whatever_is_tried_production_is_reached_by_a_signature_only(people: dict[str, Actor], moves: list[tuple[int, Stage, bool, str, bool]]) -> None:
+def test_whatever_is_tried_production_is_reached_by_a_signature_only(
+    people: dict[str, Actor], moves: list[tuple[int, Stage, bool, str, bool]]
+) -> None:
     model = make_model(people["dana"], f"m{RegisteredModel.objects.count()}")
     made = [make_version(model, people["dana"]) for _ in range(3)]
     for index, stage, archive, who, sign in moves:

@@ -45,7 +45,11 @@ def api_tokens(request: HttpRequest) -> HttpResponse:
 def _mint(request: HttpRequest, actor: Actor, form: Form) -> str | None:
     user = cast("User", actor.user)
     asked = request.POST.getlist("scopes")
-    form["label"].value, form["days"].value, form["scopes"].value = posted(request, "label"), posted(request, "days"), asked
+    form["label"].value, form["days"].value, form["scopes"].value = (
+        posted(request, "label"),
+        posted(request, "days"),
+        asked,
+    )
     fresh = is_fresh(request) or user.check_password(request.POST.get("password", ""))
     try:
         if unknown := [scope for scope in asked if scope not in set(Scope)]:
@@ -96,7 +100,9 @@ def access(request: HttpRequest) -> HttpResponse:
         "roles": [{"value": str(role), "label": role.label} for role in Role],
         "open": [Role(wish.role).label for wish in AccessRequest.objects.filter(user=user, settled_at=None)],
         "held": [role.label for role in sorted(actor.roles)],
-        "admins": list(User.objects.filter(groups__name=Role.ADMIN, is_active=True).values_list("username", flat=True)[:10]),
+        "admins": list(
+            User.objects.filter(groups__name=Role.ADMIN, is_active=True).values_list("username", flat=True)[:10]
+        ),
     }
     return render(request, "account/access.html", context, status=400 if form.errors else 200)
 

@@ -39,9 +39,18 @@ def refused(request: HttpRequest, refusal: Refusal) -> HttpResponse:
     return error_page(request, status, refusal.message, next_step=refusal.next_step, extra=_who_could(refusal))
 
 
-def error_page(request: HttpRequest, status: int, message: str, *, next_step: str = "", extra: dict[str, object] | None = None) -> HttpResponse:
+def error_page(
+    request: HttpRequest, status: int, message: str, *, next_step: str = "", extra: dict[str, object] | None = None
+) -> HttpResponse:
     """Render `errors/<status>.html`."""
-    context = {"title": TITLES.get(status, "Not possible"), "message": message, "next_step": next_step, "request_id": request_id_of(request), "near": [], **(extra or {})}
+    context = {
+        "title": TITLES.get(status, "Not possible"),
+        "message": message,
+        "next_step": next_step,
+        "request_id": request_id_of(request),
+        "near": [],
+        **(extra or {}),
+    }
     return render(request, f"errors/{status}.html", context, status=status)
 
 
@@ -52,7 +61,11 @@ def _who_could(refusal: Refusal) -> dict[str, object]:
     roles = roles_with(Permission(refusal.needs))
     admins = User.objects.filter(groups__name=Role.ADMIN, is_active=True).values_list("username", flat=True)[:5]
     role = roles[0] if roles else ""
-    return {"needed_role": " or ".join(r.label for r in roles), "who_can_grant": list(admins), "request_access_url": f"/account/access?role={role}" if role else ""}
+    return {
+        "needed_role": " or ".join(r.label for r in roles),
+        "who_can_grant": list(admins),
+        "request_access_url": f"/account/access?role={role}" if role else "",
+    }
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
@@ -60,7 +73,13 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     del exception
     if errors.wants_json(request):
         return errors.plain_not_found(request)
-    return error_page(request, 404, "No page has this address.", next_step="Search for the model, or start from home.", extra={"near": _near(request)})
+    return error_page(
+        request,
+        404,
+        "No page has this address.",
+        next_step="Search for the model, or start from home.",
+        extra={"near": _near(request)},
+    )
 
 
 def _near(request: HttpRequest) -> list[dict[str, str]]:
@@ -75,8 +94,15 @@ def _near(request: HttpRequest) -> list[dict[str, str]]:
 def broken(request: HttpRequest) -> HttpResponse:
     """500, with the id that finds the log line. Renders nothing that needs the database."""
     if errors.wants_json(request):
-        return JsonResponse({"error_code": "INTERNAL_ERROR", "message": f"Request {request_id_of(request)} failed on our side."}, status=500)
-    context = {"title": TITLES[500], "message": "The request failed. Nothing was half done: each change is one transaction.", "request_id": request_id_of(request)}
+        return JsonResponse(
+            {"error_code": "INTERNAL_ERROR", "message": f"Request {request_id_of(request)} failed on our side."},
+            status=500,
+        )
+    context = {
+        "title": TITLES[500],
+        "message": "The request failed. Nothing was half done: each change is one transaction.",
+        "request_id": request_id_of(request),
+    }
     return HttpResponse(render_to_string("errors/500.html", context), status=500)
 
 
@@ -91,5 +117,11 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
 def csrf_failed(request: HttpRequest, reason: str = "") -> HttpResponse:
     """403 for a form whose token is old or foreign; what was typed is still in the browser."""
     del reason
-    context = {"title": "This form is out of date", "message": "You were signed out or signed in since you opened it, or it came from another site. Nothing was changed.", "next_step": "Go back, reload the page and send it again: the browser keeps what you typed.", "request_id": request_id_of(request), "near": []}
+    context = {
+        "title": "This form is out of date",
+        "message": "You were signed out or signed in since you opened it, or it came from another site. Nothing was changed.",
+        "next_step": "Go back, reload the page and send it again: the browser keeps what you typed.",
+        "request_id": request_id_of(request),
+        "near": [],
+    }
     return render(request, "errors/csrf.html", context, status=403)

@@ -1,4 +1,4 @@
-"""The component gallery: every component in each state, and each page with made-up data. Off unless SIGNOFF_GALLERY=on."""
+"""The gallery: each component in each state, each page with made-up data. Off unless SIGNOFF_GALLERY=on."""
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render

@@ -17,14 +17,14 @@ def at(day: int, hour: int = 9, minute: int = 14, second: int = 3) -> datetime:
 
 
 DIFFERENCE = [
-    {"name": "auc", "old": 0.89, "new": 0.9300000000000001, "direction": "higher"},
-    {"name": "p95 latency", "unit": "ms", "old": 41, "new": 48, "direction": "lower", "limit": 50},
-    {"name": "fairness gap", "old": 0.021, "new": 0.034, "direction": "lower", "limit": 0.03},
-    {"name": "rows", "old": 41200, "new": 51877, "direction": ""},
-    {"name": "brier", "old": None, "new": 0.0712, "direction": "lower"},
-    {"name": "recall at 5 %", "old": 0.61, "new": None, "direction": "higher"},
-    {"name": "ks", "old": 0.44, "new": 0.44, "direction": "higher", "same": True},
-    {"name": "calibration", "old": 0.98, "new": 0.98, "direction": "higher", "same": True},
+    {"name": "auc", "before": 0.89, "after": 0.9300000000000001, "direction": "higher", "changed": True},
+    {"name": "p95 latency", "unit": "ms", "before": 41, "after": 48, "direction": "lower", "limit": 50, "changed": True},
+    {"name": "fairness gap", "before": 0.021, "after": 0.034, "direction": "lower", "limit": 0.03, "changed": True},
+    {"name": "rows", "before": 41200, "after": 51877, "direction": "", "changed": True},
+    {"name": "brier", "before": None, "after": 0.0712, "direction": "lower", "changed": True},
+    {"name": "recall at 5 %", "before": 0.61, "after": None, "direction": "higher", "changed": True},
+    {"name": "ks", "before": 0.44, "after": 0.44, "direction": "higher", "changed": False},
+    {"name": "calibration", "before": 0.98, "after": 0.98, "direction": "higher", "changed": False},
 ]
 CHECKS = [
     {"name": "Four eyes", "status": "passed", "measured": "dana asked", "expected": "someone else decides", "why": ""},
@@ -79,13 +79,25 @@ COMMENTS = [
         "body": "Better recall on thin files.\nThe fairness gap grew; see the notebook.",
         "created_at": at(24, 15, 0, 35),
         "edited_at": at(24, 15, 4),
-        "earlier": [{"body": "Better recall.", "at": at(24, 15, 0, 35)}],
+        "earlier": [{"body": "Better recall.", "replaced_at": at(24, 15, 4)}],
     },
     {"id": 2, "author": "eli", "body": "Which hold-out set?", "created_at": at(24, 15, 20)},
 ]
 DECISIONS = [
-    {"person": "rita", "verdict": "approve", "comment": "Checked the notebook and the limits.", "at": at(24, 16), "method": "page"},
-    {"person": "ravi", "verdict": "reject", "comment": "The gap is over the limit.", "at": at(24, 16, 20), "method": "token"},
+    {
+        "person": "rita",
+        "verdict": "approve",
+        "comment": "Checked the notebook and the limits.",
+        "at": at(24, 16),
+        "via": "page",
+    },
+    {
+        "person": "ravi",
+        "verdict": "reject",
+        "comment": "The gap is over the limit.",
+        "at": at(24, 16, 20),
+        "via": "token",
+    },
 ]
 PYTHON = 'import mlflow\n\nmodel = mlflow.pyfunc.load_model("models:/credit-risk@champion")\nmodel.predict(frame)'
 REGISTER = (
@@ -131,7 +143,18 @@ COMPONENTS: Context = {
         {"field": "comment-try", "message": "A comment is required."},
         {"field": "", "message": "The request changed while you read it."},
     ],
-    "icons": "check x triangle-alert lock archive clock flag history shield-check git-compare".split(),
+    "icons": [
+        "check",
+        "x",
+        "triangle-alert",
+        "lock",
+        "archive",
+        "clock",
+        "flag",
+        "history",
+        "shield-check",
+        "git-compare",
+    ],
     "seal_shown": {"size": 48212, "last": 48211, "root": PLAN, "at": at(24, 15, 2, 10)},
     "empty_link": {"label": "Your first model, step by step", "href": "/help/start"},
 }
@@ -167,7 +190,9 @@ TOKENS = [
 ]
 
 PAGES: dict[str, dict[str, Context]] = {
-    "errors/400": {"usual": {**ERROR, "title": "That does not fit", "message": "The address has a stage nobody knows: Prod."}},
+    "errors/400": {
+        "usual": {**ERROR, "title": "That does not fit", "message": "The address has a stage nobody knows: Prod."}
+    },
     "errors/403": {
         "usual": {
             **ERROR,
@@ -187,13 +212,39 @@ PAGES: dict[str, dict[str, Context]] = {
             "near": [{"label": "credit-risk", "href": "/models/credit-risk"}],
         }
     },
-    "errors/409": {"usual": {**ERROR, "title": "Not in this state", "message": "Request #128 was withdrawn by dana.", "next_step": "Open the request."}},
+    "errors/409": {
+        "usual": {
+            **ERROR,
+            "title": "Not in this state",
+            "message": "Request #128 was withdrawn by dana.",
+            "next_step": "Open the request.",
+        }
+    },
     "errors/429": {"usual": {**ERROR, "title": "Too many tries", "message": "Wait 15 minutes."}},
-    "errors/500": {"usual": {**ERROR, "title": "Something broke on our side", "message": "The request failed. Nothing was half done."}},
+    "errors/500": {
+        "usual": {
+            **ERROR,
+            "title": "Something broke on our side",
+            "message": "The request failed. Nothing was half done.",
+        }
+    },
     "errors/503": {"usual": {**ERROR, "title": "Not ready", "message": "The database is being migrated."}},
-    "errors/csrf": {"usual": {**ERROR, "title": "This form is out of date", "message": "You signed in since you opened it.", "next_step": "Go back and reload."}},
+    "errors/csrf": {
+        "usual": {
+            **ERROR,
+            "title": "This form is out of date",
+            "message": "You signed in since you opened it.",
+            "next_step": "Go back and reload.",
+        }
+    },
     "account/login": {
-        "usual": {"form": {"username": {"value": "", "errors": []}, "password": {"errors": []}}, "next": "/models", "throttled": False, "me": None, "nav": []},
+        "usual": {
+            "form": {"username": {"value": "", "errors": []}, "password": {"errors": []}},
+            "next": "/models",
+            "throttled": False,
+            "me": None,
+            "nav": [],
+        },
         "refused": {
             "form": {
                 "non_field_errors": ["That name and password do not fit together."],
@@ -210,7 +261,13 @@ PAGES: dict[str, dict[str, Context]] = {
     "account/sign_in_link": {"usual": {"person": person("dana"), "me": None, "nav": []}},
     "account/tokens": {
         "usual": {"tokens": TOKENS, "new_token": None, "fresh": False, "form": {}, "max_days": 90},
-        "minted": {"tokens": TOKENS, "new_token": "so_1f0c9a2b_Zk3vQmB0e8nq7yWc2Jd5xTt1uR9pLh4sGfAa6oKiEiY", "fresh": True, "form": {}, "max_days": 90},
+        "minted": {
+            "tokens": TOKENS,
+            "new_token": "so_1f0c9a2b_Zk3vQmB0e8nq7yWc2Jd5xTt1uR9pLh4sGfAa6oKiEiY",
+            "fresh": True,
+            "form": {},
+            "max_days": 90,
+        },
         "empty": {"tokens": [], "new_token": None, "fresh": True, "form": {}, "max_days": 90},
     },
 }

@@ -21,7 +21,9 @@ def shell(request: HttpRequest) -> dict[str, object]:
     waiting = _waiting(actor)
     user = actor.user if actor else None
     return {
-        "me": {"username": user.username, "role_names": [role.label for role in sorted(actor.roles)]} if actor and user else None,
+        "me": {"username": user.username, "role_names": [role.label for role in sorted(actor.roles)]}
+        if actor and user
+        else None,
         "nav": [_section(label, href, request.path, waiting) for label, href in SECTIONS] if actor else [],
         "open_requests": waiting,
         "demo_run": bool(settings.DEMO_RUN),
@@ -44,7 +46,11 @@ def theme_of(request: HttpRequest, user: User | None) -> str:
 def latest_seal() -> dict[str, object] | None:
     """Return the last checkpoint: size, root in hex, moment."""
     row = Checkpoint.objects.order_by("-size").values("size", "root", "at").first()
-    return {"size": row["size"], "root": bytes(row["root"]).hex(), "at": row["at"], "last": row["size"] - 1} if row else None
+    return (
+        {"size": row["size"], "root": bytes(row["root"]).hex(), "at": row["at"], "last": row["size"] - 1}
+        if row
+        else None
+    )
 
 
 def _waiting(actor: Actor | None) -> int:
@@ -54,4 +60,9 @@ def _waiting(actor: Actor | None) -> int:
 
 
 def _section(label: str, href: str, path: str, waiting: int) -> dict[str, object]:
-    return {"label": label, "href": href, "count": waiting if label == "Approvals" else 0, "current": path == href or path.startswith(href + "/")}
+    return {
+        "label": label,
+        "href": href,
+        "count": waiting if label == "Approvals" else 0,
+        "current": path == href or path.startswith(href + "/"),
+    }

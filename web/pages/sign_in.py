@@ -2,6 +2,7 @@
 
 import time
 from typing import cast
+from urllib.parse import urlencode
 
 from axes.handlers.proxy import AxesProxyHandler
 from django.conf import settings
@@ -54,7 +55,9 @@ def sign_in(request: HttpRequest) -> HttpResponse:
 
 def _sign_in_page(request: HttpRequest, form: Form, goal: str, *, throttled: bool = False) -> HttpResponse:
     status = 429 if throttled else 400 if form.non_field_errors else 200
-    response = render(request, "account/login.html", {"form": form, "next": goal, "throttled": throttled}, status=status)
+    response = render(
+        request, "account/login.html", {"form": form, "next": goal, "throttled": throttled}, status=status
+    )
     if throttled:
         response["Retry-After"] = str(int(float(settings.AXES_COOLOFF_TIME) * 3600))
     return response
@@ -63,7 +66,9 @@ def _sign_in_page(request: HttpRequest, form: Form, goal: str, *, throttled: boo
 def _goal(request: HttpRequest) -> str:
     """Return where to go afterwards: an address of this host only."""
     wish = request.POST.get("next") or request.GET.get("next") or "/"
-    return wish if url_has_allowed_host_and_scheme(wish, {request.get_host()}, require_https=request.is_secure()) else "/"
+    return (
+        wish if url_has_allowed_host_and_scheme(wish, {request.get_host()}, require_https=request.is_secure()) else "/"
+    )
 
 
 def _note_refusal(request: HttpRequest, name: str) -> None:
@@ -148,5 +153,12 @@ def _first_admin(request: HttpRequest, form: Form, secret: str) -> User | None:
 
 def _loopback_only(request: HttpRequest) -> None:
     if address_of(request) not in LOOPBACK:
-        raise Denied("Sign-in links work on the host itself only.", next_step="Open the link there, or sign in with your password.")
+        raise Denied(
+            "Sign-in links work on the host itself only.",
+            next_step="Open the link there, or sign in with your password.",
+        )
 
+
+def to_sign_in(request: HttpRequest) -> HttpResponse:
+    """Send the admin site's sign-in to ours, so that throttling and events are the same."""
+    return HttpResponseRedirect("/login?" + urlencode({"next": request.GET.get("next", "/admin/")}))

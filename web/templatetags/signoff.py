@@ -15,6 +15,9 @@ from django.utils.safestring import SafeString
 register = template.Library()
 
 UNMEASURED = "not measured"
+WHOLE_FROM = 1000  # from here on, four digits need no fraction
+SHORT_FROM = 9  # a digest of fewer characters is short already
+KILO = 1000
 MINUS = "\N{MINUS SIGN}"
 ELLIPSIS = "\N{HORIZONTAL ELLIPSIS}"
 Number = int | float | Decimal
@@ -74,7 +77,9 @@ def icon(name: str, label: str = "") -> SafeString:
     """Return one icon of the sprite; with a label it is read out, without one it is decoration."""
     href = static("icons.svg")
     if label:
-        return format_html('<svg class="icon" role="img" aria-label="{}"><use href="{}#{}"></use></svg>', label, href, name)
+        return format_html(
+            '<svg class="icon" role="img" aria-label="{}"><use href="{}#{}"></use></svg>', label, href, name
+        )
     return format_html('<svg class="icon" aria-hidden="true"><use href="{}#{}"></use></svg>', href, name)
 
 
@@ -128,7 +133,7 @@ def outcome_badge(outcome: object) -> SafeString:
 
 
 @register.simple_tag
-def alias_chip(name: str, protected: bool = False) -> SafeString:
+def alias_chip(name: str, protected: object = None) -> SafeString:
     """Return an alias as a chip, with a lock where moving it needs an approval."""
     lock = icon("lock", "protected") if protected else ""
     return format_html('<span class="alias">{}@{}</span>', lock, name)
@@ -157,7 +162,7 @@ def utc(value: object) -> str:
 
 
 @register.simple_tag
-def when(value: object, absolute: bool = False, none: str = "\N{EN DASH}") -> SafeString:
+def when(value: object, *, absolute: bool = False, none: str = "\N{EN DASH}") -> SafeString:
     """Return a moment in UTC; a script adds how long ago it was, unless `absolute`."""
     moment = as_moment(value)
     if moment is None:
@@ -197,7 +202,7 @@ def significant(number: Decimal) -> str:
     """Return at most four significant digits; whole digits are never dropped."""
     if number == 0:
         return "0"
-    if abs(number) >= 1000 or number == number.to_integral_value():
+    if abs(number) >= WHOLE_FROM or number == number.to_integral_value():
         text = f"{number:,.0f}"
     elif abs(number) < Decimal("0.0001"):
         text = f"{float(number):.3e}"
@@ -222,7 +227,8 @@ def num(value: object) -> SafeString:
     """Return a number to four significant digits with its full value in the title."""
     number = as_number(value)
     if number is None:
-        return format_html('<span class="unmeasured">{}</span>', num_filter(value))
+        missing = value in (None, "")
+        return format_html('<span class="{}">{}</span>', "unmeasured" if missing else "", num_filter(value))
     return format_html('<data value="{0}" title="{0}">{1}</data>', str(value), significant(number))
 
 
@@ -270,9 +276,9 @@ def size(count: int | None) -> str:
         return UNMEASURED
     value = float(count)
     for unit in ("B", "kB", "MB", "GB"):
-        if value < 1000:
-            return f"{value:.0f} {unit}" if unit == "B" or value >= 100 else f"{value:.3g} {unit}"
-        value /= 1000
+        if value < KILO:
+            return f"{value:.0f} {unit}" if unit == "B" else f"{value:.3g} {unit}"
+        value /= KILO
     return f"{value:.4g} TB"
 
 
@@ -283,7 +289,7 @@ def size(count: int | None) -> str:
 def short(value: str | None) -> str:
     """Return a digest as its first four and last two characters."""
     text = (value or "").removeprefix("sha256:")
-    return text if len(text) <= 8 else f"{text[:4]}{ELLIPSIS}{text[-2:]}"
+    return text if len(text) < SHORT_FROM else f"{text[:4]}{ELLIPSIS}{text[-2:]}"
 
 
 @register.simple_tag
@@ -323,9 +329,18 @@ def _component(name: str, **variables: object) -> str:
 
 
 @register.simple_block_tag
-def panel(content: str, title: str, id: str = "", hint: str = "", flush: bool = False, kind: str = "", level: int = 2) -> str:
+def panel(
+    content: str,
+    title: str,
+    *,
+    anchor: str = "",
+    hint: str = "",
+    flush: bool = False,
+    kind: str = "",
+    level: int = 2,
+) -> str:
     """Return `content` in a titled panel; `flush` for a table or list that fills it."""
-    return _component("panel", body=content, title=title, id=id, hint=hint, flush=flush, kind=kind, level=level)
+    return _component("panel", body=content, title=title, anchor=anchor, hint=hint, flush=flush, kind=kind, level=level)
 
 
 @register.simple_block_tag
@@ -341,9 +356,9 @@ def callout(content: str, kind: str, title: str) -> str:
 
 
 @register.simple_block_tag
-def dialog(content: str, id: str, title: str) -> str:
-    """Return a modal dialog; a button with `commandfor=id command=show-modal` opens it."""
-    return _component("dialog", body=content, id=id, title=title)
+def dialog(content: str, name: str, title: str) -> str:
+    """Return a modal dialog; a button with `commandfor=name command=show-modal` opens it."""
+    return _component("dialog", body=content, name=name, title=title)
 
 
 @register.inclusion_tag("components/script.html")

@@ -18,7 +18,9 @@ from core.refusals import Refusal
 class Command(BaseCommand):
     """Creates a person without a password; `sign_in_link NAME` lets her in."""
 
-    help = "Create a person with roles. With --print-token the last line on stdout is an API token that reads and writes."
+    help = (
+        "Create a person with roles. With --print-token the last line on stdout is an API token that reads and writes."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Declare the words of the command line."""
@@ -26,7 +28,7 @@ class Command(BaseCommand):
         parser.add_argument("--role", action="append", default=[], choices=[str(role) for role in Role])
         parser.add_argument("--print-token", action="store_true", help="print an API token, alone on the last line")
 
-    def handle(self, *args: Any, **options: Any) -> None:  # noqa: ANN401 - Django's signature
+    def handle(self, *args: Any, **options: Any) -> None:
         """Create her and say so on stderr."""
         try:
             user = create_user(options["name"], roles=[Role(role) for role in options["role"]], actor=COMMAND)

@@ -16,8 +16,10 @@ class Command(BaseCommand):
 
     help = "Print the link with which the first admin makes her account, on this host, within 15 minutes."
 
-    def handle(self, *args: Any, **options: Any) -> None:  # noqa: ANN401 - Django's signature
+    def handle(self, *args: Any, **options: Any) -> None:
         """Make the link and print it."""
         if User.objects.filter(groups__name=Role.ADMIN, is_active=True).exists():
-            raise CommandError("There is an admin already: she creates people under /admin. To get in yourself: manage.py sign_in_link NAME")
+            raise CommandError(
+                "There is an admin already: she creates people under /admin. To get in yourself: manage.py sign_in_link NAME"
+            )
         self.stdout.write(f"{server_url()}/setup/{links.make_link(None, actor=COMMAND)}")

@@ -20,9 +20,11 @@ class Command(BaseCommand):
         """Declare the words of the command line."""
         parser.add_argument("name")
 
-    def handle(self, *args: Any, **options: Any) -> None:  # noqa: ANN401 - Django's signature
+    def handle(self, *args: Any, **options: Any) -> None:
         """Make the link and print it."""
         user = User.objects.filter(username=options["name"], is_active=True).first()
         if user is None:
-            raise CommandError(f"There is no active user {options['name']}. Create one: manage.py create_user {options['name']} --role ROLE")
+            raise CommandError(
+                f"There is no active user {options['name']}. Create one: manage.py create_user {options['name']} --role ROLE"
+            )
         self.stdout.write(f"{server_url()}/sign-in/{links.make_link(user, actor=COMMAND)}")

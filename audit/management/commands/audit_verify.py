@@ -20,10 +20,16 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Declare the words of the command line."""
-        parser.add_argument("--anchor", action="append", default=[], metavar="FILE", help="a file of checkpoints kept outside the database; may be repeated")
+        parser.add_argument(
+            "--anchor",
+            action="append",
+            default=[],
+            metavar="FILE",
+            help="a file of checkpoints kept outside the database; may be repeated",
+        )
         parser.add_argument("--json", action="store_true", help="print the report as JSON")
 
-    def handle(self, *args: Any, **options: Any) -> None:  # noqa: ANN401 - Django's signature
+    def handle(self, *args: Any, **options: Any) -> None:
         """Verify and print; exit 1 on any problem."""
         report = verify(seal.signer().verifier_key, anchors=_anchors(options["anchor"]))
         if missing := missing_triggers():

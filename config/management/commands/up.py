@@ -42,8 +42,7 @@ def serve(bind: str, port: int, mode: str) -> None:
         if swept := leftovers.sweep(run):
             log.warning("ended what an earlier run left", processes=swept)
         port = startup.free_port(bind, port)
-        startup.migrate_when_pending()
-        startup.collect_static_when_changed(run)
+        startup.prepare(run)
         address = Address(bind, port, settings.TLS_CERT, settings.TLS_KEY)
         supervise(processes(mode, address), run, lambda: announce(address))
 

@@ -1,0 +1,186 @@
+"""Admin pages of people: the admin role manages them through the same functions as everything else."""
+
+from typing import Any, cast
+
+from django import forms
+from django.contrib import admin, messages
+from django.contrib.auth.models import Group
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import PermissionDenied
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest
+
+from accounts.actors import Actor
+from accounts.models import AccessRequest, ApiToken, User
+from accounts.permissions import Permission
+from accounts.roles import Role
+from accounts.users import create_user, deactivate, set_roles
+from core.refusals import Refusal
+
+READERS = frozenset({Role.ADMIN, Role.OPS, Role.AUDITOR})
+
+admin.site.unregister(Group)
+admin.site.site_header = "Signoff administration"
+admin.site.site_title = "Signoff"
+admin.site.index_title = "Administration"
+
+
+def actor_of(request: HttpRequest) -> Actor:
+    """Return the signed-in person; the admin site lets nobody else in."""
+    actor = cast("Actor | None", getattr(request, "actor", None))
+    if actor is None:
+        raise PermissionDenied
+    return actor
+
+
+class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # Django has no generic at run time
+    """Lists and shows rows to admins, ops and auditors; changes nothing."""
+
+    list_per_page = 50
+    show_full_result_count = False
+    actions: Any = None
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        """Whether the person reads here."""
+        return self.has_view_permission(request)
+
+    def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """By role."""
+        del obj
+        return bool(actor_of(request).roles & READERS)
+
+    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Never."""
+        del request, obj
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Never."""
+        del request, obj
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Never."""
+        del request, obj
+        return False
+
+
+class PersonForm(forms.ModelForm):  # type: ignore[type-arg]
+    """A person and her roles; the password is set once, when she is created."""
+
+    roles = forms.MultipleChoiceField(
+        choices=[(role.value, role.label) for role in Role], widget=forms.CheckboxSelectMultiple, required=False
+    )
+    password = forms.CharField(
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+        required=False,
+        help_text="Only for a new person: at least 12 characters. Without one she signs in by a link made on the host.",
+    )
+
+    class Meta:
+        model = User
+        fields = ("username", "first_name", "last_name", "email", "is_active")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.instance.pk:
+            self.initial["roles"] = list(self.instance.groups.values_list("name", flat=True))
+            del self.fields["password"]
+
+    def clean_password(self) -> str:
+        """Hold it to the password rules."""
+        password: str = self.cleaned_data["password"]
+        if password:
+            validate_password(password)
+        return password
+
+
+@admin.register(User)
+class PersonAdmin(ReadOnlyAdmin):
+    """People: created, given roles and deactivated by admins."""
+
+    form = PersonForm
+    list_display = ("username", "roles", "is_active", "last_login")
+    list_filter = ("groups", "is_active")
+    search_fields = ("username", "email")
+
+    @admin.display(description="Roles")
+    def roles(self, user: User) -> str:
+        """The labels of her roles."""
+        return ", ".join(sorted(user.groups.values_list("name", flat=True))) or "none"
+
+    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Admins create people."""
+        del obj
+        return actor_of(request).holds(Permission.USER_MANAGE)
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Admins change people."""
+        del obj
+        return actor_of(request).holds(Permission.USER_MANAGE)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> tuple[str, ...]:
+        """A name never changes: the ledger has it."""
+        del request
+        return ("username",) if obj else ()
+
+    def save_model(self, request: HttpRequest, obj: Model, form: Any, change: bool) -> None:  # noqa: FBT001 - Django's signature
+        """Create or change the person by the same functions as everywhere."""
+        user, actor = cast("User", obj), actor_of(request)
+        roles = [Role(name) for name in form.cleaned_data["roles"]]
+        try:
+            if not change:
+                made = create_user(
+                    user.username, roles=roles, actor=actor, password=form.cleaned_data["password"] or None
+                )
+                user.pk = made.pk
+                User.objects.filter(pk=made.pk).update(
+                    first_name=user.first_name, last_name=user.last_name, email=user.email
+                )
+                return
+            set_roles(user, roles=roles, actor=actor)
+            if not user.is_active:
+                deactivate(user, actor=actor)
+            User.objects.filter(pk=user.pk).update(
+                first_name=user.first_name, last_name=user.last_name, email=user.email, is_active=user.is_active
+            )
+        except Refusal as why:
+            messages.error(request, why.sentence)
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:  # noqa: FBT001 - Django's signature
+        """Roles are set by `save_model`."""
+
+
+@admin.register(ApiToken)
+class TokenAdmin(ReadOnlyAdmin):
+    """Tokens, without their secrets."""
+
+    list_display = ("prefix", "user", "label", "scopes", "created_at", "expires_at", "revoked_at", "last_used_at")
+    search_fields = ("prefix", "label", "user__username")
+    exclude = ("sha256",)
+
+
+@admin.register(AccessRequest)
+class AccessRequestAdmin(ReadOnlyAdmin):
+    """Wishes for a role, given by one action."""
+
+    list_display = ("user", "role", "reason", "created_at", "settled_at")
+    list_filter = ("role", ("settled_at", admin.EmptyFieldListFilter))
+    actions = ("give",)
+
+    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
+        """Only admins give roles."""
+        found: dict[str, Any] = super().get_actions(request)
+        return found if actor_of(request).holds(Permission.USER_MANAGE) else {}
+
+    @admin.action(description="Give the role")
+    def give(self, request: HttpRequest, wishes: QuerySet[AccessRequest]) -> None:
+        """Give each person what she asked for, beside what she has."""
+        for wish in wishes.select_related("user").filter(settled_at=None):
+            held = {Role(name) for name in wish.user.groups.values_list("name", flat=True)}
+            try:
+                set_roles(wish.user, roles=held | {Role(wish.role)}, actor=actor_of(request))
+            except Refusal as why:
+                messages.error(request, why.sentence)
+            else:
+                messages.success(request, f"{wish.user.username} is now {Role(wish.role).label}.")

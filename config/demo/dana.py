@@ -1,0 +1,90 @@
+"""What dana runs in her own environment, with the MLflow client as it comes: train, promote, predict.
+
+  python dana.py train 1 | promote 1 | predict
+
+Reads MLFLOW_TRACKING_URI and MLFLOW_TRACKING_TOKEN. Prints one JSON line.
+"""
+
+import json
+import sys
+import warnings
+
+import mlflow
+from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
+from mlflow.models import infer_signature
+from sklearn.datasets import load_breast_cancer
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import accuracy_score, log_loss, roc_auc_score
+from sklearn.model_selection import train_test_split
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.tree import DecisionTreeClassifier
+
+NAME = "Fraud-Detection"
+warnings.filterwarnings("ignore", category=FutureWarning)
+
+
+def split():
+    """The data set that comes with scikit-learn, as train and validation parts."""
+    data = load_breast_cancer(as_frame=True)
+    return train_test_split(data.data, data.target, test_size=0.35, random_state=7, stratify=data.target)
+
+
+MODELS = {
+    1: (DecisionTreeClassifier(max_depth=2, random_state=7), {"kind": "decision tree", "max_depth": 2}),
+    2: (make_pipeline(StandardScaler(), LogisticRegression(C=0.5)), {"kind": "logistic regression", "C": 0.5}),
+}
+
+
+def train(number):
+    """Train model `number`, log it with its metrics, register it."""
+    x, x_valid, y, y_valid = split()
+    model, params = MODELS[number]
+    model.fit(x, y)
+    score = model.predict_proba(x_valid)[:, 1]
+    metrics = {
+        "validation_accuracy": accuracy_score(y_valid, score > 0.5),
+        "validation_auc": roc_auc_score(y_valid, score),
+        "validation_log_loss": log_loss(y_valid, score),
+    }
+    with mlflow.start_run(run_name=f"candidate {number}"):
+        mlflow.log_params(params)
+        mlflow.log_metrics(metrics)
+        logged = mlflow.sklearn.log_model(
+            model, name="model", signature=infer_signature(x, model.predict(x)), registered_model_name=NAME
+        )
+    version = int(logged.registered_model_version)
+    words = f"A {params['kind']} trained on {len(x)} rows, measured on {len(x_valid)} rows held out."
+    MlflowClient().update_model_version(NAME, str(version), description=words)
+    return {"version": version, **metrics}
+
+
+def promote(version):
+    """The call of the seed document, as it stands there."""
+    client = MlflowClient()
+    try:
+        client.transition_model_version_stage(
+            name=NAME, version=version, stage="Production", archive_existing_versions=True
+        )
+    except MlflowException as refusal:
+        return {
+            "moved": False,
+            "code": refusal.error_code,
+            "message": refusal.message,
+            "status": refusal.get_http_status_code(),
+        }
+    return {"moved": True}
+
+
+def predict():
+    """Load whatever is champion and predict on the rows held out."""
+    _, x_valid, _, y_valid = split()
+    model = mlflow.pyfunc.load_model(f"models:/{NAME}@champion")
+    predicted = model.predict(x_valid)
+    return {"rows": len(predicted), "accuracy": accuracy_score(y_valid, predicted)}
+
+
+if __name__ == "__main__":
+    verb, numbers = sys.argv[1], [int(word) for word in sys.argv[2:]]
+    print(json.dumps({"train": train, "promote": promote, "predict": predict}[verb](*numbers)))

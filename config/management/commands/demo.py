@@ -1,0 +1,118 @@
+"""`manage.py demo`: starts a server, tells the story on it, stays until Ctrl-C."""
+
+import os
+import secrets
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from argparse import ArgumentParser
+from typing import Any
+
+from django.conf import settings
+from django.core.management import call_command
+from django.core.management.base import BaseCommand, CommandError
+
+from accounts import links
+from accounts.actors import COMMAND
+from accounts.models import User
+from accounts.roles import Role
+from accounts.users import create_user
+from config import startup
+from config.demo.story import Story, StoryBroke, Teller
+from config.supervisor import bind_to
+
+PEOPLE = {
+    "dana": Role.DATA_SCIENTIST,
+    "eli": Role.ML_ENGINEER,
+    "olga": Role.OPS,
+    "rita": Role.REVIEWER,
+    "aude": Role.AUDITOR,
+    "ada": Role.ADMIN,
+}
+STEPS = 14
+READY_S = 60.0
+
+
+class Command(BaseCommand):
+    help = "Start a server on this home and tell the story on it: register, refuse, sign, promote, verify."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--port", type=int, default=8000, help="0 chooses a free one (default: 8000)")
+        parser.add_argument("--exit", action="store_true", help="stop when the story is told")
+
+    def handle(self, *_args: Any, port: int, exit: bool, **_options: Any) -> None:  # noqa: A002 - the option's name
+        client = settings.BASE_DIR / ".venv-client" / "bin" / "python"
+        if not client.exists():
+            raise CommandError("dana has no Python of her own: run `make install` first.")
+        run = secrets.token_hex(16)
+        port = _free_port(port)
+        server = _start(port, run)
+        try:
+            url = f"http://127.0.0.1:{port}"
+            _wait_ready(server, url)
+            people = _sign_in_links(url, run)
+            Story(url, people, client, Teller(self.stderr.write, STEPS)).tell()
+            self._close(url, people)
+            if not exit:
+                server.wait()
+        except StoryBroke as why:
+            raise CommandError(f"The story broke: {why}") from why
+        except KeyboardInterrupt:
+            self.stderr.write("\nstopping")
+        finally:
+            _stop(server)
+
+    def _close(self, url: str, people: dict[str, str]) -> None:
+        self.stdout.write(f"\nSignoff runs at {url} until Ctrl-C. Sign in, on this host, as\n")
+        for name, link in people.items():
+            self.stdout.write(f"  {name:5} {PEOPLE[name].label:15} {link}")
+        sys.stdout.flush()
+
+
+def _free_port(port: int) -> int:
+    try:
+        return startup.free_port("127.0.0.1", port)
+    except startup.CannotStart as why:
+        raise CommandError(str(why)) from why
+
+
+def _start(port: int, run: str) -> "subprocess.Popen[bytes]":
+    parent = os.getpid()
+    command = [sys.executable, str(settings.BASE_DIR / "manage.py"), "up", "--only", "web", "--port", str(port)]
+    environment = {**os.environ, "SIGNOFF_HOME": str(settings.HOME), "SIGNOFF_DEMO_RUN": run}
+    environment.setdefault("SIGNOFF_LOG_LEVEL", "warning")
+    return subprocess.Popen(command, env=environment, start_new_session=True, preexec_fn=lambda: bind_to(parent))  # noqa: S603, PLW1509 - one thread
+
+
+def _wait_ready(server: "subprocess.Popen[bytes]", url: str) -> None:
+    deadline = time.monotonic() + READY_S
+    while time.monotonic() < deadline:
+        if server.poll() is not None:
+            raise CommandError("The server did not start; what it said stands above.")
+        try:
+            with urllib.request.urlopen(f"{url}/readyz", timeout=2):  # noqa: S310 - our own http address
+                return
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.1)
+    raise CommandError(f"The server was not ready within {READY_S:.0f} s.")
+
+
+def _sign_in_links(url: str, run: str) -> dict[str, str]:
+    """Create, as the operator of this host, whoever is missing, and a link for each that lasts as long as this run."""
+    call_command("check", "--database", "default", verbosity=0)
+    found = {}
+    for name, role in PEOPLE.items():
+        user = User.objects.filter(username=name).first() or create_user(name, roles=[role], actor=COMMAND)
+        found[name] = f"{url}/sign-in/{links.make_link(user, actor=COMMAND, demo_run=run)}"
+    return found
+
+
+def _stop(server: "subprocess.Popen[bytes]") -> None:
+    if server.poll() is None:
+        server.terminate()
+        try:
+            server.wait(8)
+        except subprocess.TimeoutExpired:
+            server.kill()

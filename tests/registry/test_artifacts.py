@@ -1,0 +1,161 @@
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from accounts.actors import Actor
+from core import clock
+from core.refusals import Denied, Invalid, NotFound
+from registry import artifacts, blobs, manifests, registered, versions
+from registry.artifacts import parse_place
+from registry.collection import collect
+from registry.models import Blob
+from tests.factories import make_model, make_run, make_version, put
+
+ODD = [
+    "../x",
+    "0/../x",
+    "/etc/passwd",
+    "0/%2e%2e/x",
+    "0/%252e%252e/x",
+    "C:/x",
+    "0\\..\\x",
+    "0/x/..",
+    "a//b",
+    "a/\x00b",
+    "./a",
+    "0/.",
+    "",
+]
+
+
+@pytest.mark.parametrize("path", ODD)
+def test_a_path_that_climbs_is_refused(path: str) -> None:
+    if path == "":
+        assert parse_place("").whole == ""
+        return
+    with pytest.raises(Invalid, match="Invalid path"):
+        parse_place(path)
+
+
+@given(st.text(max_size=60))
+def test_no_text_ever_becomes_a_path_outside(text: str) -> None:
+    try:
+        place = parse_place(text)
+    except Invalid:
+        return
+    assert not place.whole.startswith("/")
+    assert ".." not in place.whole.split("/")
+
+
+@pytest.mark.django_db
+def test_a_file_comes_back_as_it_was_put_and_is_replaced(dana: Actor) -> None:
+    run = make_run(dana)
+    place = parse_place(f"{artifacts.run_root(run)}/notes/a b.txt")
+    for body in (b"first", b"second"):
+        artifacts.put_file(place, [body], actor=dana, expected=len(body))
+        assert b"".join(blobs.read_blob(artifacts.find_file(place, actor=dana).sha256)) == body
+
+
+@pytest.mark.django_db
+def test_a_cut_off_upload_keeps_what_was_there(dana: Actor) -> None:
+    run = make_run(dana)
+    place = parse_place(f"{artifacts.run_root(run)}/model/MLmodel")
+    before = artifacts.find_file(place, actor=dana)
+    with pytest.raises(Invalid, match="cut off"):
+        artifacts.put_file(place, [b"half"], actor=dana, expected=100)
+    assert artifacts.find_file(place, actor=dana) == before
+
+
+@pytest.mark.django_db
+def test_files_of_a_registered_version_are_frozen(dana: Actor) -> None:
+    version = make_version(make_model(dana), dana)
+    place = parse_place(f"{version.frozen_root}/model/MLmodel")
+    with pytest.raises(Denied, match="frozen"):
+        artifacts.put_file(place, [b"other"], actor=dana)
+    for path in ("model/MLmodel", "model", ""):
+        with pytest.raises(Denied, match="frozen"):
+            artifacts.delete_files(parse_place(f"{version.frozen_root}/{path}".rstrip("/")), actor=dana)
+    beside = parse_place(f"{version.frozen_root}/plots/roc.png")
+    artifacts.put_file(beside, [b"png"], actor=dana)
+
+
+@pytest.mark.django_db
+def test_a_registered_version_is_read_from_its_manifest_and_never_written(dana: Actor, eli: Actor) -> None:
+    version = make_version(make_model(dana), dana)
+    root = artifacts.version_uri(version).removeprefix("mlflow-artifacts:/")
+    assert [entry.path for entry in artifacts.list_files(parse_place(root), actor=eli)] == [
+        "MLmodel",
+        "model.skops",
+        "requirements.txt",
+    ]
+    assert artifacts.find_file(parse_place(f"{root}/MLmodel"), actor=eli)
+    with pytest.raises(Denied, match="frozen"):
+        artifacts.put_file(parse_place(f"{root}/MLmodel"), [b"x"], actor=dana)
+    with pytest.raises(NotFound):
+        artifacts.find_file(parse_place(f"{root}/absent"), actor=eli)
+
+
+@pytest.mark.django_db
+def test_nobody_writes_into_somebody_elses_run(dana: Actor, people: dict[str, Actor]) -> None:
+    run = make_run(dana)
+    for name in ("rita", "aude", "olga", "otto"):
+        with pytest.raises(Denied):
+            put(run, "x", b"x", people[name])
+
+
+@pytest.mark.django_db
+def test_files_of_a_restricted_model_are_kept_from_others(dana: Actor, eli: Actor, aude: Actor) -> None:
+    model = make_model(dana)
+    version = make_version(model, dana)
+    registered.update_model(model, actor=dana, restricted=True)
+    places = [parse_place(f"{version.frozen_root}/model/MLmodel"), parse_place(f"versions/{model.uuid}/1/MLmodel")]
+    for place in places:
+        assert artifacts.find_file(place, actor=dana)
+        assert artifacts.find_file(place, actor=aude)
+        with pytest.raises(NotFound):
+            artifacts.find_file(place, actor=eli)
+
+
+@pytest.mark.django_db
+def test_a_restricted_models_run_is_no_source_for_somebody_else(dana: Actor, eli: Actor) -> None:
+    model = make_model(dana)
+    version = make_version(model, dana)
+    registered.update_model(model, actor=dana, restricted=True)
+    mine = make_model(eli, "mine")
+    with pytest.raises(NotFound):
+        versions.register_version(mine, versions.Registration(source=f"runs:/{version.run_id}/model"), actor=eli)
+
+
+@pytest.mark.django_db
+def test_the_same_files_have_the_same_digest_and_damage_is_found(dana: Actor) -> None:
+    version = make_version(make_model(dana), dana)
+    copy = versions.register_version(
+        version.model, versions.Registration(source="models:/Fraud-Detection/1"), actor=dana
+    )
+    assert copy.manifest == version.manifest
+    assert copy.version == 2
+    assert manifests.damaged_files(version.manifest) == []
+    victim = blobs.blob_path(manifests.files_of(version.manifest)[1].sha256)
+    victim.chmod(0o600)
+    victim.write_bytes(b"tampered")
+    assert manifests.damaged_files(version.manifest) == ["model.skops"]
+
+
+def test_bytes_over_the_limit_are_refused_and_nothing_stays(settings: object) -> None:
+    settings.MAX_UPLOAD_BYTES = 10  # type: ignore[attr-defined]
+    with pytest.raises(Exception, match="over 0 MiB"):
+        blobs.write_blob([b"x" * 6, b"x" * 6])
+    assert not list((settings.HOME / "blobs" / "drafts").glob("*"))  # type: ignore[attr-defined]
+
+
+@pytest.mark.django_db
+def test_what_nothing_refers_to_is_collected_after_its_grace(dana: Actor) -> None:
+    run = make_run(dana)
+    put(run, "scratch.bin", b"only here", dana)
+    artifacts.delete_files(parse_place(f"{artifacts.run_root(run)}/scratch.bin"), actor=dana)
+    assert collect() == 0
+    Blob.objects.update(created_at=clock.now() - timedelta(days=2))
+    assert collect() == 1
+    assert artifacts.find_file(parse_place(f"{artifacts.run_root(run)}/model/MLmodel"), actor=dana)

@@ -1,0 +1,123 @@
+"""Own REST: moves, approval requests, decisions, discussion."""
+
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.decorators import api_view
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from core.refusals import Conflict
+from registry import access, decisions, transitions
+from registry import requests as approval
+from registry.models import ApprovalRequest
+from registry.policy import AliasMove, StageMove
+from registry.requests import ApprovalRequired
+from registry.stages import Stage
+from web.rest import shapes
+from web.rest.authentication import actor_of
+from web.rest.models import REFUSALS
+from web.rest.reading import checked, limit_of, whole
+
+RELATED = ("checks", "decisions__person", "comments__author")
+
+
+@extend_schema(
+    operation_id="make_move", request=shapes.Move, responses={200: shapes.Outcome, 202: shapes.Outcome, **REFUSALS}
+)
+@api_view(["POST"])
+def moves(request: Request) -> Response:
+    """Move a version to a stage or alias: 200 where it moved, 202 with the request where it waits for a signature."""
+    actor, asked = actor_of(request), checked(shapes.Move, request)
+    version = access.find_version(asked["model"], asked["version"], actor=actor)
+    if "stage" in asked:
+        outcome = transitions.transition(
+            version,
+            to=Stage(asked["stage"]),
+            archive_existing=asked["archive_existing"],
+            comment=asked["reason"],
+            actor=actor,
+        )
+    else:
+        outcome = transitions.set_alias(version, asked["alias"], comment=asked["reason"], actor=actor)
+    if isinstance(outcome, ApprovalRequired):
+        return Response({"moved": False, "archived": [], "request": shapes.Request(outcome.request).data}, status=202)
+    return Response({"moved": True, "archived": outcome.archived, "request": None})
+
+
+@extend_schema(
+    methods=["GET"],
+    operation_id="list_requests",
+    responses={200: shapes.Request(many=True)},
+    parameters=[OpenApiParameter("state", str), OpenApiParameter("before", int), OpenApiParameter("limit", int)],
+)
+@extend_schema(
+    methods=["POST"],
+    operation_id="open_request",
+    request=shapes.Move,
+    responses={200: shapes.Request, 201: shapes.Request, **REFUSALS},
+)
+@api_view(["GET", "POST"])
+def requests(request: Request) -> Response:
+    """List requests, newest first; or open one (200 with the one that is open already)."""
+    actor = actor_of(request)
+    if request.method == "POST":
+        asked = checked(shapes.Move, request)
+        version = access.find_version(asked["model"], asked["version"], actor=actor)
+        move = (
+            StageMove(Stage(version.stage), Stage(asked["stage"]), archive_existing=asked["archive_existing"])
+            if "stage" in asked
+            else AliasMove(asked["alias"])
+        )
+        waiting = approval.open_request(version, move, reason=asked["reason"], actor=actor)
+        return Response(shapes.Request(waiting.request).data, status=201 if waiting.opened else 200)
+    rows = (
+        ApprovalRequest.objects.visible_to(actor)
+        .select_related("model", "version", "requester")
+        .prefetch_related(*RELATED)
+    )
+    if state := request.query_params.get("state"):
+        rows = rows.filter(state=state)
+    if before := whole(request, "before"):
+        rows = rows.filter(pk__lt=before)
+    return Response(shapes.Request(rows.order_by("-pk")[: limit_of(request)], many=True).data)
+
+
+@extend_schema(operation_id="read_request", responses={200: shapes.Request, 404: shapes.Refused})
+@api_view(["GET"])
+def one(request: Request, number: int) -> Response:
+    """Read a request with its checks, decisions and discussion."""
+    return Response(shapes.Request(approval.find_request(number, actor=actor_of(request))).data)
+
+
+@extend_schema(operation_id="decide", request=shapes.NewDecision, responses={201: shapes.DecisionShape, **REFUSALS})
+@api_view(["POST"])
+def decide(request: Request, number: int) -> Response:
+    """Approve or reject one digest. Needs the scope `decide`; 409 where the request is stale, with what changed."""
+    actor, asked = actor_of(request), checked(shapes.NewDecision, request)
+    found = approval.find_request(number, actor=actor)
+    outcome = decisions.decide(found, decisions.Choice(**asked), actor=actor)
+    if isinstance(outcome, decisions.Moved):
+        parts = ", ".join(part.part for part in outcome.changed) or "its time is over"
+        raise Conflict(f"Request #{number} no longer holds: {parts}.", next_step="Open a new request.")
+    return Response(shapes.DecisionShape(outcome).data, status=201)
+
+
+@extend_schema(
+    operation_id="comment_on_request", request=shapes.CommentShape, responses={201: shapes.CommentShape, **REFUSALS}
+)
+@api_view(["POST"])
+def comments(request: Request, number: int) -> Response:
+    """Add to a request's discussion."""
+    actor = actor_of(request)
+    found = approval.find_request(number, actor=actor)
+    comment = approval.add_comment(found, body=checked(shapes.CommentShape, request)["body"], actor=actor)
+    return Response(shapes.CommentShape(comment).data, status=201)
+
+
+@extend_schema(operation_id="withdraw_request", request=None, responses={200: shapes.Request, **REFUSALS})
+@api_view(["POST"])
+def withdraw(request: Request, number: int) -> Response:
+    """End a request that was not used."""
+    actor = actor_of(request)
+    found = approval.find_request(number, actor=actor)
+    approval.withdraw(found, comment="", actor=actor)
+    return Response(shapes.Request(approval.find_request(number, actor=actor)).data)

@@ -1,0 +1,44 @@
+"""Addresses of own REST, below /api/v1/."""
+
+from django.urls import path
+from drf_spectacular.utils import extend_schema
+from drf_spectacular.views import SpectacularAPIView
+from rest_framework.decorators import api_view
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from accounts.permissions import Scope
+from web.rest import audit, models, requests, shapes
+from web.rest.authentication import actor_of
+
+
+@extend_schema(operation_id="read_me", responses={200: shapes.Me})
+@api_view(["GET"])
+def me(request: Request) -> Response:
+    """Say who the token stands for and what it may do."""
+    actor = actor_of(request)
+    scopes = sorted(actor.scopes) if actor.scopes is not None else list(Scope)
+    return Response(
+        {"name": actor.name, "roles": sorted(actor.roles), "scopes": scopes, "permissions": sorted(actor.permissions)}
+    )
+
+
+urlpatterns = [
+    path("schema", SpectacularAPIView.as_view(), name="schema"),
+    path("me", me, name="me"),
+    path("models", models.models, name="models"),
+    path("models/<str:name>", models.model, name="model"),
+    path("models/<str:name>/thresholds", models.threshold, name="threshold"),
+    path("models/<str:name>/versions/<int:number>", models.version, name="version"),
+    path("models/<str:name>/versions/<int:number>/annotations", models.annotations, name="annotations"),
+    path("moves", requests.moves, name="moves"),
+    path("requests", requests.requests, name="requests"),
+    path("requests/<int:number>", requests.one, name="request"),
+    path("requests/<int:number>/decisions", requests.decide, name="decide"),
+    path("requests/<int:number>/comments", requests.comments, name="comments"),
+    path("requests/<int:number>/withdraw", requests.withdraw, name="withdraw"),
+    path("audit/events", audit.events, name="events"),
+    path("audit/events/<int:seq>", audit.event, name="event"),
+    path("audit/events/<int:seq>/proof", audit.prove, name="prove"),
+    path("audit/checkpoint", audit.checkpoint, name="checkpoint"),
+]
