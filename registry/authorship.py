@@ -1,10 +1,11 @@
 """Runs and logged models belong to whoever made them; others need a wider right."""
 
 from accounts.actors import Actor
+from accounts.models import User
 from accounts.permissions import Permission
 from accounts.policy import denied, require
 from audit.record import Subject
-from core.refusals import Invalid
+from core.refusals import Denied, Invalid
 from registry.models import Experiment, LoggedModel, Run
 from registry.models.tracking import Lifecycle
 
@@ -19,6 +20,13 @@ def subject_of(row: Run | LoggedModel | Experiment) -> Subject:
 def require_reading(actor: Actor) -> None:
     """Refuse a person without a role."""
     require(actor, Permission.MODEL_READ, "read experiments and runs")
+
+
+def author_of(actor: Actor) -> User:
+    """Return the person who acts; refuse the system, which authors nothing."""
+    if actor.user is None:
+        raise Denied("Only a person can log runs and models.")
+    return actor.user
 
 
 def require_author(row: Run | LoggedModel, deed: str, *, actor: Actor) -> None:

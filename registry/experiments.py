@@ -1,6 +1,7 @@
 """Experiments: folders of runs. Number 0, `Default`, always exists."""
 
 from django.db import IntegrityError, transaction
+from django.db.models import F
 
 from accounts.actors import Actor
 from accounts.permissions import Permission
@@ -51,14 +52,17 @@ def search_experiments(asked: Asked, *, view: str, actor: Actor) -> Page[Experim
     rows = Experiment.objects.filter(lifecycle_stage__in=view_of(view))
     for clause in parse_filter(asked.filter, KINDS):
         rows = rows.filter(condition(clause, FIELDS, {"tag": inside("tags")}, asked.filter))
-    chosen = orders(asked.order_by, ORDERS) or ["-updated_at"]
+    chosen = orders(asked.order_by, ORDERS) or [F("updated_at").desc()]
     return page(rows.order_by(*chosen, "-pk"), size=size, token=asked.token)
 
 
 def view_of(name: str) -> list[Lifecycle]:
     """Return the lifecycle stages that MLflow's view type `name` shows."""
     if name not in VIEWS:
-        raise Invalid(f"Invalid value {name[:40]} for parameter 'view_type' supplied: one of {', '.join(VIEWS)}.", field="view_type")
+        raise Invalid(
+            f"Invalid value {name[:40]} for parameter 'view_type' supplied: one of {', '.join(VIEWS)}.",
+            field="view_type",
+        )
     return VIEWS[name]
 
 
@@ -92,7 +96,10 @@ def rename_experiment(experiment: Experiment, name: str, *, actor: Actor) -> Non
 
 
 def delete_experiment(experiment: Experiment, *, actor: Actor) -> None:
-    """Mark the experiment and its runs deleted. Raises Conflict for `Default` and while a registered version came from it."""
+    """Mark the experiment and its runs deleted.
+
+    Raises Conflict for `Default` and while a registered version came from it.
+    """
     if experiment.pk == DEFAULT_ID:
         raise Conflict("The experiment Default is where runs go that name none; it cannot be deleted.")
     _require_alone(experiment, "delete", actor)
@@ -133,7 +140,7 @@ def delete_experiment_tag(experiment: Experiment, key: str, *, actor: Actor) -> 
         row = _locked(experiment)
         require_active(row)
         if key not in row.tags:
-            raise NotFound(f"No tag with name: {key[:names.KEY_MAX]} in experiment with id {row.pk}")
+            raise NotFound(f"No tag with name: {key[: names.KEY_MAX]} in experiment with id {row.pk}")
         del row.tags[key]
         row.updated_at = clock.now()
         row.save(update_fields=["tags", "updated_at"])

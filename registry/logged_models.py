@@ -5,6 +5,7 @@ import secrets
 from collections.abc import Sequence
 
 from django.db import transaction
+from django.db.models import F
 
 from accounts.actors import Actor
 from accounts.permissions import Permission
@@ -12,7 +13,7 @@ from accounts.policy import require
 from core import clock
 from core.refusals import Invalid, NotFound
 from registry import names
-from registry.authorship import require_active, require_author, require_reading
+from registry.authorship import author_of, require_active, require_author, require_reading
 from registry.filters import parse_filter
 from registry.measurements import PARAM_MAX, PARAMS_MAX, check_key
 from registry.models import Experiment, LoggedModel, Run
@@ -27,8 +28,14 @@ NAME_MAX, TYPE_MAX, TAGS_MAX = 500, 500, 100
 FORBIDDEN = re.compile(r"[/:.%\"']")
 STATUSES = ("LOGGED_MODEL_PENDING", "LOGGED_MODEL_READY", "LOGGED_MODEL_UPLOAD_FAILED")
 KINDS = {
-    **TAG_WORDS, "attribute": "attribute", "attributes": "attribute", "param": "param", "params": "param", "metric": "metric", "metrics": "metric",
-}  # fmt: skip
+    **TAG_WORDS,
+    "attribute": "attribute",
+    "attributes": "attribute",
+    "param": "param",
+    "params": "param",
+    "metric": "metric",
+    "metrics": "metric",
+}
 FIELDS = {
     "name": Field("name", LISTED),
     "model_name": Field("name", LISTED),
@@ -37,7 +44,12 @@ FIELDS = {
     "status": Field("status", LISTED),
     "source_run_id": Field("source_run_id", LISTED),
 }
-ORDERS = {"name": "name", "creation_timestamp": "created_at", "creation_time": "created_at", "last_updated_timestamp": "updated_at"}
+ORDERS = {
+    "name": "name",
+    "creation_timestamp": "created_at",
+    "creation_time": "created_at",
+    "last_updated_timestamp": "updated_at",
+}
 
 
 def find_logged_model(model_id: str, *, actor: Actor) -> LoggedModel:
@@ -59,14 +71,20 @@ def search_logged_models(experiment_ids: Sequence[str], asked: Asked, *, actor: 
     related = {"tag": inside("tags"), "param": inside("params"), "metric": measured("logged_model_id")}
     for clause in parse_filter(asked.filter, KINDS):
         rows = rows.filter(condition(clause, FIELDS, related, asked.filter))
-    chosen = orders(asked.order_by, ORDERS) or ["-created_at"]
+    chosen = orders(asked.order_by, ORDERS) or [F("created_at").desc()]
     return page(rows.select_related("author", "source_run").order_by(*chosen, "-pk"), size=size, token=asked.token)
 
 
 def create_logged_model(
-    experiment: Experiment, *, actor: Actor, name: str = "", source_run: Run | None = None, model_type: str = "",
-    params: dict[str, str] | None = None, tags: dict[str, str] | None = None,
-) -> LoggedModel:  # fmt: skip
+    experiment: Experiment,
+    *,
+    actor: Actor,
+    name: str = "",
+    source_run: Run | None = None,
+    model_type: str = "",
+    params: dict[str, str] | None = None,
+    tags: dict[str, str] | None = None,
+) -> LoggedModel:
     """Create a logged model in state PENDING, of `actor`; a name is made up where none is given.
 
     Raises Denied where the run is somebody else's.
@@ -76,19 +94,30 @@ def create_logged_model(
     if source_run:
         require_author(source_run, "log a model to this run", actor=actor)
     if len(name) > NAME_MAX or FORBIDDEN.search(name):
-        raise Invalid("Invalid model name: it must not contain any of / : . % \" ' and has at most 500 characters.", field="name")
+        raise Invalid(
+            "Invalid model name: it must not contain any of / : . % \" ' and has at most 500 characters.", field="name"
+        )
     if len(model_type) > TYPE_MAX:
         raise Invalid(f"The model_type is over {TYPE_MAX} characters.", field="model_type")
     return LoggedModel.objects.create(
-        model_id=f"m-{secrets.token_hex(16)}", experiment=experiment, name=name or made_up_name(), source_run=source_run,
-        author=actor.user, model_type=model_type, params=_params(params or {}), tags=_tags(tags or {}),
-    )  # fmt: skip
+        model_id=f"m-{secrets.token_hex(16)}",
+        experiment=experiment,
+        name=name or made_up_name(),
+        source_run=source_run,
+        author=author_of(actor),
+        model_type=model_type,
+        params=_params(params or {}),
+        tags=_tags(tags or {}),
+    )
 
 
 def finalize_logged_model(model: LoggedModel, status: str, *, actor: Actor) -> LoggedModel:
     """Say how the upload ended."""
     if status not in STATUSES:
-        raise Invalid(f"Invalid value {status[:40]!r} for parameter 'status' supplied: one of {', '.join(STATUSES)}.", field="status")
+        raise Invalid(
+            f"Invalid value {status[:40]!r} for parameter 'status' supplied: one of {', '.join(STATUSES)}.",
+            field="status",
+        )
     with transaction.atomic():
         row = _writable(model, "finalize this model", actor)
         return _saved(row, status=status)
@@ -98,7 +127,9 @@ def delete_logged_model(model: LoggedModel, *, actor: Actor) -> None:
     """Mark the logged model deleted. Raises Conflict while a live version was registered from it."""
     with transaction.atomic():
         row = _writable(model, "delete this model", actor)
-        refuse_registered(Run.objects.none(), LoggedModel.objects.filter(pk=row.pk), f"logged model {row.name}", actor=actor)
+        refuse_registered(
+            Run.objects.none(), LoggedModel.objects.filter(pk=row.pk), f"logged model {row.name}", actor=actor
+        )
         _saved(row, lifecycle_stage=Lifecycle.DELETED)
 
 
@@ -115,7 +146,7 @@ def delete_logged_model_tag(model: LoggedModel, key: str, *, actor: Actor) -> No
     with transaction.atomic():
         row = _writable(model, "untag this model", actor)
         if key not in row.tags:
-            raise NotFound(f"No tag with key '{key[:names.KEY_MAX]}' found for model with ID '{row.pk}'.")
+            raise NotFound(f"No tag with key '{key[: names.KEY_MAX]}' found for model with ID '{row.pk}'.")
         _saved(row, tags={held: value for held, value in row.tags.items() if held != key})
 
 
@@ -126,7 +157,9 @@ def log_logged_model_params(model: LoggedModel, params: dict[str, str], *, actor
         row = _writable(model, "log params of this model", actor)
         for key in checked.keys() & row.params.keys():
             if checked[key] != row.params[key]:
-                raise Invalid(f"Changing param values is not allowed: '{key}' is '{row.params[key][:80]}'.", field="params")
+                raise Invalid(
+                    f"Changing param values is not allowed: '{key}' is '{row.params[key][:80]}'.", field="params"
+                )
         _saved(row, params={**row.params, **checked})
 
 

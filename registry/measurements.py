@@ -64,7 +64,9 @@ def log_batch(run: Run, batch: Batch, *, actor: Actor) -> None:
             runs.put_tag(row, key, value)
 
 
-def metric_history(run: Run, key: str, *, actor: Actor, max_results: int | None = None, token: str = "") -> Page[Metric]:
+def metric_history(
+    run: Run, key: str, *, actor: Actor, max_results: int | None = None, token: str = ""
+) -> Page[Metric]:
     """Return the page of values of `key` in the order they were logged."""
     require_reading(actor)
     size = check_size(max_results, default=HISTORY_PAGE, limit=HISTORY_PAGE)
@@ -112,10 +114,16 @@ def check_model_id(model_id: str) -> str:
 
 
 def _check_limits(batch: Batch) -> None:
-    counts = {"metrics": (len(batch.metrics), METRICS_MAX), "params": (len(batch.params), PARAMS_MAX), "tags": (len(batch.tags), TAGS_MAX)}
+    counts = {
+        "metrics": (len(batch.metrics), METRICS_MAX),
+        "params": (len(batch.params), PARAMS_MAX),
+        "tags": (len(batch.tags), TAGS_MAX),
+    }
     for name, (count, limit) in counts.items():
         if count > limit:
-            raise Invalid(f"A batch logging request can contain at most {limit} {name}. Got {count} {name}.", field=name)
+            raise Invalid(
+                f"A batch logging request can contain at most {limit} {name}. Got {count} {name}.", field=name
+            )
     together = sum(count for count, _ in counts.values())
     if together > TOGETHER_MAX:
         raise Invalid(f"A batch logging request can contain at most {TOGETHER_MAX} entities together. Got {together}.")
@@ -124,9 +132,15 @@ def _check_limits(batch: Batch) -> None:
 def _metric(run: Run, said: Measurement) -> Metric:
     special = "" if math.isfinite(said.value) else SPECIAL[str(said.value)]
     return Metric(
-        run=run, key=check_key(said.key, "metric"), value=0.0 if special else said.value, special=special, step=said.step,
-        timestamp=said.timestamp, logged_model_id=said.model_id and check_model_id(said.model_id), dataset=said.dataset,
-    )  # fmt: skip
+        run=run,
+        key=check_key(said.key, "metric"),
+        value=0.0 if special else said.value,
+        special=special,
+        step=said.step,
+        timestamp=said.timestamp,
+        logged_model_id=said.model_id and check_model_id(said.model_id),
+        dataset=said.dataset,
+    )
 
 
 def _distinct(run: Run, params: Iterable[tuple[str, str]]) -> dict[str, str]:

@@ -9,7 +9,7 @@ from registry.models import LoggedModel, ModelVersion, Run
 
 
 def refuse_registered(runs: QuerySet[Run], models: QuerySet[LoggedModel], what: str, *, actor: Actor) -> None:
-    """Raise Conflict where a live version came from one of `runs` or `models`; with approvals off nothing is refused."""
+    """Raise Conflict where a live version came from one of `runs` or `models`; with approvals off refuse nothing."""
     if not settings.APPROVALS:
         return
     came_from = Q(run_id__in=runs.values("run_id")) | Q(logged_model_id__in=models.values("model_id"))

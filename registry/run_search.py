@@ -14,9 +14,11 @@ from registry.paging import Page, check_size, page
 from registry.search import LISTED, NUMBER, TAG_WORDS, Asked, Field, Related, beside, comparison, condition
 
 KINDS = {
-    **TAG_WORDS, "attribute": "attribute", "attributes": "attribute", "attr": "attribute", "run": "attribute",
-    "param": "param", "params": "param", "parameter": "param", "parameters": "param", "metric": "metric", "metrics": "metric",
-}  # fmt: skip
+    **TAG_WORDS,
+    **dict.fromkeys(("attribute", "attributes", "attr", "run"), "attribute"),
+    **dict.fromkeys(("param", "params", "parameter", "parameters"), "param"),
+    **dict.fromkeys(("metric", "metrics"), "metric"),
+}
 NAMED = ("name", "run_name", "run name", "Run name", "Run Name")
 FIELDS = {
     "run_id": Field("run_id", LISTED),

@@ -1,4 +1,4 @@
-"""Runs, each one execution of training code: create, find, end, tag, delete, restore. `measurements` logs their values."""
+"""Runs, each one execution of training code. What they log is in `registry.measurements`."""
 
 import secrets
 import uuid
@@ -12,7 +12,7 @@ from audit.record import record
 from core import clock
 from core.refusals import Invalid, NotFound
 from registry import names
-from registry.authorship import require_active, require_author, require_reading, subject_of
+from registry.authorship import author_of, require_active, require_author, require_reading, subject_of
 from registry.models import Experiment, LoggedModel, Run, RunTag
 from registry.models.tracking import Lifecycle
 from registry.provenance import refuse_registered
@@ -20,8 +20,37 @@ from registry.provenance import refuse_registered
 NAME_TAG = "mlflow.runName"
 NAME_MAX, TAG_MAX = 250, 8_000
 STATUSES = ("RUNNING", "SCHEDULED", "FINISHED", "FAILED", "KILLED")
-MANNERS = "amber bold brisk calm clear dapper eager fair gentle honest keen lively lucid merry neat placid quick quiet sound steady".split()
-CREATURES = "auk bee crane dove egret finch gull hare ibis jay kite lark mole newt owl puffin quail robin stoat wren".split()
+MANNERS = (
+    "amber",
+    "bold",
+    "brisk",
+    "calm",
+    "clear",
+    "eager",
+    "fair",
+    "gentle",
+    "keen",
+    "lively",
+    "merry",
+    "neat",
+    "quiet",
+)
+CREATURES = (
+    "auk",
+    "crane",
+    "dove",
+    "egret",
+    "finch",
+    "gull",
+    "hare",
+    "ibis",
+    "kite",
+    "lark",
+    "newt",
+    "owl",
+    "robin",
+    "wren",
+)
 
 
 def made_up_name() -> str:
@@ -39,19 +68,32 @@ def find_run(run_id: str, *, actor: Actor) -> Run:
 
 
 def create_run(
-    experiment: Experiment, *, actor: Actor, name: str = "", start_time: int | None = None, tags: dict[str, str] | None = None
+    experiment: Experiment,
+    *,
+    actor: Actor,
+    name: str = "",
+    start_time: int | None = None,
+    tags: dict[str, str] | None = None,
 ) -> Run:
     """Start a run of `actor`. Its name is `name`, else the tag mlflow.runName, else made up; the tag says the same."""
     require(actor, Permission.TRACKING_WRITE, "create runs")
     require_active(experiment)
     wanted = dict(tags or {})
     if name and wanted.get(NAME_TAG, name) != name:
-        raise Invalid(f"Both 'run_name' ('{name[:80]}') and the tag {NAME_TAG} are given, and they differ.", field="run_name")
+        raise Invalid(
+            f"Both 'run_name' ('{name[:80]}') and the tag {NAME_TAG} are given, and they differ.", field="run_name"
+        )
     wanted[NAME_TAG] = name or wanted.get(NAME_TAG, "") or made_up_name()
     kept = {key: check_run_tag(key, value) for key, value in wanted.items()}
     moment = clock.millis(clock.now()) if start_time is None else start_time
     with transaction.atomic():
-        run = Run.objects.create(run_id=uuid.uuid4().hex, experiment=experiment, name=kept[NAME_TAG], author=actor.user, start_time=moment)
+        run = Run.objects.create(
+            run_id=uuid.uuid4().hex,
+            experiment=experiment,
+            name=kept[NAME_TAG],
+            author=author_of(actor),
+            start_time=moment,
+        )
         RunTag.objects.bulk_create(RunTag(run=run, key=key, value=value) for key, value in kept.items())
     return run
 
@@ -59,7 +101,10 @@ def create_run(
 def update_run(run: Run, *, actor: Actor, status: str = "", end_time: int | None = None, name: str = "") -> Run:
     """Set the status, end and name; what is not given stays."""
     if status and status not in STATUSES:
-        raise Invalid(f"Invalid value {status[:40]} for parameter 'status' supplied: one of {', '.join(STATUSES)}.", field="status")
+        raise Invalid(
+            f"Invalid value {status[:40]} for parameter 'status' supplied: one of {', '.join(STATUSES)}.",
+            field="status",
+        )
     with transaction.atomic():
         row = writable(run, "change this run", actor=actor)
         row.status = status or row.status
@@ -105,7 +150,7 @@ def delete_run_tag(run: Run, key: str, *, actor: Actor) -> None:
         row = writable(run, "untag this run", actor=actor)
         gone, _ = RunTag.objects.filter(run=row, key=key).delete()
         if not gone:
-            raise NotFound(f"No tag with name: {key[:names.KEY_MAX]} in run with id {row.pk}")
+            raise NotFound(f"No tag with name: {key[: names.KEY_MAX]} in run with id {row.pk}")
 
 
 def writable(run: Run, deed: str, *, actor: Actor) -> Run:
@@ -125,7 +170,7 @@ def put_tag(run: Run, key: str, value: str) -> None:
 
 
 def check_run_tag(key: str, value: str) -> str:
-    """Return the value as it is kept, cut at 8000 characters as MLflow does; raise Invalid for a key no tag can have."""
+    """Return the value as it is kept, cut at 8000 characters as MLflow does; raise Invalid for a bad key."""
     names.check_tag(key, "")
     if key == NAME_TAG and not 1 <= len(value) <= NAME_MAX:
         raise Invalid(f"A run name has 1 to {NAME_MAX} characters.", field="run_name")
@@ -133,8 +178,7 @@ def check_run_tag(key: str, value: str) -> str:
 
 
 def _locked(run: Run) -> Run:
-    row = Run.objects.select_for_update(of=("self",)).select_related("author", "experiment").get(pk=run.pk)
-    return row
+    return Run.objects.select_for_update(of=("self",)).select_related("author", "experiment").get(pk=run.pk)
 
 
 def _mark(run: Run, stage: Lifecycle) -> None:

@@ -75,7 +75,7 @@ def search_models(asked: Asked, *, actor: Actor) -> Page[RegisteredModel]:
 
 
 def search_versions(asked: Asked, *, actor: Actor) -> Page[ModelVersion]:
-    """Return the page of versions the actor may see, the last changed first; prompts only where the filter asks for them."""
+    """Return the page of versions the actor may see, the last changed first; prompts only where asked for."""
     size = check_size(asked.max_results, default=200_000, limit=200_000)
     clauses, prompts = split_prompts(parse_filter(asked.filter, KINDS))
     rows = ModelVersion.objects.visible_to(actor)
@@ -97,7 +97,7 @@ def split_prompts(clauses: list[Clause]) -> tuple[list[Clause], bool]:
 
 
 def beside(rows: type[Model], owner: str, *, column: str = "value") -> Related:
-    """Return how to compare a key that is a row of `rows`, whose `owner` is the row searched; an absent key never matches."""
+    """Return how to compare a key that is a row of `rows`, owned by the row searched; an absent key never matches."""
 
     def related(key: str, operator: str, value: Value) -> Exists:
         held = rows._default_manager.filter(**{owner: OuterRef("pk")}, key=key)
@@ -150,7 +150,10 @@ def orders(entries: Iterable[str], known: Mapping[str, str]) -> list[OrderBy]:
         order = parse_order(entry, KINDS)
         path = known.get(order.key) if order.kind == "attribute" else None
         if path is None or path in found:
-            raise Invalid(f"Invalid order_by clause '{entry[:200]}'. The columns are {', '.join(known)}, each once.", field="order_by")
+            raise Invalid(
+                f"Invalid order_by clause '{entry[:200]}'. The columns are {', '.join(known)}, each once.",
+                field="order_by",
+            )
         found[path] = F(path).desc() if order.descending else F(path).asc()
     return list(found.values())
 

@@ -1,17 +1,22 @@
-"""SQL's LIKE as MLflow's search means it: `like` minds the case on both databases, `ilike` does not; no escape character."""
+"""SQL's LIKE as MLflow's search means it: `like` minds case on both databases, `ilike` does not; nothing escapes."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import CharField, Lookup, TextField
 from django.db.models.sql.compiler import SQLCompiler
 
-Sql = tuple[str, list[Any]]
+if TYPE_CHECKING:
+    Pattern = Lookup[str]
+else:
+    Pattern = Lookup  # Django subscripts it in stubs only
+
+Sql = tuple[str, tuple[Any, ...]]
 
 
 @CharField.register_lookup
 @TextField.register_lookup
-class Like(Lookup):  # type: ignore[type-arg]  # not subscriptable at run time
+class Like(Pattern):
     """Matches `%` and `_` patterns, letters as written. SQLite's LIKE ignores case, so GLOB stands in for it."""
 
     lookup_name = "like"
@@ -23,12 +28,12 @@ class Like(Lookup):  # type: ignore[type-arg]  # not subscriptable at run time
     def as_sqlite(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper) -> Sql:
         """The same by GLOB."""
         sql, params = _operator(self, "{} GLOB {}", compiler, connection)
-        return sql, [*params[:-1], glob(str(self.rhs))]
+        return sql, (*params[:-1], glob(str(self.rhs)))
 
 
 @CharField.register_lookup
 @TextField.register_lookup
-class ILike(Lookup):  # type: ignore[type-arg]  # not subscriptable at run time
+class ILike(Pattern):
     """Matches `%` and `_` patterns in any case."""
 
     lookup_name = "ilike"
@@ -45,7 +50,7 @@ class ILike(Lookup):  # type: ignore[type-arg]  # not subscriptable at run time
 def _operator(lookup: "Lookup[str]", form: str, compiler: SQLCompiler, connection: BaseDatabaseWrapper) -> Sql:
     left, left_params = lookup.process_lhs(compiler, connection)
     right, right_params = lookup.process_rhs(compiler, connection)
-    return form.format(left, right), [*left_params, *right_params]
+    return form.format(left, right), (*left_params, *right_params)
 
 
 def glob(pattern: str) -> str:

@@ -8,15 +8,14 @@ from registry.requests import ApprovalRequired
 
 
 def needed(request: HttpRequest, waiting: ApprovalRequired, move: str) -> JsonResponse:
-    """Return 403 with the link to the request. The client shows the message verbatim and does not try again by itself."""
+    """Return 403 with the link to the request. The client shows the message verbatim and does not try again."""
     row = waiting.request
     base = settings.PUBLIC_URL or request.build_absolute_uri("/").rstrip("/")
     link = f"{base}/approvals/{row.pk}"
     who = " or ".join(role.label for role in roles_with(Permission.REQUEST_DECIDE))
-    said = (
-        f"{row.version} needs an approval to go {move}. Request #{row.pk} is open now: {link}"
-        if waiting.opened
-        else f"{row.version} is still waiting for its approval to go {move}. Request #{row.pk} was opened before: {link}"
-    )
-    message = f"{said} . A {who} decides there; repeat this call after the approval."
+    if waiting.opened:
+        said = f"{row.version} needs an approval to go {move}. Request #{row.pk} is open now"
+    else:
+        said = f"{row.version} is still waiting for its approval to go {move}. Request #{row.pk} was opened before"
+    message = f"{said}: {link} (a {who} decides there). Repeat this call once it is approved."
     return JsonResponse({"error_code": "PERMISSION_DENIED", "message": message}, status=403)

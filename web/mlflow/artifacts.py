@@ -5,7 +5,14 @@ import posixpath
 import re
 from collections.abc import Iterator
 
-from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseNotModified, JsonResponse, StreamingHttpResponse
+from django.http import (
+    HttpRequest,
+    HttpResponse,
+    HttpResponseBase,
+    HttpResponseNotModified,
+    JsonResponse,
+    StreamingHttpResponse,
+)
 from django.http.request import UnreadablePostError
 from django.utils.http import content_disposition_header
 
@@ -18,7 +25,9 @@ from web.mlflow.render import shape
 from web.mlflow.wire import Call, Json
 
 BYTE_RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})\Z")
-TEXT = frozenset({"", ".txt", ".log", ".yaml", ".yml", ".json", ".cfg", ".py", ".md", ".csv", ".html", ".htm", ".svg", ".xml", ".js"})
+TEXT = frozenset(
+    {"", ".txt", ".log", ".yaml", ".yml", ".json", ".cfg", ".py", ".md", ".csv", ".html", ".htm", ".svg", ".xml", ".js"}
+)
 TEXT_NAMES = frozenset({"MLmodel", "MLproject"})
 DRAIN_MAX = 256 * 1024 * 1024
 
@@ -45,7 +54,7 @@ def _in_chunks(request: HttpRequest) -> bool:
 
 
 def _chunks(request: HttpRequest) -> Iterator[bytes]:
-    """Yield the body. Django reads no further than Content-Length, so a body in chunks is read from the web server itself."""
+    """Yield the body. Django reads up to Content-Length; a body in chunks has none and comes from the web server."""
     source = request.META["wsgi.input"] if _in_chunks(request) else request
     try:
         while chunk := source.read(blobs.CHUNK):
@@ -74,7 +83,9 @@ def get(call: Call) -> HttpResponseBase:
     if span is None:
         return _unsatisfiable(blob)
     start, length, status = span
-    response = StreamingHttpResponse(blobs.read_blob(blob.sha256, start, length), status=status, content_type=content_type(path))
+    response = StreamingHttpResponse(
+        blobs.read_blob(blob.sha256, start, length), status=status, content_type=content_type(path)
+    )
     if status == 206:  # noqa: PLR2004 - HTTP
         response["Content-Range"] = f"bytes {start}-{start + length - 1}/{blob.size}"
     response["Content-Length"] = str(length)
@@ -143,7 +154,9 @@ def listed(call: Call, root: str, path: str) -> Json:
 
 
 def _files(entries: list[artifacts.Entry], prefix: str) -> list[Json]:
-    return [shape(path=prefix + one.path, is_dir=one.is_dir, file_size=None if one.is_dir else one.size) for one in entries]
+    return [
+        shape(path=prefix + one.path, is_dir=one.is_dir, file_size=None if one.is_dir else one.size) for one in entries
+    ]
 
 
 def multipart(call: Call) -> JsonResponse:

@@ -1,7 +1,8 @@
-"""Reads what an MLflow client sends: JSON bodies and query strings, with the two sentences that its callers look for."""
+"""Reads what an MLflow client sends: JSON bodies and query strings, with the two sentences its callers look for."""
 
 import json
 import math
+import re
 from collections.abc import Iterator, Mapping
 
 from django.core.exceptions import RequestDataTooBig
@@ -12,6 +13,7 @@ from core.refusals import Invalid, TooLarge
 
 DEPTH_MAX, SHOWN = 40, 200
 INT64 = 2**63
+WHOLE = re.compile(r"-?[0-9]{1,19}\Z")
 NUMBER_WORDS = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 
 
@@ -22,7 +24,9 @@ def missing(name: str) -> Invalid:
 
 def invalid(name: str, value: object) -> Invalid:
     """Return the refusal of a value that is of another type."""
-    return Invalid(f"Invalid value {json.dumps(value, default=str)[:SHOWN]} for parameter '{name}' supplied", field=name)
+    return Invalid(
+        f"Invalid value {json.dumps(value, default=str)[:SHOWN]} for parameter '{name}' supplied", field=name
+    )
 
 
 class Fields:
@@ -53,7 +57,7 @@ class Fields:
             return None
         if isinstance(value, float) and value.is_integer() and abs(value) < INT64:
             value = int(value)
-        if isinstance(value, str) and len(value) < 21 and value.removeprefix("-").isascii() and value.removeprefix("-").isdigit():  # noqa: PLR2004 - 64 bits
+        if isinstance(value, str) and WHOLE.match(value):
             value = int(value)
         if type(value) is not int or not -INT64 <= value < INT64:
             raise invalid(name, value)
@@ -134,7 +138,10 @@ def read_query(request: HttpRequest, named: Mapping[str, object]) -> Fields:
 
 
 def read_body(request: HttpRequest, named: Mapping[str, object]) -> Fields:
-    """Return the fields of the JSON body and of the path. Raises Invalid for a wrong type, bad JSON and text no database keeps."""
+    """Return the fields of the JSON body and of the path.
+
+    Raises Invalid for a wrong content type, bad JSON and text that no database keeps.
+    """
     if request.method == "POST":
         _check_content_type(request)
     said = _parse(_body(request))

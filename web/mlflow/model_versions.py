@@ -84,7 +84,11 @@ def transition_stage(call: Call) -> Json | HttpResponseBase:
     version = _asked(call)
     stage = parse_stage(fields.need("stage"))
     done = transitions.transition(version, to=stage, archive_existing=archive, actor=call.actor)
-    return approvals.needed(call.request, done, f"to {stage}") if isinstance(done, ApprovalRequired) else _shown(done.version)
+    return (
+        approvals.needed(call.request, done, f"to {stage}")
+        if isinstance(done, ApprovalRequired)
+        else _shown(done.version)
+    )
 
 
 def set_tag(call: Call) -> Json:

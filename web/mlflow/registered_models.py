@@ -25,7 +25,9 @@ def create(call: Call) -> Json:
     """Create a model owned by the caller."""
     fields = call.fields
     name = fields.need("name")
-    return _shown(registered.create_model(name, actor=call.actor, description=fields.text("description"), tags=fields.tags()))
+    return _shown(
+        registered.create_model(name, actor=call.actor, description=fields.text("description"), tags=fields.tags())
+    )
 
 
 def get(call: Call) -> Json:
@@ -62,7 +64,9 @@ def latest_versions(call: Call) -> Json:
     rows = ModelVersion.objects.live().filter(model=_asked(call)).latest_by_stage()
     if stages:
         rows = rows.filter(stage__in=stages)
-    return render.shape(model_versions=render.model_versions(rows.select_related("model", "registered_by").order_by("version")))
+    return render.shape(
+        model_versions=render.model_versions(rows.select_related("model", "registered_by").order_by("version"))
+    )
 
 
 def set_tag(call: Call) -> Json:

@@ -1,4 +1,4 @@
-"""Rows as MLflow's JSON: snake_case, unset fields and empty lists left out, times in milliseconds, versions as strings."""
+"""Rows as MLflow's JSON: unset fields and empty lists left out, times in milliseconds, versions as strings."""
 
 from collections.abc import Iterable, Sequence
 
@@ -23,10 +23,18 @@ def pairs(said: Pairs) -> list[Json]:
 
 
 def registered_models(rows: Sequence[RegisteredModel]) -> list[Json]:
-    """Return the models with tags, aliases and the latest version of each stage; the queries do not grow with their number."""
-    newest = ModelVersion.objects.live().latest_by_stage().select_related("registered_by").prefetch_related("tags").order_by("version")
+    """Return the models with tags, aliases and the latest version per stage, in as many queries for many as for one."""
+    newest = (
+        ModelVersion.objects.live()
+        .latest_by_stage()
+        .select_related("registered_by")
+        .prefetch_related("tags")
+        .order_by("version")
+    )
     held = Alias.objects.select_related("version")
-    prefetch_related_objects(list(rows), "owner", "tags", Prefetch("aliases", held), Prefetch("versions", newest, to_attr="latest"))
+    prefetch_related_objects(
+        list(rows), "owner", "tags", Prefetch("aliases", held), Prefetch("versions", newest, to_attr="latest")
+    )
     return [_registered_model(row) for row in rows]
 
 
@@ -45,10 +53,11 @@ def _registered_model(row: RegisteredModel) -> Json:
     )
 
 
-def model_versions(rows: Sequence[ModelVersion]) -> list[Json]:
-    """Return the versions with tags and aliases; the queries do not grow with their number."""
-    prefetch_related_objects(list(rows), "model", "registered_by", "tags", "aliases")
-    return [_version(row, row.model.name, [alias.name for alias in row.aliases.all()]) for row in rows]
+def model_versions(rows: Iterable[ModelVersion]) -> list[Json]:
+    """Return the versions with tags and aliases, in as many queries for many as for one."""
+    found = list(rows)
+    prefetch_related_objects(found, "model", "registered_by", "tags", "aliases")
+    return [_version(row, row.model.name, [alias.name for alias in row.aliases.all()]) for row in found]
 
 
 def _version(row: ModelVersion, name: str, aliases: list[str]) -> Json:
@@ -101,7 +110,7 @@ def run_info(row: Run) -> Json:
 
 
 def run_list(rows: Sequence[Run]) -> list[Json]:
-    """Return the runs whole, with the newest value of each metric; the queries do not grow with their number."""
+    """Return the runs whole, with the newest value of each metric, in as many queries for many as for one."""
     newest = Prefetch("metrics", Metric.objects.newest(), to_attr="newest")
     prefetch_related_objects(list(rows), "author", "params", "tags", "inputs", "outputs", newest)
     return [_run(row) for row in rows]

@@ -28,7 +28,11 @@ def create(call: Call) -> Json:
     fields = call.fields
     experiment = find_experiment(fields.text("experiment_id") or "0", actor=call.actor)
     run = runs.create_run(
-        experiment, actor=call.actor, name=fields.text("run_name"), start_time=fields.whole("start_time"), tags=fields.tags()
+        experiment,
+        actor=call.actor,
+        name=fields.text("run_name"),
+        start_time=fields.whole("start_time"),
+        tags=fields.tags(),
     )
     return {"run": render.run_list([run])[0]}
 
@@ -42,7 +46,11 @@ def update(call: Call) -> Json:
     """Set status, end and name."""
     fields = call.fields
     run = runs.update_run(
-        _asked(call), actor=call.actor, status=fields.text("status"), end_time=fields.whole("end_time"), name=fields.text("run_name")
+        _asked(call),
+        actor=call.actor,
+        status=fields.text("status"),
+        end_time=fields.whole("end_time"),
+        name=fields.text("run_name"),
     )
     return {"run_info": render.run_info(run)}
 
@@ -62,7 +70,9 @@ def restore(call: Call) -> Json:
 def find(call: Call) -> Json:
     """Search runs."""
     view = call.fields.text("run_view_type") or "ACTIVE_ONLY"
-    found = run_search.search_runs(call.fields.texts("experiment_ids"), listing.asked(call.fields), view=view, actor=call.actor)
+    found = run_search.search_runs(
+        call.fields.texts("experiment_ids"), listing.asked(call.fields), view=view, actor=call.actor
+    )
     return listing.paged("runs", render.run_list(found.rows), found)
 
 
@@ -83,7 +93,9 @@ def log_param(call: Call) -> Json:
 def log_batch(call: Call) -> Json:
     """Log metrics, params and tags together."""
     if len(call.request.body) > BATCH_BYTES:
-        raise TooLarge(f"Batched logging API requests must be at most {BATCH_BYTES} bytes, got one of size {len(call.request.body)}.")
+        raise TooLarge(
+            f"Batched logging API requests must be at most {BATCH_BYTES} bytes, got {len(call.request.body)}."
+        )
     fields = call.fields
     batch = Batch([_measurement(part) for part in fields.parts("metrics")], fields.pairs("params"), fields.tags())
     measurements.log_batch(_asked(call), batch, actor=call.actor)
@@ -140,7 +152,11 @@ def _dataset(part: Fields) -> Json:
     if not isinstance(said, dict):
         raise missing("dataset") if said is None else invalid("dataset", said)
     fields = Fields(said)
-    kept = {name: fields.text(name) for name in ("name", "digest", "source_type", "source", "schema", "profile") if fields.text(name)}
+    kept = {
+        name: fields.text(name)
+        for name in ("name", "digest", "source_type", "source", "schema", "profile")
+        if fields.text(name)
+    }
     return render.shape(tags=render.pairs(part.pairs("tags")), dataset=kept)
 
 

@@ -1,4 +1,4 @@
-"""Addresses of the MLflow-compatible REST, relative to `/api/` and `/ajax-api/`: each with the function of each method."""
+"""Addresses of the MLflow-compatible REST below `/api/` and `/ajax-api/`, each with the function of each method."""
 
 from django.urls import URLPattern, path
 
@@ -12,7 +12,9 @@ REGISTRY = {
     "registered-models/rename": wire(POST=registered_models.rename),
     "registered-models/delete": wire(DELETE=registered_models.delete),
     "registered-models/search": wire(GET=registered_models.find),
-    "registered-models/get-latest-versions": wire(GET=registered_models.latest_versions, POST=registered_models.latest_versions),
+    "registered-models/get-latest-versions": wire(
+        GET=registered_models.latest_versions, POST=registered_models.latest_versions
+    ),
     "registered-models/set-tag": wire(POST=registered_models.set_tag),
     "registered-models/delete-tag": wire(DELETE=registered_models.delete_tag),
     "registered-models/alias": wire(
@@ -56,7 +58,9 @@ TRACKING = {
     "metrics/get-history": wire(GET=runs.metric_history),
     "logged-models": wire(POST=logged_models.create),
     "logged-models/search": wire(POST=logged_models.find),
-    "logged-models/<str:model_id>": wire(GET=logged_models.get, PATCH=logged_models.finalize, DELETE=logged_models.delete),
+    "logged-models/<str:model_id>": wire(
+        GET=logged_models.get, PATCH=logged_models.finalize, DELETE=logged_models.delete
+    ),
     "logged-models/<str:model_id>/tags": wire(PATCH=logged_models.set_tags),
     "logged-models/<str:model_id>/tags/<path:tag_key>": wire(DELETE=logged_models.delete_tag),
     "logged-models/<str:model_id>/params": wire(POST=logged_models.log_params),

@@ -1,4 +1,4 @@
-"""Turns plain functions into MLflow's endpoints: who calls, which method, what was sent, and refusals as its clients read them."""
+"""Turns plain functions into MLflow's endpoints: who calls, what she sent, and refusals as the clients read them."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -33,7 +33,7 @@ View = Callable[..., HttpResponseBase]
 
 
 def wire(**handlers: Handler) -> View:
-    """Return the view that answers each named method by its handler; callers prove who they are by header at every call."""
+    """Return the view that answers each named method by its handler; callers prove themselves at every call."""
 
     @csrf_exempt
     def view(request: HttpRequest, **named: str) -> HttpResponseBase:
@@ -62,4 +62,6 @@ def _answer(handler: Handler, request: HttpRequest, named: dict[str, str]) -> Ht
 
 def _wrong_method(request: HttpRequest, allowed: list[str]) -> HttpResponse:
     message = f"{request.path} does not take {request.method}; it takes {', '.join(allowed)}."
-    return JsonResponse({"error_code": "BAD_REQUEST", "message": message}, status=405, headers={"Allow": ", ".join(allowed)})
+    return JsonResponse(
+        {"error_code": "BAD_REQUEST", "message": message}, status=405, headers={"Allow": ", ".join(allowed)}
+    )
