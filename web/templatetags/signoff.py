@@ -315,6 +315,12 @@ def version_path(name: object, version: object) -> str:
 
 
 @register.filter
+def event_path(event: Any) -> str:
+    """Return the address of an event's page: by sequence number, or by row for the second until it is sealed."""
+    return f"/audit/{event.seq}" if event.seq is not None else f"/audit/unsealed/{event.id}"
+
+
+@register.filter
 def get(mapping: dict[Any, Any] | None, key: object) -> Any:
     """Return `mapping[key]`, or None."""
     return (mapping or {}).get(key)
