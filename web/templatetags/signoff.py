@@ -320,12 +320,18 @@ def get(mapping: dict[Any, Any] | None, key: object) -> Any:
     return (mapping or {}).get(key)
 
 
+@register.filter
+def dash(word: object, end: object) -> str:
+    """Return `word-end`, for ids."""
+    return f"{word}-{end}"
+
+
 # Blocks that hold other markup
 
 
-def _component(name: str, **variables: object) -> str:
+def _component(component: str, /, **variables: object) -> str:
     """Return a component rendered with exactly these variables."""
-    return get_template(f"components/{name}.html").render(variables)
+    return get_template(f"components/{component}.html").render(variables)
 
 
 @register.simple_block_tag
