@@ -204,12 +204,12 @@ def _approvers(found: ApprovalRequest) -> list[str]:
 
 
 def _told_decision(decision: decisions.Decision) -> dict[str, object]:
-    return {"anchor": str(decision.pk), "person": decision.person.username, "verdict": decision.verdict, "comment": decision.comment, "at": decision.at, "via": decision.via}
+    return {"id": decision.pk, "person": decision.person.username, "verdict": decision.verdict, "comment": decision.comment, "at": decision.at, "via": decision.via}
 
 
 def _told_comment(found: ApprovalRequest, comment: Comment, actor: Actor) -> dict[str, object]:
     mine = comment.author == actor.user and found.state == RequestState.OPEN and actor.holds(Permission.REQUEST_DISCUSS)
-    return {"anchor": str(comment.pk), "comment": comment, "earlier": comment.earlier.all(), "edit_action": f"/approvals/{found.pk}/comments/{comment.pk}" if mine else ""}
+    return {"comment": comment, "earlier": comment.earlier.all(), "edit_action": f"/approvals/{found.pk}/comments/{comment.pk}" if mine else ""}
 
 
 def _withdraw(found: ApprovalRequest, actor: Actor) -> dict[str, object] | None:

@@ -326,6 +326,12 @@ def get(mapping: dict[Any, Any] | None, key: object) -> Any:
     return (mapping or {}).get(key)
 
 
+@register.filter
+def dash(word: object, end: object) -> str:
+    """Return `word-end`, for ids."""
+    return f"{word}-{end}"
+
+
 # Blocks that hold other markup
 
 
