@@ -14,15 +14,18 @@ ROOT = Path(__file__).resolve().parents[2]
 PEOPLE = """
 import json, django
 django.setup()
+from django.contrib.auth.hashers import make_password
 from accounts import tokens
 from accounts.actors import COMMAND
+from accounts.models import User
 from accounts.permissions import Scope
 from accounts.users import create_user
 from tests.conftest import PEOPLE
 made = {}
 for name, roles in PEOPLE.items():
-    user = create_user(name, roles=roles, actor=COMMAND, password=PASSWORD)
+    user = create_user(name, roles=roles, actor=COMMAND)
     made[name] = tokens.mint(user, label="tests", scopes=[Scope.READ, Scope.WRITE], days=1, actor=COMMAND)[1]
+User.objects.update(password=make_password(PASSWORD))  # hashed once: hashing is slow on purpose
 print(json.dumps(made))
 """
 DECIDE = """
