@@ -72,3 +72,8 @@ def described(manifest: Manifest) -> tuple[mlmodel.MLmodel, dict[str, object]]:
 def damaged_files(manifest: Manifest) -> list[str]:
     """Return the paths whose bytes are gone or changed. Reads every byte: not inside a transaction."""
     return [line.path for line in files_of(manifest) if not blobs.is_intact(line.sha256)]
+
+
+def missing_files(manifest: Manifest) -> list[str]:
+    """Return the paths whose bytes are gone or have another length: cheap enough for a page. See `damaged_files`."""
+    return [line.path for line in files_of(manifest) if blobs.length_of(line.sha256) != line.size]
