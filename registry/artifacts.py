@@ -7,7 +7,7 @@ from urllib.parse import unquote
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 
 from accounts.actors import Actor
 from accounts.permissions import Permission
@@ -108,9 +108,9 @@ def delete_files(place: Place, *, actor: Actor) -> None:
 def find_file(place: Place, *, actor: Actor) -> Blob:
     """Return the blob at `place`; raise NotFound where there is none or it may not be seen, Invalid for a folder."""
     if place.root.split("/")[0] == FROZEN_ROOT:
-        version, path = _frozen(place, actor)
+        version, path = frozen(place, actor)
         file = ManifestFile.objects.select_related("blob").filter(manifest=version.manifest_id, path=path).first()
-        folder = ManifestFile.objects.filter(manifest=version.manifest_id, path__startswith=f"{path}/" if path else "")
+        folder = ManifestFile.objects.filter(manifest=version.manifest_id).below(path)
     else:
         require_readable(place, actor)
         file = StoredFile.objects.select_related("blob").filter(root=place.root, path=place.path).first()
@@ -125,13 +125,13 @@ def find_file(place: Place, *, actor: Actor) -> Blob:
 def list_files(place: Place, *, actor: Actor) -> list[Entry]:
     """Return what lies directly below `place`, folders and files, by name."""
     if place.root.split("/")[0] == FROZEN_ROOT:
-        version, path = _frozen(place, actor)
+        version, path = frozen(place, actor)
         prefix = f"{path}/" if path else ""
-        rows = ManifestFile.objects.filter(manifest=version.manifest_id, path__startswith=prefix)
+        rows = ManifestFile.objects.filter(manifest=version.manifest_id).below(path)
     else:
         require_readable(place, actor)
         prefix = f"{place.path}/" if place.path else ""
-        rows = StoredFile.objects.filter(root=place.root, path__startswith=prefix)
+        rows = StoredFile.objects.filter(root=place.root).below(place.path)
     return entries_below(prefix, rows.values_list("path", "blob__size"))
 
 
@@ -195,8 +195,7 @@ def _number(text: str) -> int:
 
 
 def _below(place: Place) -> QuerySet[StoredFile]:
-    rows = StoredFile.objects.filter(root=place.root)
-    return rows.filter(Q(path=place.path) | Q(path__startswith=f"{place.path}/")) if place.path else rows
+    return StoredFile.objects.filter(root=place.root).at_or_below(place.path)
 
 
 def _refuse_frozen(place: Place) -> None:
@@ -214,7 +213,7 @@ def _refuse_frozen(place: Place) -> None:
             )
 
 
-def _frozen(place: Place, actor: Actor) -> tuple[ModelVersion, str]:
+def frozen(place: Place, actor: Actor) -> tuple[ModelVersion, str]:
     """Return the version `versions/<uuid>/<number>/…` names and the path below it."""
     parts = place.whole.split("/")
     visible = ModelVersion.objects.visible_to(actor).filter(manifest__isnull=False)

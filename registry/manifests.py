@@ -29,9 +29,7 @@ def freeze(place: Place) -> Manifest | None:
     Must run in the transaction that registers, so that no PUT slips between.
     """
     prefix = f"{place.path}/" if place.path else ""
-    rows = list(
-        StoredFile.objects.select_related("blob").filter(root=place.root, path__startswith=prefix).order_by("path")
-    )
+    rows = list(StoredFile.objects.select_related("blob").filter(root=place.root).below(place.path).order_by("path"))
     if not rows:
         return None
     lines = sorted((row.path.removeprefix(prefix), row.blob_id, row.blob.size) for row in rows)

@@ -188,7 +188,9 @@ def add_comment(request: ApprovalRequest, *, body: str, actor: Actor) -> Comment
     text = _checked(body)
     with transaction.atomic():
         row = locked(request)
-        if again := Comment.objects.filter(request=row, author=actor.user, body=text, created_at__gt=clock.now() - DOUBLE_CLICK).first():
+        if again := Comment.objects.filter(
+            request=row, author=actor.user, body=text, created_at__gt=clock.now() - DOUBLE_CLICK
+        ).first():
             return again
         comment = Comment.objects.create(request=row, author=actor.user, body=text)
         record(
