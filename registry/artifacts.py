@@ -107,6 +107,8 @@ def delete_files(place: Place, *, actor: Actor) -> None:
 
 def find_file(place: Place, *, actor: Actor) -> Blob:
     """Return the blob at `place`; raise NotFound where there is none or it may not be seen, Invalid for a folder."""
+    file: ManifestFile | StoredFile | None
+    folder: QuerySet[ManifestFile] | QuerySet[StoredFile]
     if place.root.split("/")[0] == FROZEN_ROOT:
         version, path = _frozen(place, actor)
         file = ManifestFile.objects.select_related("blob").filter(manifest=version.manifest_id, path=path).first()
@@ -124,6 +126,7 @@ def find_file(place: Place, *, actor: Actor) -> Blob:
 
 def list_files(place: Place, *, actor: Actor) -> list[Entry]:
     """Return what lies directly below `place`, folders and files, by name."""
+    rows: QuerySet[ManifestFile] | QuerySet[StoredFile]
     if place.root.split("/")[0] == FROZEN_ROOT:
         version, path = _frozen(place, actor)
         prefix = f"{path}/" if path else ""

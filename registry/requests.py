@@ -52,7 +52,7 @@ def find_request(number: int, *, actor: Actor) -> ApprovalRequest:
 
 
 def advance(request: ApprovalRequest, to: RequestState, *, actor: Actor, change: Change | None = None) -> None:
-    """Move the request along `MOVES`, under the model's lock, with its event. Raises Conflict where the table has no such move."""
+    """Move the request along `MOVES`, under the model's lock, with its event. Raises Conflict where it has none."""
     if to not in MOVES.get(request.state, frozenset()):
         raise Conflict(
             f"Request #{request.pk} is {request.get_state_display().lower()}; it cannot become {to.label.lower()}."
@@ -150,7 +150,7 @@ def _open(version: ModelVersion, move: Move, reason: str, actor: Actor) -> Appro
 
 
 def withdraw(request: ApprovalRequest, *, comment: str, actor: Actor) -> None:
-    """End an unused request. Its requester may, and whoever could carry the move out. Doing it again changes nothing."""
+    """End an unused request. Its requester may, and whoever could make the move. Doing it again changes nothing."""
     if request.requester_id != (actor.user.pk if actor.user else None):
         access.require(
             actor,
@@ -186,7 +186,7 @@ def add_comment(request: ApprovalRequest, *, body: str, actor: Actor) -> Comment
     )
     with transaction.atomic():
         row = locked(request)
-        comment = Comment.objects.create(request=row, author=actor.user, body=_checked(body))
+        comment = Comment.objects.create(request=row, author=actor.person, body=_checked(body))
         record(
             "request.commented",
             request_subject(row),

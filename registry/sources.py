@@ -84,7 +84,7 @@ def _named_version(rest: str, actor: Actor) -> ModelVersion:
         name, _, number = rest.rpartition("/")
         version = (
             visible.filter(model__name=name, version=int(number)).first()
-            if number.isdigit() and len(number) < 10
+            if number.isdigit() and len(number) < 10  # noqa: PLR2004 - fits 32 bits
             else None
         )
     if version is None:
@@ -108,7 +108,7 @@ def _from_proxy(source: str, run: Run | None, actor: Actor) -> Found:
         parts = place.whole.split("/")
         copied = (
             ModelVersion.objects.visible_to(actor).filter(model__uuid=parts[1], version=int(parts[2])).first()
-            if len(parts) == 3
+            if len(parts) == 3  # noqa: PLR2004 - versions/UUID/NUMBER
             else None
         )
         return Found(source, copied=copied, run=run)

@@ -60,11 +60,12 @@ def register_version(model: RegisteredModel, asked: Registration, *, actor: Acto
 
 def _insert(model: RegisteredModel, asked: Registration, found: sources.Found, actor: Actor) -> ModelVersion:
     moment = clock.now()
+    run_id = asked.run_id or (found.run.run_id if found.run else "")
     version = ModelVersion(
-        model=model, version=model.next_version, source=found.source, run_id=asked.run_id or (found.run.run_id if found.run else ""),
-        run_link=asked.run_link, logged_model_id=asked.model_id, description=asked.description, registered_by=actor.user,
-        run_author=found.run.author if found.run else None, created_at=moment, updated_at=moment,
-        evidence=evidence.capture(found.run),
+        model=model, version=model.next_version, source=found.source, run_id=run_id,
+        run_link=asked.run_link, logged_model_id=asked.model_id, description=asked.description,
+        registered_by=actor.user, run_author=found.run.author if found.run else None,
+        created_at=moment, updated_at=moment, evidence=evidence.capture(found.run),
     )  # fmt: skip
     if found.copied:
         _copy_from(version, found.copied)
@@ -157,7 +158,7 @@ def annotate(version: ModelVersion, *, title: str, body: str, actor: Actor) -> A
         raise Invalid(f"An annotation has a text of at most {BODY_MAX} characters.", field="body")
     with transaction.atomic():
         row = access.reread(version, access.locked(version.model))
-        note = Annotation.objects.create(version=row, title=title.strip(), body=body.strip(), author=actor.user)
+        note = Annotation.objects.create(version=row, title=title.strip(), body=body.strip(), author=actor.person)
         record(
             "version.annotated",
             access.version_subject(row),

@@ -33,7 +33,7 @@ class StoredFile(models.Model):
 
 
 class Manifest(models.Model):
-    """The files of a registered version, frozen: `digest` is the SHA-256 of `body`, which lists path, digest and size."""
+    """The files of a registered version, frozen: `digest` is the SHA-256 of `body`, a list of path, digest and size."""
 
     digest = models.CharField(max_length=64, unique=True)
     body = models.BinaryField()
