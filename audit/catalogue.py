@@ -43,6 +43,7 @@ EVENTS = {
     "run.restored": "restored the run {object}",
     "experiment.created": "created the experiment {object}",
     "experiment.deleted": "deleted the experiment {object}",
+    "experiment.restored": "restored the experiment {object}",
     "ledger.exported": "exported the ledger",
 }
 

@@ -5,6 +5,7 @@ from django.contrib import admin
 from django.urls import include, path, re_path
 
 from web import errors, health
+from web.mlflow import urls as mlflow
 from web.pages import sign_in
 from web.pages import urls as pages
 from web.rest import urls as rest
@@ -19,6 +20,8 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("api/v1/", include((rest.urlpatterns, "rest"))),
     path("", include((pages.urlpatterns, "pages"))),
+    path("api/", include((mlflow.urlpatterns, "mlflow"))),
+    path("ajax-api/", include((mlflow.urlpatterns, "mlflow"), namespace="mlflow-ajax")),
     re_path(r"^(?:api|ajax-api)/", errors.plain_not_found),
 ]
 

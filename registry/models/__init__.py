@@ -1,5 +1,6 @@
 """Rows of the registry, one file per idea."""
 
+from registry.models import lookups  # noqa: F401 - registers LIKE
 from registry.models.approvals import ApprovalRequest, Check, Comment, CommentRevision, Decision
 from registry.models.artifacts import Blob, Manifest, ManifestFile, StoredFile
 from registry.models.registered import (

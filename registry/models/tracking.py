@@ -2,6 +2,7 @@
 
 from django.conf import settings
 from django.db import models
+from django.db.models.functions import RowNumber
 from django.utils import timezone
 
 
@@ -46,6 +47,16 @@ class Run(models.Model):
         return self.name
 
 
+class MetricQuerySet(models.QuerySet["Metric"]):
+    """Reads of metrics."""
+
+    def newest(self, owner: str = "run") -> "MetricQuerySet":
+        """The last value of each key of each `owner`: by step, then time, then value, as MLflow counts."""
+        age = [models.F(name).desc() for name in ("step", "timestamp", "value", "pk")]
+        rank = models.Window(RowNumber(), partition_by=[models.F(owner), models.F("key")], order_by=age)
+        return self.annotate(rank=rank).filter(rank=1)
+
+
 class Metric(models.Model):
     """One logged value. SQLite cannot hold NaN, so `special` says NaN, Infinity or -Infinity, and `value` is 0 then."""
 
@@ -57,6 +68,8 @@ class Metric(models.Model):
     timestamp = models.BigIntegerField()
     logged_model_id = models.CharField(max_length=64, blank=True, default="", db_index=True)
     dataset = models.JSONField(default=dict)
+
+    objects = MetricQuerySet.as_manager()
 
     class Meta:
         """Sending the same value twice (a client retries) leaves one row."""

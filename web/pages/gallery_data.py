@@ -17,14 +17,14 @@ def at(day: int, hour: int = 9, minute: int = 14, second: int = 3) -> datetime:
 
 
 DIFFERENCE = [
-    {"name": "auc", "old": 0.89, "new": 0.9300000000000001, "direction": "higher"},
-    {"name": "p95 latency", "unit": "ms", "old": 41, "new": 48, "direction": "lower", "limit": 50},
-    {"name": "fairness gap", "old": 0.021, "new": 0.034, "direction": "lower", "limit": 0.03},
-    {"name": "rows", "old": 41200, "new": 51877, "direction": ""},
-    {"name": "brier", "old": None, "new": 0.0712, "direction": "lower"},
-    {"name": "recall at 5 %", "old": 0.61, "new": None, "direction": "higher"},
-    {"name": "ks", "old": 0.44, "new": 0.44, "direction": "higher", "same": True},
-    {"name": "calibration", "old": 0.98, "new": 0.98, "direction": "higher", "same": True},
+    {"name": "auc", "before": 0.89, "after": 0.9300000000000001, "direction": "higher", "changed": True},
+    {"name": "p95 latency", "unit": "ms", "before": 41, "after": 48, "direction": "lower", "limit": 50, "changed": True},
+    {"name": "fairness gap", "before": 0.021, "after": 0.034, "direction": "lower", "limit": 0.03, "changed": True},
+    {"name": "rows", "before": 41200, "after": 51877, "direction": "", "changed": True},
+    {"name": "brier", "before": None, "after": 0.0712, "direction": "lower", "changed": True},
+    {"name": "recall at 5 %", "before": 0.61, "after": None, "direction": "higher", "changed": True},
+    {"name": "ks", "before": 0.44, "after": 0.44, "direction": "higher", "changed": False},
+    {"name": "calibration", "before": 0.98, "after": 0.98, "direction": "higher", "changed": False},
 ]
 CHECKS = [
     {"name": "Four eyes", "status": "passed", "measured": "dana asked", "expected": "someone else decides", "why": ""},
@@ -79,7 +79,7 @@ COMMENTS = [
         "body": "Better recall on thin files.\nThe fairness gap grew; see the notebook.",
         "created_at": at(24, 15, 0, 35),
         "edited_at": at(24, 15, 4),
-        "earlier": [{"body": "Better recall.", "at": at(24, 15, 0, 35)}],
+        "earlier": [{"body": "Better recall.", "replaced_at": at(24, 15, 4)}],
     },
     {"id": 2, "author": "eli", "body": "Which hold-out set?", "created_at": at(24, 15, 20)},
 ]
@@ -89,14 +89,14 @@ DECISIONS = [
         "verdict": "approve",
         "comment": "Checked the notebook and the limits.",
         "at": at(24, 16),
-        "method": "page",
+        "via": "page",
     },
     {
         "person": "ravi",
         "verdict": "reject",
         "comment": "The gap is over the limit.",
         "at": at(24, 16, 20),
-        "method": "token",
+        "via": "token",
     },
 ]
 PYTHON = 'import mlflow\n\nmodel = mlflow.pyfunc.load_model("models:/credit-risk@champion")\nmodel.predict(frame)'

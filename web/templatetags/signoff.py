@@ -227,7 +227,8 @@ def num(value: object) -> SafeString:
     """Return a number to four significant digits with its full value in the title."""
     number = as_number(value)
     if number is None:
-        return format_html('<span class="unmeasured">{}</span>', num_filter(value))
+        missing = value in (None, "")
+        return format_html('<span class="{}">{}</span>', "unmeasured" if missing else "", num_filter(value))
     return format_html('<data value="{0}" title="{0}">{1}</data>', str(value), significant(number))
 
 

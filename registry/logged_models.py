@@ -1,0 +1,192 @@
+"""Logged models: the model folders that runs write (MLflow 3), before anyone registers them."""
+
+import re
+import secrets
+from collections.abc import Sequence
+
+from django.db import transaction
+from django.db.models import F
+
+from accounts.actors import Actor
+from accounts.permissions import Permission
+from accounts.policy import require
+from core import clock
+from core.refusals import Invalid, NotFound
+from registry import names
+from registry.authorship import author_of, require_active, require_author, require_reading
+from registry.filters import parse_filter
+from registry.measurements import PARAM_MAX, PARAMS_MAX, check_key
+from registry.models import Experiment, LoggedModel, Run
+from registry.models.tracking import Lifecycle
+from registry.paging import Page, check_size, page
+from registry.provenance import refuse_registered
+from registry.run_search import measured
+from registry.runs import TAG_MAX, made_up_name
+from registry.search import LISTED, TAG_WORDS, Asked, Field, condition, inside, orders
+
+NAME_MAX, TYPE_MAX, TAGS_MAX = 500, 500, 100
+FORBIDDEN = re.compile(r"[/:.%\"']")
+STATUSES = ("LOGGED_MODEL_PENDING", "LOGGED_MODEL_READY", "LOGGED_MODEL_UPLOAD_FAILED")
+KINDS = {
+    **TAG_WORDS,
+    "attribute": "attribute",
+    "attributes": "attribute",
+    "param": "param",
+    "params": "param",
+    "metric": "metric",
+    "metrics": "metric",
+}
+FIELDS = {
+    "name": Field("name", LISTED),
+    "model_name": Field("name", LISTED),
+    "model_id": Field("model_id", LISTED),
+    "model_type": Field("model_type", LISTED),
+    "status": Field("status", LISTED),
+    "source_run_id": Field("source_run_id", LISTED),
+}
+ORDERS = {
+    "name": "name",
+    "creation_timestamp": "created_at",
+    "creation_time": "created_at",
+    "last_updated_timestamp": "updated_at",
+}
+
+
+def find_logged_model(model_id: str, *, actor: Actor) -> LoggedModel:
+    """Return the active logged model; raise NotFound where there is none."""
+    require_reading(actor)
+    rows = LoggedModel.objects.select_related("author", "source_run")
+    found = rows.filter(model_id=model_id, lifecycle_stage=Lifecycle.ACTIVE).first()
+    if found is None:
+        raise NotFound(f"Logged model with ID '{model_id[:80]}' not found.")
+    return found
+
+
+def search_logged_models(experiment_ids: Sequence[str], asked: Asked, *, actor: Actor) -> Page[LoggedModel]:
+    """Return the page of active logged models of these experiments, newest first."""
+    require_reading(actor)
+    size = check_size(asked.max_results, default=100, limit=1000)
+    numbers = [int(text) for text in experiment_ids if text.isascii() and text.isdigit() and len(text) < 19]  # noqa: PLR2004
+    rows = LoggedModel.objects.filter(experiment__in=numbers, lifecycle_stage=Lifecycle.ACTIVE)
+    related = {"tag": inside("tags"), "param": inside("params"), "metric": measured("logged_model_id")}
+    for clause in parse_filter(asked.filter, KINDS):
+        rows = rows.filter(condition(clause, FIELDS, related, asked.filter))
+    chosen = orders(asked.order_by, ORDERS) or [F("created_at").desc()]
+    return page(rows.select_related("author", "source_run").order_by(*chosen, "-pk"), size=size, token=asked.token)
+
+
+def create_logged_model(
+    experiment: Experiment,
+    *,
+    actor: Actor,
+    name: str = "",
+    source_run: Run | None = None,
+    model_type: str = "",
+    params: dict[str, str] | None = None,
+    tags: dict[str, str] | None = None,
+) -> LoggedModel:
+    """Create a logged model in state PENDING, of `actor`; a name is made up where none is given.
+
+    Raises Denied where the run is somebody else's.
+    """
+    require(actor, Permission.TRACKING_WRITE, "log models")
+    require_active(experiment)
+    if source_run:
+        require_author(source_run, "log a model to this run", actor=actor)
+    if len(name) > NAME_MAX or FORBIDDEN.search(name):
+        raise Invalid(
+            "Invalid model name: it must not contain any of / : . % \" ' and has at most 500 characters.", field="name"
+        )
+    if len(model_type) > TYPE_MAX:
+        raise Invalid(f"The model_type is over {TYPE_MAX} characters.", field="model_type")
+    return LoggedModel.objects.create(
+        model_id=f"m-{secrets.token_hex(16)}",
+        experiment=experiment,
+        name=name or made_up_name(),
+        source_run=source_run,
+        author=author_of(actor),
+        model_type=model_type,
+        params=_params(params or {}),
+        tags=_tags(tags or {}),
+    )
+
+
+def finalize_logged_model(model: LoggedModel, status: str, *, actor: Actor) -> LoggedModel:
+    """Say how the upload ended."""
+    if status not in STATUSES:
+        raise Invalid(
+            f"Invalid value {status[:40]!r} for parameter 'status' supplied: one of {', '.join(STATUSES)}.",
+            field="status",
+        )
+    with transaction.atomic():
+        row = _writable(model, "finalize this model", actor)
+        return _saved(row, status=status)
+
+
+def delete_logged_model(model: LoggedModel, *, actor: Actor) -> None:
+    """Mark the logged model deleted. Raises Conflict while a live version was registered from it."""
+    with transaction.atomic():
+        row = _writable(model, "delete this model", actor)
+        refuse_registered(
+            Run.objects.none(), LoggedModel.objects.filter(pk=row.pk), f"logged model {row.name}", actor=actor
+        )
+        _saved(row, lifecycle_stage=Lifecycle.DELETED)
+
+
+def set_logged_model_tags(model: LoggedModel, tags: dict[str, str], *, actor: Actor) -> LoggedModel:
+    """Set tags, replacing earlier values."""
+    checked = _tags(tags)
+    with transaction.atomic():
+        row = _writable(model, "tag this model", actor)
+        return _saved(row, tags={**row.tags, **checked})
+
+
+def delete_logged_model_tag(model: LoggedModel, key: str, *, actor: Actor) -> None:
+    """Remove a tag; raise NotFound for an absent one."""
+    with transaction.atomic():
+        row = _writable(model, "untag this model", actor)
+        if key not in row.tags:
+            raise NotFound(f"No tag with key '{key[: names.KEY_MAX]}' found for model with ID '{row.pk}'.")
+        _saved(row, tags={held: value for held, value in row.tags.items() if held != key})
+
+
+def log_logged_model_params(model: LoggedModel, params: dict[str, str], *, actor: Actor) -> None:
+    """Add params; raise Invalid for one that would change."""
+    checked = _params(params)
+    with transaction.atomic():
+        row = _writable(model, "log params of this model", actor)
+        for key in checked.keys() & row.params.keys():
+            if checked[key] != row.params[key]:
+                raise Invalid(
+                    f"Changing param values is not allowed: '{key}' is '{row.params[key][:80]}'.", field="params"
+                )
+        _saved(row, params={**row.params, **checked})
+
+
+def _writable(model: LoggedModel, deed: str, actor: Actor) -> LoggedModel:
+    require_author(model, deed, actor=actor)
+    row = LoggedModel.objects.select_for_update(of=("self",)).select_related("author").get(pk=model.pk)
+    require_active(row)
+    return row
+
+
+def _saved(row: LoggedModel, **values: object) -> LoggedModel:
+    row.updated_at = clock.now()
+    for name, value in values.items():
+        setattr(row, name, value)
+    row.save(update_fields=[*values, "updated_at"])
+    return row
+
+
+def _params(params: dict[str, str]) -> dict[str, str]:
+    if len(params) > PARAMS_MAX:
+        raise Invalid(f"A request has at most {PARAMS_MAX} params.", field="params")
+    return {check_key(key, "param"): value[:PARAM_MAX] for key, value in params.items()}
+
+
+def _tags(tags: dict[str, str]) -> dict[str, str]:
+    if len(tags) > TAGS_MAX:
+        raise Invalid(f"A request has at most {TAGS_MAX} tags.", field="tags")
+    for key in tags:
+        names.check_tag(key, "")
+    return {key: value[:TAG_MAX] for key, value in tags.items()}

@@ -1,0 +1,73 @@
+"""Searches runs by attributes, metrics, params and tags, in MLflow's grammar."""
+
+from collections.abc import Sequence
+
+from django.db.models import Exists, F, OrderBy, OuterRef, Q, QuerySet, Subquery
+
+from accounts.actors import Actor
+from core.refusals import Invalid
+from registry.authorship import require_reading
+from registry.experiments import view_of
+from registry.filters import Order, Value, parse_filter, parse_order
+from registry.models import Metric, Param, Run, RunTag
+from registry.paging import Page, check_size, page
+from registry.search import LISTED, NUMBER, TAG_WORDS, Asked, Field, Related, beside, comparison, condition
+
+KINDS = {
+    **TAG_WORDS,
+    **dict.fromkeys(("attribute", "attributes", "attr", "run"), "attribute"),
+    **dict.fromkeys(("param", "params", "parameter", "parameters"), "param"),
+    **dict.fromkeys(("metric", "metrics"), "metric"),
+}
+NAMED = ("name", "run_name", "run name", "Run name", "Run Name")
+FIELDS = {
+    "run_id": Field("run_id", LISTED),
+    "status": Field("status"),
+    "user_id": Field("author__username"),
+    "start_time": Field("start_time", NUMBER),
+    "created": Field("start_time", NUMBER),
+    "end_time": Field("end_time", NUMBER),
+    **{name: Field("name") for name in NAMED},
+}
+
+
+def search_runs(experiment_ids: Sequence[str], asked: Asked, *, view: str, actor: Actor) -> Page[Run]:
+    """Return the page of runs of these experiments, newest first unless ordered otherwise."""
+    require_reading(actor)
+    size = check_size(asked.max_results, default=1000, limit=50_000)
+    numbers = [int(text) for text in experiment_ids if text.isascii() and text.isdigit() and len(text) < 19]  # noqa: PLR2004
+    rows = Run.objects.filter(experiment__in=numbers, lifecycle_stage__in=view_of(view))
+    related = {"tag": beside(RunTag, "run"), "param": beside(Param, "run"), "metric": measured("run")}
+    for clause in parse_filter(asked.filter, KINDS):
+        rows = rows.filter(condition(clause, FIELDS, related, asked.filter))
+    chosen = [_column(parse_order(entry, KINDS)) for entry in asked.order_by]
+    return page(rows.select_related("author").order_by(*chosen, "-start_time", "run_id"), size=size, token=asked.token)
+
+
+def measured(owner: str) -> Related:
+    """Return how to compare the newest value of a metric; NaN and infinities never match."""
+
+    def related(key: str, operator: str, value: Value) -> Exists:
+        newest = Subquery(_newest(owner, key, OuterRef(OuterRef("pk"))).values("pk")[:1])
+        return Exists(Metric.objects.filter(comparison("value", operator, value), pk=newest, special=""))
+
+    return related
+
+
+def _newest(owner: str, key: str, outer: OuterRef) -> QuerySet[Metric]:
+    return Metric.objects.filter(Q(**{owner: outer}), key=key).order_by("-step", "-timestamp", "-value", "-pk")
+
+
+def _column(order: Order) -> OrderBy:
+    outer = OuterRef("pk")
+    if order.kind == "attribute":
+        known = FIELDS.get(order.key)
+        if known is None:
+            raise Invalid(f"Invalid order_by clause: {order.key[:80]} is no column of a run.", field="order_by")
+        value: F | Subquery = F(known.path)
+    elif order.kind == "metric":
+        value = Subquery(_newest("run", order.key, outer).values("value")[:1])
+    else:
+        rows = RunTag.objects if order.kind == "tag" else Param.objects
+        value = Subquery(rows.filter(run=outer, key=order.key).values("value")[:1])
+    return OrderBy(value, descending=order.descending, nulls_last=True)

@@ -1,0 +1,175 @@
+"""mlflow-artifacts/*: files in and out, streamed in pieces of 1 MiB, and listings."""
+
+import mimetypes
+import posixpath
+import re
+from collections.abc import Iterator
+
+from django.http import (
+    HttpRequest,
+    HttpResponse,
+    HttpResponseBase,
+    HttpResponseNotModified,
+    JsonResponse,
+    StreamingHttpResponse,
+)
+from django.http.request import UnreadablePostError
+from django.utils.http import content_disposition_header
+
+from core.refusals import Invalid, Refusal
+from registry import artifacts, blobs
+from registry.models import Blob
+from registry.runs import find_run
+from web.mlflow.fields import missing
+from web.mlflow.render import shape
+from web.mlflow.wire import Call, Json
+
+BYTE_RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})\Z")
+TEXT = frozenset(
+    {"", ".txt", ".log", ".yaml", ".yml", ".json", ".cfg", ".py", ".md", ".csv", ".html", ".htm", ".svg", ".xml", ".js"}
+)
+TEXT_NAMES = frozenset({"MLmodel", "MLproject"})
+DRAIN_MAX = 256 * 1024 * 1024
+
+
+def put(call: Call) -> HttpResponse:
+    """Store the body at the path."""
+    request, place = call.request, artifacts.parse_place(call.fields.need("path"))
+    try:
+        artifacts.put_file(place, _chunks(request), actor=call.actor, expected=_announced(request))
+    except Refusal:
+        _drain(request)
+        raise
+    return HttpResponse(status=200)
+
+
+def _announced(request: HttpRequest) -> int | None:
+    """Return Content-Length; None where the body comes in chunks, whose end the web server checks."""
+    text = request.headers.get("Content-Length", "")
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 and not _in_chunks(request) else None  # noqa: PLR2004
+
+
+def _in_chunks(request: HttpRequest) -> bool:
+    return "chunked" in request.headers.get("Transfer-Encoding", "").lower()
+
+
+def _chunks(request: HttpRequest) -> Iterator[bytes]:
+    """Yield the body. Django reads up to Content-Length; a body in chunks has none and comes from the web server."""
+    source = request.META["wsgi.input"] if _in_chunks(request) else request
+    try:
+        while chunk := source.read(blobs.CHUNK):
+            yield chunk
+    except UnreadablePostError as why:
+        raise Invalid("The upload was cut off.", next_step="Send it again.") from why
+
+
+def _drain(request: HttpRequest) -> None:
+    """Read what the client is still sending: one that is cut off in mid-body never sees the answer, and tries again."""
+    left = DRAIN_MAX
+    for chunk in _chunks(request):
+        left -= len(chunk)
+        if left < 0:
+            return
+
+
+def get(call: Call) -> HttpResponseBase:
+    """Return a file, or the part of it that Range asks for."""
+    path = call.fields.need("path")
+    blob = artifacts.find_file(artifacts.parse_place(path), actor=call.actor)
+    etag = f'"{blob.sha256}"'
+    if call.request.headers.get("If-None-Match") == etag:
+        return HttpResponseNotModified(headers={"ETag": etag})
+    span = _span(call.request, blob, etag)
+    if span is None:
+        return _unsatisfiable(blob)
+    start, length, status = span
+    response = StreamingHttpResponse(
+        blobs.read_blob(blob.sha256, start, length), status=status, content_type=content_type(path)
+    )
+    if status == 206:  # noqa: PLR2004 - HTTP
+        response["Content-Range"] = f"bytes {start}-{start + length - 1}/{blob.size}"
+    response["Content-Length"] = str(length)
+    response["Content-Disposition"] = content_disposition_header(True, posixpath.basename(path)) or "attachment"
+    response["X-Content-Type-Options"] = "nosniff"
+    response["Accept-Ranges"] = "bytes"
+    response["ETag"] = etag
+    return response
+
+
+def _span(request: HttpRequest, blob: Blob, etag: str) -> tuple[int, int, int] | None:
+    """Return start, length and status; None where the range lies outside. A header we do not read means the whole."""
+    asked = BYTE_RANGE.match(request.headers.get("Range", ""))
+    if asked is None or asked[0] == "bytes=-" or request.headers.get("If-Range", etag) != etag:
+        return 0, blob.size, 200
+    if asked[1]:
+        start, end = int(asked[1]), int(asked[2] or blob.size)
+        if end < start:
+            return 0, blob.size, 200
+    else:
+        start, end = max(0, blob.size - int(asked[2])), blob.size
+    end = min(end, blob.size - 1)
+    return (start, end - start + 1, 206) if start <= end else None
+
+
+def _unsatisfiable(blob: Blob) -> JsonResponse:
+    body = {"error_code": "BAD_REQUEST", "message": f"The file has {blob.size} bytes; the range lies outside."}
+    return JsonResponse(body, status=416, headers={"Content-Range": f"bytes */{blob.size}"})
+
+
+def content_type(path: str) -> str:
+    """Return the type by name; what a browser would render goes out as plain text."""
+    name = posixpath.basename(path)
+    ending = posixpath.splitext(name)[1].lower()
+    if name in TEXT_NAMES or (ending in TEXT and ending):
+        return "text/plain"
+    return mimetypes.guess_type(name)[0] or "application/octet-stream"
+
+
+def delete(call: Call) -> Json:
+    """Remove a file or folder; an absent one is no error."""
+    artifacts.delete_files(artifacts.parse_place(call.fields.need("path")), actor=call.actor)
+    return {}
+
+
+def list_proxied(call: Call) -> Json:
+    """List a folder; paths are relative to it."""
+    place = artifacts.parse_place(call.fields.text("path"))
+    return shape(files=_files(artifacts.list_files(place, actor=call.actor), ""))
+
+
+def list_run(call: Call) -> Json:
+    """List a folder of a run's artifacts; paths are relative to the run's root."""
+    run_id = call.fields.text("run_id") or call.fields.text("run_uuid")
+    if not run_id:
+        raise missing("run_id")
+    return listed(call, artifacts.run_root(find_run(run_id, actor=call.actor)), call.fields.text("path"))
+
+
+def listed(call: Call, root: str, path: str) -> Json:
+    """List the folder `path` below `root`, with paths relative to `root`."""
+    place = artifacts.parse_place(f"{root}/{path}".rstrip("/"))
+    prefix = f"{place.path}/" if place.path else ""
+    files = _files(artifacts.list_files(place, actor=call.actor), prefix)
+    return shape(root_uri=f"mlflow-artifacts:/{root}", files=files)
+
+
+def _files(entries: list[artifacts.Entry], prefix: str) -> list[Json]:
+    return [
+        shape(path=prefix + one.path, is_dir=one.is_dir, file_size=None if one.is_dir else one.size) for one in entries
+    ]
+
+
+def multipart(call: Call) -> JsonResponse:
+    """501 in the words that make the client send the file in one PUT instead."""
+    del call
+    return _not_implemented("Multipart upload is not supported; send the file in one PUT.")
+
+
+def presigned(call: Call) -> JsonResponse:
+    """501: the client reads through this server instead."""
+    del call
+    return _not_implemented("Presigned download is not supported; read the file from this server.")
+
+
+def _not_implemented(message: str) -> JsonResponse:
+    return JsonResponse({"error_code": "NOT_IMPLEMENTED", "message": message}, status=501)

@@ -1,0 +1,90 @@
+"""logged-models/*: the model folders that runs of MLflow 3 write."""
+
+from dataclasses import replace
+
+from registry import artifacts, logged_models
+from registry.experiments import find_experiment
+from registry.models import LoggedModel
+from registry.runs import find_run
+from web.mlflow import listing, render
+from web.mlflow.artifacts import listed
+from web.mlflow.fields import Fields
+from web.mlflow.wire import Call, Json
+
+
+def _asked(call: Call) -> LoggedModel:
+    return logged_models.find_logged_model(call.fields.need("model_id"), actor=call.actor)
+
+
+def _shown(model: LoggedModel) -> Json:
+    return {"model": render.logged_models([model])[0]}
+
+
+def create(call: Call) -> Json:
+    """Create a logged model that waits for its files."""
+    fields = call.fields
+    run_id = fields.text("source_run_id")
+    model = logged_models.create_logged_model(
+        find_experiment(fields.need("experiment_id"), actor=call.actor),
+        name=fields.text("name"),
+        source_run=find_run(run_id, actor=call.actor) if run_id else None,
+        model_type=fields.text("model_type"),
+        params=fields.tags("params"),
+        tags=fields.tags(),
+        actor=call.actor,
+    )
+    return _shown(model)
+
+
+def get(call: Call) -> Json:
+    """Return a logged model."""
+    return _shown(_asked(call))
+
+
+def finalize(call: Call) -> Json:
+    """Say how the upload ended."""
+    status = call.fields.need("status")
+    return _shown(logged_models.finalize_logged_model(_asked(call), status, actor=call.actor))
+
+
+def delete(call: Call) -> Json:
+    """Delete a logged model."""
+    logged_models.delete_logged_model(_asked(call), actor=call.actor)
+    return {}
+
+
+def find(call: Call) -> Json:
+    """Search logged models."""
+    fields = call.fields
+    plain = Fields({name: value for name, value in fields.said.items() if name != "order_by"})
+    asked = replace(listing.asked(plain), order_by=tuple(_order(part) for part in fields.parts("order_by")))
+    found = logged_models.search_logged_models(fields.texts("experiment_ids"), asked, actor=call.actor)
+    return listing.paged("models", render.logged_models(found.rows), found)
+
+
+def _order(part: Fields) -> str:
+    ascending = part.said.get("ascending") is None or part.flag("ascending")
+    return f"{part.need('field_name')} {'ASC' if ascending else 'DESC'}"
+
+
+def set_tags(call: Call) -> Json:
+    """Set tags."""
+    return _shown(logged_models.set_logged_model_tags(_asked(call), call.fields.tags(), actor=call.actor))
+
+
+def delete_tag(call: Call) -> Json:
+    """Remove a tag."""
+    key = call.fields.need("tag_key")
+    logged_models.delete_logged_model_tag(_asked(call), key, actor=call.actor)
+    return {}
+
+
+def log_params(call: Call) -> Json:
+    """Add params."""
+    logged_models.log_logged_model_params(_asked(call), call.fields.tags("params"), actor=call.actor)
+    return {}
+
+
+def directories(call: Call) -> Json:
+    """List a folder of the model's files."""
+    return listed(call, artifacts.logged_model_root(_asked(call)), call.fields.text("artifact_directory_path"))

@@ -1,0 +1,105 @@
+"""model-versions/*: versions, their tags, their stage and where their files are."""
+
+from django.http import HttpResponseBase
+
+from core.refusals import Invalid, NotFound
+from registry import artifacts, search, transitions, versions
+from registry.access import find_model, find_version
+from registry.models import ModelVersion
+from registry.requests import ApprovalRequired
+from registry.stages import parse_stage
+from web.mlflow import approvals, listing, render
+from web.mlflow.fields import Fields
+from web.mlflow.wire import Call, Json
+
+DIGITS_MAX = 18
+
+
+def number_of(fields: Fields) -> int:
+    """Return the version number, which comes as a string."""
+    text = fields.need("version")
+    digits = text.removeprefix("-")
+    if not digits.isascii() or not digits.isdigit():
+        raise Invalid(f"Parameter 'version' must be an integer, got '{text[:80]}'.", field="version")
+    if len(digits) > DIGITS_MAX:
+        raise NotFound(f"Model Version (name={fields.text('name')}, version={text[:40]}) not found")
+    return int(text)
+
+
+def _asked(call: Call) -> ModelVersion:
+    return find_version(call.fields.need("name"), number_of(call.fields), actor=call.actor)
+
+
+def _shown(version: ModelVersion) -> Json:
+    return {"model_version": render.model_versions([version])[0]}
+
+
+def create(call: Call) -> Json:
+    """Register a version."""
+    fields = call.fields
+    name = fields.need("name")
+    asked = versions.Registration(
+        source=fields.need("source"),
+        run_id=fields.text("run_id"),
+        model_id=fields.text("model_id"),
+        run_link=fields.text("run_link"),
+        description=fields.text("description"),
+        tags=fields.tags(),
+    )
+    return _shown(versions.register_version(find_model(name, actor=call.actor), asked, actor=call.actor))
+
+
+def get(call: Call) -> Json:
+    """Return a version."""
+    return _shown(_asked(call))
+
+
+def update(call: Call) -> Json:
+    """Set the description; a missing one clears it."""
+    return _shown(versions.update_version(_asked(call), description=call.fields.text("description"), actor=call.actor))
+
+
+def delete(call: Call) -> Json:
+    """Delete a version."""
+    versions.delete_version(_asked(call), actor=call.actor)
+    return {}
+
+
+def find(call: Call) -> Json:
+    """Search versions."""
+    found = search.search_versions(listing.asked(call.fields), actor=call.actor)
+    return listing.paged("model_versions", render.model_versions(found.rows), found)
+
+
+def download_uri(call: Call) -> Json:
+    """Return where the files are: here, frozen, or at the source of a version whose files Signoff does not hold."""
+    version = _asked(call)
+    return {"artifact_uri": artifacts.version_uri(version) if version.verified else version.source}
+
+
+def transition_stage(call: Call) -> Json | HttpResponseBase:
+    """Move a version to a stage, or open the approval request that the move needs."""
+    fields = call.fields
+    archive = fields.flag("archive_existing_versions")
+    version = _asked(call)
+    stage = parse_stage(fields.need("stage"))
+    done = transitions.transition(version, to=stage, archive_existing=archive, actor=call.actor)
+    return (
+        approvals.needed(call.request, done, f"to {stage}")
+        if isinstance(done, ApprovalRequired)
+        else _shown(done.version)
+    )
+
+
+def set_tag(call: Call) -> Json:
+    """Set a tag."""
+    key = call.fields.need("key")
+    versions.set_version_tag(_asked(call), key, call.fields.text("value"), actor=call.actor)
+    return {}
+
+
+def delete_tag(call: Call) -> Json:
+    """Remove a tag; an absent one is no error."""
+    key = call.fields.need("key")
+    versions.delete_version_tag(_asked(call), key, actor=call.actor)
+    return {}

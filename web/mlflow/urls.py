@@ -1,0 +1,84 @@
+"""Addresses of the MLflow-compatible REST below `/api/` and `/ajax-api/`, each with the function of each method."""
+
+from django.urls import URLPattern, path
+
+from web.mlflow import artifacts, experiments, logged_models, model_versions, registered_models, runs, server_info
+from web.mlflow.wire import wire
+
+REGISTRY = {
+    "registered-models/create": wire(POST=registered_models.create),
+    "registered-models/get": wire(GET=registered_models.get),
+    "registered-models/update": wire(PATCH=registered_models.update),
+    "registered-models/rename": wire(POST=registered_models.rename),
+    "registered-models/delete": wire(DELETE=registered_models.delete),
+    "registered-models/search": wire(GET=registered_models.find),
+    "registered-models/get-latest-versions": wire(
+        GET=registered_models.latest_versions, POST=registered_models.latest_versions
+    ),
+    "registered-models/set-tag": wire(POST=registered_models.set_tag),
+    "registered-models/delete-tag": wire(DELETE=registered_models.delete_tag),
+    "registered-models/alias": wire(
+        GET=registered_models.get_alias, POST=registered_models.set_alias, DELETE=registered_models.delete_alias
+    ),
+    "model-versions/create": wire(POST=model_versions.create),
+    "model-versions/get": wire(GET=model_versions.get),
+    "model-versions/update": wire(PATCH=model_versions.update),
+    "model-versions/delete": wire(DELETE=model_versions.delete),
+    "model-versions/search": wire(GET=model_versions.find),
+    "model-versions/get-download-uri": wire(GET=model_versions.download_uri),
+    "model-versions/transition-stage": wire(POST=model_versions.transition_stage),
+    "model-versions/set-tag": wire(POST=model_versions.set_tag),
+    "model-versions/delete-tag": wire(DELETE=model_versions.delete_tag),
+}
+
+TRACKING = {
+    "experiments/create": wire(POST=experiments.create),
+    "experiments/get": wire(GET=experiments.get),
+    "experiments/get-by-name": wire(GET=experiments.get_by_name),
+    "experiments/search": wire(GET=experiments.find, POST=experiments.find),
+    "experiments/update": wire(POST=experiments.update),
+    "experiments/delete": wire(POST=experiments.delete),
+    "experiments/restore": wire(POST=experiments.restore),
+    "experiments/set-experiment-tag": wire(POST=experiments.set_tag),
+    "experiments/delete-experiment-tag": wire(POST=experiments.delete_tag),
+    "runs/create": wire(POST=runs.create),
+    "runs/get": wire(GET=runs.get),
+    "runs/update": wire(POST=runs.update),
+    "runs/delete": wire(POST=runs.delete),
+    "runs/restore": wire(POST=runs.restore),
+    "runs/search": wire(POST=runs.find),
+    "runs/log-metric": wire(POST=runs.log_metric),
+    "runs/log-parameter": wire(POST=runs.log_param),
+    "runs/log-batch": wire(POST=runs.log_batch),
+    "runs/log-inputs": wire(POST=runs.log_inputs),
+    "runs/outputs": wire(POST=runs.log_outputs),
+    "runs/set-tag": wire(POST=runs.set_tag),
+    "runs/delete-tag": wire(POST=runs.delete_tag),
+    "runs/log-model": wire(POST=runs.log_model),
+    "metrics/get-history": wire(GET=runs.metric_history),
+    "logged-models": wire(POST=logged_models.create),
+    "logged-models/search": wire(POST=logged_models.find),
+    "logged-models/<str:model_id>": wire(
+        GET=logged_models.get, PATCH=logged_models.finalize, DELETE=logged_models.delete
+    ),
+    "logged-models/<str:model_id>/tags": wire(PATCH=logged_models.set_tags),
+    "logged-models/<str:model_id>/tags/<path:tag_key>": wire(DELETE=logged_models.delete_tag),
+    "logged-models/<str:model_id>/params": wire(POST=logged_models.log_params),
+    "logged-models/<str:model_id>/artifacts/directories": wire(GET=logged_models.directories),
+    "artifacts/list": wire(GET=artifacts.list_run),
+}
+
+ARTIFACTS = {
+    "artifacts": wire(GET=artifacts.list_proxied),
+    "artifacts/<path:path>": wire(GET=artifacts.get, PUT=artifacts.put, DELETE=artifacts.delete),
+    "mpu/create/<path:path>": wire(POST=artifacts.multipart),
+    "mpu/complete/<path:path>": wire(POST=artifacts.multipart),
+    "mpu/abort/<path:path>": wire(POST=artifacts.multipart),
+    "presigned/<path:path>": wire(GET=artifacts.presigned),
+}
+
+urlpatterns: list[URLPattern] = [
+    *(path(f"2.0/mlflow/{route}", view) for route, view in {**REGISTRY, **TRACKING}.items()),
+    *(path(f"2.0/mlflow-artifacts/{route}", view) for route, view in ARTIFACTS.items()),
+    path("3.0/mlflow/server-info", wire(GET=server_info.get)),
+]
