@@ -107,6 +107,8 @@ def delete_files(place: Place, *, actor: Actor) -> None:
 
 def find_file(place: Place, *, actor: Actor) -> Blob:
     """Return the blob at `place`; raise NotFound where there is none or it may not be seen, Invalid for a folder."""
+    file: ManifestFile | StoredFile | None
+    folder: QuerySet[ManifestFile] | QuerySet[StoredFile]
     if place.root.split("/")[0] == FROZEN_ROOT:
         version, path = frozen(place, actor)
         file = ManifestFile.objects.select_related("blob").filter(manifest=version.manifest_id, path=path).first()
@@ -119,11 +121,13 @@ def find_file(place: Place, *, actor: Actor) -> Blob:
         if folder.exists():
             raise Invalid(f"{place.whole} is a folder, not a file.", field="path")
         raise NotFound(f"No such artifact: '{place.whole}'")
-    return file.blob
+    blob: Blob = file.blob
+    return blob
 
 
 def list_files(place: Place, *, actor: Actor) -> list[Entry]:
     """Return what lies directly below `place`, folders and files, by name."""
+    rows: QuerySet[ManifestFile] | QuerySet[StoredFile]
     if place.root.split("/")[0] == FROZEN_ROOT:
         version, path = frozen(place, actor)
         prefix = f"{path}/" if path else ""

@@ -107,7 +107,7 @@ def _named_version(rest: str, actor: Actor) -> ModelVersion:
         name, _, number = rest.rpartition("/")
         version = (
             visible.filter(model__name=name, version=int(number)).first()
-            if number.isascii() and number.isdigit() and len(number) < 10
+            if number.isascii() and number.isdigit() and len(number) < 10  # noqa: PLR2004 - fits 32 bits
             else None
         )
     if version is None:

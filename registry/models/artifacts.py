@@ -1,8 +1,12 @@
 """Bytes by digest, the mutable paths clients write, and the immutable manifests registration makes of them."""
 
+from typing import TypeVar, cast
+
 from django.db import models
 from django.db.models.functions import Left
 from django.utils import timezone
+
+Row = TypeVar("Row", bound=models.Model)
 
 
 class Blob(models.Model):
@@ -16,20 +20,20 @@ class Blob(models.Model):
         return self.sha256
 
 
-class PathQuerySet(models.QuerySet["FileRow"]):
-    """Reads of rows that have a `path`. Case counts on every database: SQLite's LIKE, behind `startswith`, ignores it."""
+class PathQuerySet(models.QuerySet[Row]):
+    """Reads of rows that have a `path`. Case counts everywhere: SQLite's LIKE, behind `startswith`, ignores it."""
 
-    def below(self, folder: str) -> "PathQuerySet":
+    def below(self, folder: str) -> "PathQuerySet[Row]":
         """Rows inside `folder`; an empty one holds them all."""
         return self._headed(f"{folder}/").filter(head=f"{folder}/") if folder else self
 
-    def at_or_below(self, path: str) -> "PathQuerySet":
+    def at_or_below(self, path: str) -> "PathQuerySet[Row]":
         """The row at `path` and the rows inside it."""
         inside = models.Q(path=path) | models.Q(head=f"{path}/")
         return self._headed(f"{path}/").filter(inside) if path else self
 
-    def _headed(self, prefix: str) -> "PathQuerySet":
-        return self.alias(head=Left("path", len(prefix)))
+    def _headed(self, prefix: str) -> "PathQuerySet[Row]":
+        return cast("PathQuerySet[Row]", self.alias(head=Left("path", len(prefix))))
 
 
 class StoredFile(models.Model):
@@ -52,7 +56,7 @@ class StoredFile(models.Model):
 
 
 class Manifest(models.Model):
-    """The files of a registered version, frozen: `digest` is the SHA-256 of `body`, which lists path, digest and size."""
+    """The files of a registered version, frozen: `digest` is the SHA-256 of `body`, a list of path, digest and size."""
 
     digest = models.CharField(max_length=64, unique=True)
     body = models.BinaryField()
