@@ -8,6 +8,7 @@ from core import canonical
 from registry import blobs, mlmodel
 from registry.artifacts import Place
 from registry.models import Manifest, ManifestFile, StoredFile
+from registry.models.artifacts import below
 
 MLMODEL = "MLmodel"
 REQUIREMENTS = "requirements.txt"
@@ -29,7 +30,7 @@ def freeze(place: Place) -> Manifest | None:
     Must run in the transaction that registers, so that no PUT slips between.
     """
     prefix = f"{place.path}/" if place.path else ""
-    rows = list(StoredFile.objects.select_related("blob").filter(root=place.root).below(place.path).order_by("path"))
+    rows = list(below(StoredFile.objects.filter(root=place.root), place.path).select_related("blob").order_by("path"))
     if not rows:
         return None
     lines = sorted((row.path.removeprefix(prefix), row.blob_id, row.blob.size) for row in rows)

@@ -1,8 +1,12 @@
 """Bytes by digest, the mutable paths clients write, and the immutable manifests registration makes of them."""
 
+from typing import TypeVar, cast
+
 from django.db import models
 from django.db.models.functions import Left
 from django.utils import timezone
+
+Row = TypeVar("Row", bound=models.Model)
 
 
 class Blob(models.Model):
@@ -16,20 +20,22 @@ class Blob(models.Model):
         return self.sha256
 
 
-class PathQuerySet(models.QuerySet["FileRow"]):
-    """Reads of rows that have a `path`. Case counts on every database: SQLite's LIKE, behind `startswith`, ignores it."""
+def below(rows: models.QuerySet[Row], folder: str) -> models.QuerySet[Row]:
+    """Return the rows inside `folder`; an empty one holds them all.
 
-    def below(self, folder: str) -> "PathQuerySet":
-        """Rows inside `folder`; an empty one holds them all."""
-        return self._headed(f"{folder}/").filter(head=f"{folder}/") if folder else self
+    Case counts on every database: SQLite's LIKE, which is behind `startswith`, ignores it.
+    """
+    return _headed(rows, f"{folder}/").filter(head=f"{folder}/") if folder else rows
 
-    def at_or_below(self, path: str) -> "PathQuerySet":
-        """The row at `path` and the rows inside it."""
-        inside = models.Q(path=path) | models.Q(head=f"{path}/")
-        return self._headed(f"{path}/").filter(inside) if path else self
 
-    def _headed(self, prefix: str) -> "PathQuerySet":
-        return self.alias(head=Left("path", len(prefix)))
+def at_or_below(rows: models.QuerySet[Row], path: str) -> models.QuerySet[Row]:
+    """Return the row at `path` and the rows inside it."""
+    inside = models.Q(path=path) | models.Q(head=f"{path}/")
+    return _headed(rows, f"{path}/").filter(inside) if path else rows
+
+
+def _headed(rows: models.QuerySet[Row], prefix: str) -> models.QuerySet[Row]:
+    return cast("models.QuerySet[Row]", rows.alias(head=Left("path", len(prefix))))
 
 
 class StoredFile(models.Model):
@@ -39,8 +45,6 @@ class StoredFile(models.Model):
     path = models.CharField(max_length=1000)
     blob = models.ForeignKey(Blob, on_delete=models.PROTECT, related_name="+")
     updated_at = models.DateTimeField(default=timezone.now)
-
-    objects = PathQuerySet.as_manager()
 
     class Meta:
         """A path stands once under its root."""
@@ -68,8 +72,6 @@ class ManifestFile(models.Model):
     manifest = models.ForeignKey(Manifest, on_delete=models.PROTECT, related_name="files")
     path = models.CharField(max_length=1000)
     blob = models.ForeignKey(Blob, on_delete=models.PROTECT, related_name="+")
-
-    objects = PathQuerySet.as_manager()
 
     class Meta:
         """A path stands once in a manifest."""
