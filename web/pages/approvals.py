@@ -81,7 +81,7 @@ def review_page(
 ) -> HttpResponse:  # fmt: skip
     """Return the review page; after a refusal with what was typed, the reason, and what changed."""
     move = requests.move_of(found)
-    champion = subjects.champion_of(found.version)
+    champion = subjects.compared_with(found)
     checks = list(found.checks.all())
     context = {
         "approval": _approval(found),
@@ -136,7 +136,7 @@ def _check(check: Check) -> dict[str, object]:
 def _differences(version: ModelVersion, champion: ModelVersion | None) -> dict[str, object]:
     after = evidence.read(version)
     before = evidence.read(champion) if champion else {"metrics": {}, "params": {}, "tags": {}}
-    label = {"old_label": f"v{champion.version} (champion)" if champion else "", "new_label": f"v{version.version}"}
+    label = {"old_label": f"v{champion.version}" if champion else "", "new_label": f"v{version.version}"}
     return {
         "difference": {**label, "lines": compare.compare_metrics(before["metrics"], after["metrics"])},
         "params": compare.compare_values(before["params"], after["params"]),

@@ -312,6 +312,7 @@ MODEL_TABS = [
     {"label": "Versions", "href": "/models/credit-risk", "current": True},
     {"label": "History", "href": "/models/credit-risk/history", "current": False},
 ]
+HISTORY_TABS = [{**tab, "current": not tab["current"]} for tab in MODEL_TABS]
 OWNERS = [{"value": "", "label": "anyone"}, {"value": "dana", "label": "dana"}]
 CHIPS = [{"label": "owner: dana", "remove_href": "/models"}]
 FILTER = {"person": "", "action": "", "model": "", "since": "", "until": "", "denied": False}
@@ -467,7 +468,7 @@ PAGES: dict[str, dict[str, Context]] = {
             "live": SPANS[1:3],
             "spans": SPANS,
             "gantt": gantt.layout(SPANS, now=at(24)),
-            "tabs": MODEL_TABS,
+            "tabs": HISTORY_TABS,
             "events": EVENTS,
         },
         "before": {
@@ -478,7 +479,7 @@ PAGES: dict[str, dict[str, Context]] = {
             "live": [],
             "spans": [],
             "gantt": None,
-            "tabs": MODEL_TABS,
+            "tabs": HISTORY_TABS,
         },
     },
     "approvals/list": {

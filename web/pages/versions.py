@@ -147,7 +147,8 @@ def _steps(found: ModelVersion, told: list[history.Told]) -> list[dict[str, obje
 def _difference(found: ModelVersion, champion: ModelVersion | None) -> dict[str, object]:
     before = evidence.read(champion)["metrics"] if champion else {}
     lines = compare.compare_metrics(before, evidence.read(found)["metrics"])
-    return {"old_label": f"v{champion.version}" if champion else "", "new_label": f"v{found.version}", "lines": lines}
+    hint = "this is the champion" if found.aliases.filter(name="champion").exists() else "no champion to compare with"
+    return {"old_label": f"v{champion.version}" if champion else "", "new_label": f"v{found.version}", "lines": lines, "hint": hint}
 
 
 def _facts(found: ModelVersion) -> list[dict[str, object]]:

@@ -176,7 +176,8 @@ def span(seconds: float | None) -> str:
     """Return a duration in its two largest units."""
     if seconds is None:
         return UNMEASURED
-    left, words = int(abs(seconds)), []
+    left = int(abs(seconds))
+    words: list[str] = []
     for unit, size in (("d", 86400), ("h", 3600), ("min", 60), ("s", 1)):
         count, left = divmod(left, size)
         if count or (unit == "s" and not words):
