@@ -256,7 +256,9 @@ def test_a_token_works_as_a_password_and_a_wrong_one_is_told_so(client: Client, 
     assert "Seen" in client.run("dana", look, **token)
     password = {"MLFLOW_TRACKING_USERNAME": "dana", "MLFLOW_TRACKING_PASSWORD": server.password}
     assert "Seen" in client.run("dana", look, **password)
-    stranger = "code, said = refusal(client.search_registered_models); assert code == 'UNAUTHENTICATED', code; print(said)"
+    stranger = (
+        "code, said = refusal(client.search_registered_models); assert code == 'UNAUTHENTICATED', code; print(said)"
+    )
     assert "MLFLOW_TRACKING_TOKEN" in client.run("dana", stranger, MLFLOW_TRACKING_TOKEN="so_wrong")
 
 
@@ -271,7 +273,9 @@ code, message = refusal(client.transition_model_version_stage, "Guarded", "1", "
 assert code == "PERMISSION_DENIED" and "ML engineer" in message, message
 """,
     )
-    client.run("eli", "assert client.transition_model_version_stage('Guarded', '1', 'Staging').current_stage == 'Staging'")
+    client.run(
+        "eli", "assert client.transition_model_version_stage('Guarded', '1', 'Staging').current_stage == 'Staging'"
+    )
     client.run("otto", "assert refusal(client.get_registered_model, 'Guarded')[0] == 'RESOURCE_DOES_NOT_EXIST'")
 
 
