@@ -110,7 +110,8 @@ class Server:
             )
         deadline = time.monotonic() + 30
         while not self._answers():
-            assert process.poll() is None and time.monotonic() < deadline, self.log.read_text()
+            assert process.poll() is None, self.log.read_text()
+            assert time.monotonic() < deadline, self.log.read_text()
             time.sleep(0.1)
         return process
 

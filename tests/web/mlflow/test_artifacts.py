@@ -4,7 +4,7 @@ import io
 from typing import Any
 
 import pytest
-from django.http import HttpResponse
+from pytest_django import Settings
 
 from accounts.actors import Actor
 from registry import versions
@@ -22,7 +22,7 @@ def root(api: Api) -> str:
     return f"0/{run_id}/artifacts"
 
 
-def put(api: Api, path: str, body: bytes, **named: Any) -> HttpResponse:
+def put(api: Api, path: str, body: bytes, **named: Any) -> Any:
     return api.http.generic("PUT", f"{PROXY}/{path}", body, content_type="application/octet-stream", **named)
 
 
@@ -84,7 +84,10 @@ def test_a_part_of_an_empty_file_is_not_there(api: Api, root: str) -> None:
 def test_folders_are_listed_relative_to_what_was_asked(api: Api, root: str) -> None:
     put(api, f"{root}/model/MLmodel", b"x")
     put(api, f"{root}/model/data/w.bin", b"xyz")
-    listed = lambda path: api.http.get(PROXY, {"path": path}).json()  # noqa: E731
+
+    def listed(path: str) -> Any:
+        return api.http.get(PROXY, {"path": path}).json()
+
     assert listed(f"{root}/model") == {
         "files": [{"path": "MLmodel", "is_dir": False, "file_size": 1}, {"path": "data", "is_dir": True}]
     }
@@ -142,8 +145,8 @@ def test_a_body_in_chunks_and_one_cut_off(api: Api, root: str) -> None:
     assert not StoredFile.objects.filter(path="cut").exists()
 
 
-def test_a_file_over_the_limit_is_refused(api: Api, root: str, settings: object) -> None:
-    settings.MAX_UPLOAD_BYTES = 1024 * 1024  # type: ignore[attr-defined]
+def test_a_file_over_the_limit_is_refused(api: Api, root: str, settings: Settings) -> None:
+    settings.MAX_UPLOAD_BYTES = 1024 * 1024
     refused(put(api, f"{root}/large", b"x" * (1024 * 1024 + 1)), 400, "INVALID_PARAMETER_VALUE", "1 MiB")
 
 

@@ -1,8 +1,11 @@
 """registered-models/* and model-versions/* as MLflow answers them."""
 
+from typing import Any
+
 import pytest
-from django.test.utils import CaptureQueriesContext
 from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from pytest_django import Settings
 
 from accounts.actors import Actor
 from registry import registered, transitions, versions
@@ -136,9 +139,10 @@ def test_tags_are_set_and_deleted_twice(api: Api, version: ModelVersion) -> None
 
 
 def test_tags_leave_the_models_timestamp_alone_and_a_stage_does_not(engineer: Api, version: ModelVersion) -> None:
-    stamp = lambda: engineer.get("registered-models/get", name=NAME).json()["registered_model"][
-        "last_updated_timestamp"
-    ]  # noqa: E731
+    def stamp() -> int:
+        said = engineer.get("registered-models/get", name=NAME).json()["registered_model"]
+        return int(said["last_updated_timestamp"])
+
     before = stamp()
     engineer.post("registered-models/set-tag", name=NAME, key="k", value="v")
     engineer.patch("model-versions/update", name=NAME, version="1", description="d")
@@ -172,10 +176,11 @@ def test_latest_versions_are_the_highest_of_each_stage(
     made = [make_version(model, dana) for _ in range(4)]
     for version, stage in zip(made, (Stage.STAGING, Stage.STAGING, Stage.ARCHIVED, Stage.NONE), strict=True):
         transitions.transition(version, to=stage, actor=eli)
-    found = lambda **q: [
-        v["version"]
-        for v in engineer.post("registered-models/get-latest-versions", name=NAME, **q).json()["model_versions"]
-    ]  # noqa: E731
+
+    def found(**query: Any) -> list[str]:
+        said = engineer.post("registered-models/get-latest-versions", name=NAME, **query).json()
+        return [v["version"] for v in said["model_versions"]]
+
     assert found() == found(stages=[]) == ["2", "3", "4"]
     assert found(stages=["STAGING"]) == ["2"]
     query = engineer.get("registered-models/get-latest-versions", name=NAME, stages=["staging", "Archived"]).json()
@@ -188,8 +193,10 @@ def test_latest_versions_are_the_highest_of_each_stage(
     )
 
 
-def test_production_waits_for_a_sign_off_and_says_where(api: Api, version: ModelVersion, settings: object) -> None:
-    settings.PUBLIC_URL = "https://signoff.example.org"  # type: ignore[attr-defined]
+def test_production_waits_for_a_sign_off_and_says_where(
+    api: Api, version: ModelVersion, settings: Settings
+) -> None:
+    settings.PUBLIC_URL = "https://signoff.example.org"
     move = {"name": NAME, "version": "1", "stage": "PRODUCTION", "archive_existing_versions": True}
     first = api.post("model-versions/transition-stage", move)
     refused(first, 403, "PERMISSION_DENIED", "https://signoff.example.org/approvals/")
@@ -206,8 +213,10 @@ def test_champion_waits_for_a_sign_off_too(api: Api, version: ModelVersion) -> N
     refused(answer, 403, "PERMISSION_DENIED", "http://testserver/approvals/")
 
 
-def test_with_approvals_off_operators_move_directly(olga: Actor, version: ModelVersion, settings: object) -> None:
-    settings.APPROVALS = False  # type: ignore[attr-defined]
+def test_with_approvals_off_operators_move_directly(
+    olga: Actor, version: ModelVersion, settings: Settings
+) -> None:
+    settings.APPROVALS = False
     said = Api(olga).post("model-versions/transition-stage", name=NAME, version="1", stage="Production").json()
     assert said["model_version"]["current_stage"] == "Production"
 
@@ -263,7 +272,10 @@ def test_reads_take_few_queries_that_do_not_grow(api: Api, dana: Actor) -> None:
         ("registered-models/search", ""): 7,
         ("model-versions/search", ""): 7,
     }
-    ask = lambda path, name: queries_of(api, path, **({"name": name, "version": "1"} if name else {}))  # noqa: E731
+
+    def ask(path: str, name: str) -> int:
+        return queries_of(api, path, **({"name": name, "version": "1"} if name else {}))
+
     ask("registered-models/search", "")  # notes that the token was used, once a minute
     before = {read: ask(*read) for read in reads}
     grow("two")

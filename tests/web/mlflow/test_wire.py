@@ -79,7 +79,7 @@ def test_a_missing_field_is_named(api: Api, method: str, path: str, fields: dict
 def test_a_value_of_another_type_is_named(api: Api, path: str, fields: dict[str, Any], name: str) -> None:
     answer = api.post(path, fields)
     refused(answer, 400, "INVALID_PARAMETER_VALUE", f"for parameter '{name}' supplied")
-    assert answer.json()["message"].startswith("Invalid value ")  # type: ignore[attr-defined]
+    assert answer.json()["message"].startswith("Invalid value ")
 
 
 @pytest.mark.parametrize("body", UNREADABLE, ids=range(len(UNREADABLE)))
@@ -148,7 +148,7 @@ def test_a_session_is_no_credential_here(api: Api, dana: Actor) -> None:
 
 def test_a_token_that_only_reads_does_not_write_and_the_ledger_says_so(dana: Actor) -> None:
     reader = Api(dana, Scope.READ)
-    assert reader.get("registered-models/search").json() == {}  # type: ignore[attr-defined]
+    assert reader.get("registered-models/search").json() == {}
     refused(reader.post("registered-models/create", name="a"), 403, "PERMISSION_DENIED", "scope 'write'")
     assert Event.objects.filter(action="access.denied").count() == 1
 
@@ -156,7 +156,7 @@ def test_a_token_that_only_reads_does_not_write_and_the_ledger_says_so(dana: Act
 def test_somebody_without_a_role_sees_nothing(otto: Actor, api: Api) -> None:
     api.post("registered-models/create", name="a")
     stranger = Api(otto)
-    assert stranger.get("registered-models/search").json() == {}  # type: ignore[attr-defined]
+    assert stranger.get("registered-models/search").json() == {}
     refused(stranger.get("registered-models/get", name="a"), 404, "RESOURCE_DOES_NOT_EXIST")
     refused(stranger.get("experiments/get", experiment_id="0"), 403, "PERMISSION_DENIED")
     refused(stranger.http.get("/api/2.0/mlflow-artifacts/artifacts", {"path": "0"}), 403, "PERMISSION_DENIED")
