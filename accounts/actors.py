@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from accounts.permissions import GRANTED, Permission, Scope, needed_scope
 from accounts.roles import Role
+from core.refusals import Denied
 
 if TYPE_CHECKING:
     from accounts.models import User
@@ -39,6 +40,13 @@ class Actor:
     def name(self) -> str:
         """The user name, or `system`."""
         return self.user.username if self.user else "system"
+
+    @property
+    def person(self) -> "User":
+        """The user; raises Denied where the system acts."""
+        if self.user is None:
+            raise Denied("Only a person can do this.")
+        return self.user
 
     @cached_property
     def permissions(self) -> frozenset[Permission]:

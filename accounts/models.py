@@ -37,7 +37,7 @@ class ApiToken(models.Model):
 
 
 class SignInLink(models.Model):
-    """A link that signs its person in, from loopback only: once, or as often as wanted while `demo_run` is the server's."""
+    """A link that signs its person in, from loopback only: once, or at will while `demo_run` is the server's."""
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, null=True)
     sha256 = models.CharField(max_length=64, unique=True)

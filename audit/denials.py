@@ -1,4 +1,4 @@
-"""Refusals, summed per (actor, action, object, minute): the first is an event at once, the rest one event a minute later."""
+"""Refusals, summed per (actor, action, object, minute): the first is an event at once, the rest one a minute later."""
 
 from django.db import transaction
 from django.db.models import F

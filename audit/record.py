@@ -2,7 +2,7 @@
 
 import uuid
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, cast
 
 from django.db import connection
 
@@ -15,7 +15,7 @@ BODY_TYPE = "signoff.event/1"
 
 
 class Accountable(Protocol):
-    """Whoever acts. `facts` is what the ledger keeps of them: kind, id, name, roles, via, token, address, request_id."""
+    """Whoever acts. `facts` is what the ledger keeps: kind, id, name, roles, via, token, address and request_id."""
 
     @property
     def facts(self) -> dict[str, object]:
@@ -67,7 +67,7 @@ def record(
         action=action,
         outcome=outcome,
         actor_kind=str(actor.facts["kind"]),
-        actor_id=actor.facts["id"],
+        actor_id=cast("int | None", actor.facts["id"]),
         actor_name=str(actor.facts["name"]),
         object_kind=about.kind,
         object_id=about.id,

@@ -1,4 +1,4 @@
-"""The sealer: numbers events without a gap, signs the tree over them, and copies each checkpoint outside the database."""
+"""The sealer: numbers events without a gap, signs the tree over them, copies each checkpoint outside the database."""
 
 import os
 from pathlib import Path

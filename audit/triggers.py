@@ -18,23 +18,26 @@ def statements(vendor: str) -> list[str]:
 def _sqlite() -> list[str]:
     found = []
     for table, keys in GUARDED.items():
-        for event in ("update", "delete"):
-            found.append(
-                f"CREATE TRIGGER IF NOT EXISTS {table}_no_{event} BEFORE {event.upper()} ON {table} "
-                f"BEGIN SELECT RAISE(ABORT, '{SENTENCE}'); END"
-            )
+        found += [
+            f"CREATE TRIGGER IF NOT EXISTS {table}_no_{event} BEFORE {event.upper()} ON {table} "
+            f"BEGIN SELECT RAISE(ABORT, '{SENTENCE}'); END"
+            for event in ("update", "delete")
+        ]
         same = " OR ".join(f"{key} = NEW.{key}" for key in keys)
+        known = f"EXISTS (SELECT 1 FROM {table} WHERE {same})"  # noqa: S608 - names from the table above
         found.append(
-            f"CREATE TRIGGER IF NOT EXISTS {table}_no_replace BEFORE INSERT ON {table} "
-            f"WHEN EXISTS (SELECT 1 FROM {table} WHERE {same}) BEGIN SELECT RAISE(ABORT, '{SENTENCE}'); END"
+            f"CREATE TRIGGER IF NOT EXISTS {table}_no_replace BEFORE INSERT ON {table} WHEN {known} "
+            f"BEGIN SELECT RAISE(ABORT, '{SENTENCE}'); END"
         )
     return found
 
 
 def _postgresql() -> list[str]:
     found = [
-        "CREATE OR REPLACE FUNCTION audit_refuse() RETURNS trigger LANGUAGE plpgsql AS "
-        f"$$ BEGIN RAISE EXCEPTION '{SENTENCE}'; END $$"
+        (
+            "CREATE OR REPLACE FUNCTION audit_refuse() RETURNS trigger LANGUAGE plpgsql AS "
+            f"$$ BEGIN RAISE EXCEPTION '{SENTENCE}'; END $$"
+        )
     ]
     for table in GUARDED:
         for name, when, each in (("no_change", "UPDATE OR DELETE", "ROW"), ("no_truncate", "TRUNCATE", "STATEMENT")):

@@ -95,7 +95,7 @@ SETTINGS = (
         "SIGNOFF_MIGRATE_DATABASE_URL",
         database_url,
         "",
-        "PostgreSQL address of the owner role, used by `migrate` only.",
+        "PostgreSQL address of the role that owns the tables: `migrate` and `grant_app_role` use it.",
     ),
     Setting(
         "SIGNOFF_SECRET_KEY", text, "", "Key that signs sessions; unset: made once and kept in the home (mode 0600)."

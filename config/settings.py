@@ -89,9 +89,10 @@ TEMPLATES = [
     }
 ]
 
-MIGRATING = "migrate" in sys.argv[1:2] and bool(ENV["migrate_database_url"])
+OWNERS_COMMANDS = {"migrate", "grant_app_role"}
+AS_OWNER = bool(ENV["migrate_database_url"]) and not OWNERS_COMMANDS.isdisjoint(sys.argv[1:2])
 DATABASES = {
-    "default": databases.chosen(cast("str", ENV["migrate_database_url" if MIGRATING else "database_url"]), HOME)
+    "default": databases.chosen(cast("str", ENV["migrate_database_url" if AS_OWNER else "database_url"]), HOME)
 }
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     HOME.mkdir(parents=True, exist_ok=True)

@@ -17,10 +17,10 @@ from core import clock
 from core.refusals import Conflict, Denied, Invalid, NotFound
 from registry import blobs
 from registry.models import Blob, LoggedModel, ManifestFile, ModelVersion, Run, StoredFile
-from registry.models.artifacts import at_or_below, below
+from registry.models.artifacts import PathQuerySet
 
 FROZEN_ROOT = "versions"
-Files = QuerySet[StoredFile] | QuerySet[ManifestFile]
+Files = PathQuerySet[StoredFile] | PathQuerySet[ManifestFile]
 DRIVE = re.compile(r"[A-Za-z]:")
 
 
@@ -111,17 +111,18 @@ def find_file(place: Place, *, actor: Actor) -> Blob:
     """Return the blob at `place`; raise NotFound where there is none or it may not be seen, Invalid for a folder."""
     rows, path = _readable(place, actor)
     file = rows.select_related("blob").filter(path=path).first()
-    if file is not None:
-        return file.blob
-    if below(rows, path).exists():
-        raise Invalid(f"{place.whole} is a folder, not a file.", field="path")
-    raise NotFound(f"No such artifact: '{place.whole}'")
+    if file is None:
+        if rows.below(path).exists():
+            raise Invalid(f"{place.whole} is a folder, not a file.", field="path")
+        raise NotFound(f"No such artifact: '{place.whole}'")
+    blob: Blob = file.blob
+    return blob
 
 
 def list_files(place: Place, *, actor: Actor) -> list[Entry]:
     """Return what lies directly below `place`, folders and files, by name."""
     rows, path = _readable(place, actor)
-    return entries_below(f"{path}/" if path else "", below(rows, path).values_list("path", "blob__size"))
+    return entries_below(f"{path}/" if path else "", rows.below(path).values_list("path", "blob__size"))
 
 
 def _readable(place: Place, actor: Actor) -> tuple[Files, str]:
@@ -193,7 +194,7 @@ def _number(text: str) -> int:
 
 
 def _below(place: Place) -> QuerySet[StoredFile]:
-    return at_or_below(StoredFile.objects.filter(root=place.root), place.path)
+    return StoredFile.objects.filter(root=place.root).at_or_below(place.path)
 
 
 def _refuse_frozen(place: Place) -> None:

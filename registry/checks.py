@@ -1,4 +1,4 @@
-"""Automatic checks of a request: facts measured when it is opened. A fact that is not there yet is pending, never passed."""
+"""Automatic checks of a request: facts measured when it is opened. A fact not there yet is pending, never passed."""
 
 from collections.abc import Iterator
 

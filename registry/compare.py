@@ -100,7 +100,7 @@ class SignatureDifference:
 
 
 def compare_signatures(before: dict[str, object], after: dict[str, object]) -> SignatureDifference:
-    """Compare by what a caller of `before` would notice: a removed or retyped output, a new required or retyped input."""
+    """Compare by what a caller of `before` would notice: a removed or retyped output, a required or retyped input."""
     if not before or not after:
         side = "neither version has" if not before and not after else "one version has no"
         return SignatureDifference(

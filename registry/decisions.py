@@ -100,7 +100,7 @@ def _refuse_open_checks(request: ApprovalRequest, accepted: Collection[int]) -> 
 def _write(request: ApprovalRequest, choice: Choice, comment: str, actor: Actor) -> Decision:
     decision = Decision.objects.create(
         request=request,
-        person=actor.user,
+        person=actor.person,
         verdict=choice.verdict,
         comment=comment,
         subject_digest=choice.digest,

@@ -201,7 +201,7 @@ def _close_all(running: _Open, at: datetime) -> None:
 
 
 def live_at(model: RegisteredModel, moment: datetime | None = None) -> list[Span]:
-    """Return what held at `moment` (now where None): stages and aliases with who put them there and on which approval."""
+    """Return what held at `moment` (now where None): stages and aliases, with who put them there on which approval."""
     return [span for span in spans(model) if span.covers(moment or clock.now())]
 
 

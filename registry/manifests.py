@@ -8,7 +8,6 @@ from core import canonical
 from registry import blobs, mlmodel
 from registry.artifacts import Place
 from registry.models import Manifest, ManifestFile, StoredFile
-from registry.models.artifacts import below
 
 MLMODEL = "MLmodel"
 REQUIREMENTS = "requirements.txt"
@@ -25,12 +24,12 @@ class FileLine:
 
 
 def freeze(place: Place) -> Manifest | None:
-    """Return the manifest of what lies at `place`, or None where there is nothing. The same files give the same manifest.
+    """Return the manifest of what lies at `place`, or None where there is nothing. Same files, same manifest.
 
     Must run in the transaction that registers, so that no PUT slips between.
     """
     prefix = f"{place.path}/" if place.path else ""
-    rows = list(below(StoredFile.objects.filter(root=place.root), place.path).select_related("blob").order_by("path"))
+    rows = list(StoredFile.objects.select_related("blob").filter(root=place.root).below(place.path).order_by("path"))
     if not rows:
         return None
     lines = sorted((row.path.removeprefix(prefix), row.blob_id, row.blob.size) for row in rows)
@@ -44,7 +43,7 @@ def freeze(place: Place) -> Manifest | None:
 
 
 def files_of(manifest: Manifest) -> list[FileLine]:
-    """Return the files the manifest's body lists; its digest is checked first. Raises ValueError where it does not hold."""
+    """Return the files the manifest's body lists; raises ValueError where its digest does not hold."""
     body = bytes(manifest.body)
     if hashlib.sha256(body).hexdigest() != manifest.digest:
         raise ValueError("the manifest is not the one its digest names")
@@ -52,7 +51,7 @@ def files_of(manifest: Manifest) -> list[FileLine]:
 
 
 def described(manifest: Manifest) -> tuple[mlmodel.MLmodel, dict[str, object]]:
-    """Return what the MLmodel file says and the environment the folder declares. The lock comes later, as a fact of its own."""
+    """Return what the MLmodel file says and the environment the folder declares. The lock comes later."""
     lines = {line.path: line for line in files_of(manifest)}
     said = mlmodel.MLmodel(problem="there is no MLmodel file")
     if MLMODEL in lines and lines[MLMODEL].size <= mlmodel.LIMIT:

@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import dataclass, field
-from typing import cast
+from typing import Any, cast
 
 import yaml
 
@@ -13,7 +13,7 @@ FLAVOR_ORDER_LAST = "python_function"
 class PlainLoader(yaml.SafeLoader):
     """Safe YAML without anchors, so that a small file cannot unfold into a huge one."""
 
-    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:  # type: ignore[override]
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         """Refuse an alias event."""
         if self.check_event(yaml.AliasEvent):
             raise yaml.YAMLError("aliases are not allowed in an MLmodel file")
@@ -58,10 +58,9 @@ def parse(text: bytes) -> MLmodel:
         return MLmodel(problem=f"MLmodel cannot be read: {str(why).splitlines()[0]}")
     if not isinstance(said, dict):
         return MLmodel(problem="MLmodel is not a mapping")
-    flavors = said.get("flavors") if isinstance(said.get("flavors"), dict) else {}
+    flavors = _mapping(said, "flavors")
     framework = next((name for name in flavors if name != FLAVOR_ORDER_LAST), FLAVOR_ORDER_LAST if flavors else "")
-    detail = flavors.get(framework) if isinstance(flavors.get(framework), dict) else {}
-    function = flavors.get(FLAVOR_ORDER_LAST) if isinstance(flavors.get(FLAVOR_ORDER_LAST), dict) else {}
+    detail, function = _mapping(flavors, framework), _mapping(flavors, FLAVOR_ORDER_LAST)
     signature = said.get("signature") if isinstance(said.get("signature"), dict) else None
     return MLmodel(
         framework=str(framework)[:64],
@@ -72,6 +71,11 @@ def parse(text: bytes) -> MLmodel:
         serialization=str(detail.get("serialization_format", ""))[:40],
         mlflow_version=str(said.get("mlflow_version", ""))[:20],
     )
+
+
+def _mapping(said: dict[str, Any], name: str) -> dict[str, Any]:
+    value = said.get(name)
+    return value if isinstance(value, dict) else {}
 
 
 def _columns(signature: dict[str, object] | None, side: str) -> list[Column]:

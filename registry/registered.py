@@ -21,7 +21,7 @@ EDITABLE = frozenset({"description", "risk_tier", "restricted"})
 def create_model(
     name: str, *, actor: Actor, description: str = "", tags: dict[str, str] | None = None
 ) -> RegisteredModel:
-    """Create a model owned by `actor`. Raises Invalid for its name or tags, AlreadyExists where a live one has the name."""
+    """Create a model owned by `actor`. Raises Invalid for name or tags, AlreadyExists where a live one has the name."""
     if RegisteredModel.objects.visible_to(actor).filter(name=name).exists():
         raise AlreadyExists(f"Registered Model (name={name}) already exists.")  # clients create first, and go on
     about = Subject("registered_model", "", name)
@@ -33,7 +33,7 @@ def create_model(
         with transaction.atomic():
             moment = clock.now()
             model = RegisteredModel.objects.create(
-                name=name, owner=actor.user, description=description, created_at=moment, updated_at=moment
+                name=name, owner=actor.person, description=description, created_at=moment, updated_at=moment
             )
             ModelTag.objects.bulk_create(
                 ModelTag(model=model, key=key, value=value) for key, value in (tags or {}).items()
@@ -49,7 +49,7 @@ def update_model(model: RegisteredModel, *, actor: Actor, **fields: object) -> R
     """Set `description`, `risk_tier` or `restricted`; fields that stay the same make no event."""
     access.require(actor, Permission.MODEL_WRITE, model, f"change the model {model.name}")
     if unknown := set(fields) - EDITABLE:
-        raise Invalid(f"{sorted(unknown)[0]} cannot be changed.", field=sorted(unknown)[0])
+        raise Invalid(f"{min(unknown)} cannot be changed.", field=min(unknown))
     if "risk_tier" in fields and fields["risk_tier"] not in RiskTier.values:
         raise Invalid(f"The risk tier is one of {', '.join(RiskTier.values)}.", field="risk_tier")
     with transaction.atomic():
@@ -88,7 +88,7 @@ def rename_model(model: RegisteredModel, new_name: str, *, actor: Actor) -> Regi
 
 
 def delete_model(model: RegisteredModel, *, actor: Actor) -> None:
-    """Delete the model and its versions; its history stays. Refused while a version is protected (see `delete_version`)."""
+    """Delete the model and its versions; its history stays. Refused while a version is protected (`delete_version`)."""
     access.require(actor, Permission.MODEL_WRITE, model, f"delete the model {model.name}")
     with transaction.atomic():
         row = access.locked(model)
@@ -104,7 +104,7 @@ def delete_model(model: RegisteredModel, *, actor: Actor) -> None:
 
 
 def refuse_protected(version: ModelVersion) -> None:
-    """Raise Conflict where `version` is live or being decided on, so that deleting it would hide what people rely on."""
+    """Raise Conflict where `version` is live or being decided on, so deleting it would hide what people rely on."""
     if not settings.APPROVALS:
         return
     if version.stage == Stage.PRODUCTION:
@@ -154,8 +154,9 @@ def delete_model_tag(model: RegisteredModel, key: str, *, actor: Actor) -> None:
 def set_threshold(
     model: RegisteredModel, *, metric: str, comparison: str, value: float, actor: Actor, required: bool = True
 ) -> MetricThreshold:
-    """Ask that `metric` compares so with `value` before a version goes to Production. Open requests keep the checks they had;
-    the changed policy supersedes them when somebody decides.
+    """Ask that `metric` compares so with `value` before a version goes to Production.
+
+    Open requests keep the checks they had; the changed policy supersedes them when somebody decides.
     """
     require_role(actor, Permission.THRESHOLD_SET, f"set thresholds on {model.name}", about=access.model_subject(model))
     if not metric.strip():

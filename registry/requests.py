@@ -53,7 +53,7 @@ def find_request(number: int, *, actor: Actor) -> ApprovalRequest:
 
 
 def advance(request: ApprovalRequest, to: RequestState, *, actor: Actor, change: Change | None = None) -> None:
-    """Move the request along `MOVES`, under the model's lock, with its event. Raises Conflict where the table has no such move."""
+    """Move the request along `MOVES`, under the model's lock, with its event. Raises Conflict where it has none."""
     if to not in MOVES.get(request.state, frozenset()):
         raise Conflict(
             f"Request #{request.pk} is {request.get_state_display().lower()}; it cannot become {to.label.lower()}."
@@ -151,7 +151,7 @@ def _open(version: ModelVersion, move: Move, reason: str, actor: Actor) -> Appro
 
 
 def withdraw(request: ApprovalRequest, *, comment: str, actor: Actor) -> None:
-    """End an unused request. Its requester may, and whoever could carry the move out. Doing it again changes nothing."""
+    """End an unused request. Its requester may, and whoever could make the move. Doing it again changes nothing."""
     if request.requester_id != (actor.user.pk if actor.user else None):
         access.require(
             actor,
@@ -189,10 +189,10 @@ def add_comment(request: ApprovalRequest, *, body: str, actor: Actor) -> Comment
     with transaction.atomic():
         row = locked(request)
         if again := Comment.objects.filter(
-            request=row, author=actor.user, body=text, created_at__gt=clock.now() - DOUBLE_CLICK
+            request=row, author=actor.person, body=text, created_at__gt=clock.now() - DOUBLE_CLICK
         ).first():
             return again
-        comment = Comment.objects.create(request=row, author=actor.user, body=text)
+        comment = Comment.objects.create(request=row, author=actor.person, body=text)
         record(
             "request.commented",
             request_subject(row),

@@ -12,7 +12,6 @@ from registry.artifacts import Place
 from registry.models import LoggedModel, ModelVersion, RegisteredModel, Run
 
 PROMPT_PLACEHOLDERS = frozenset({"dummy-source", "prompt-template"})
-NUMBER_DIGITS = 9  # fits the column
 LOGGED_MODEL = re.compile(r"m-[0-9a-f]{32}\Z")
 
 
@@ -108,7 +107,7 @@ def _named_version(rest: str, actor: Actor) -> ModelVersion:
         name, _, number = rest.rpartition("/")
         version = (
             visible.filter(model__name=name, version=int(number)).first()
-            if number.isascii() and number.isdigit() and len(number) <= NUMBER_DIGITS
+            if number.isascii() and number.isdigit() and len(number) < 10  # noqa: PLR2004 - fits 32 bits
             else None
         )
     if version is None:

@@ -6,8 +6,9 @@ from core.refusals import Invalid
 
 
 class Stage(StrEnum):
-    """Where a version stands. Any stage may follow any other, as MLflow's clients expect; who may, and on whose
-    signature, is decided by `registry.policy`.
+    """Where a version stands. Any stage may follow any other, as MLflow's clients expect.
+
+    Who may, and on whose signature, is decided by `registry.policy`.
     """
 
     NONE = "None"

@@ -60,7 +60,7 @@ def displaced(version: ModelVersion, move: Move) -> list[dict[str, object]]:
 
 
 def champion_of(version: ModelVersion) -> ModelVersion | None:
-    """Return the live champion `version` is measured against: @champion, else the newest in Production; never itself."""
+    """Return the live champion `version` is measured against: @champion, else the newest in Production; not itself."""
     others = (
         ModelVersion.objects.live()
         .filter(model=version.model)

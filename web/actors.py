@@ -38,7 +38,7 @@ def session_actor(request: HttpRequest) -> Actor | None:
     if not request.user.is_authenticated:
         return None
     via = Via(request.session.get(METHOD_KEY, Via.PASSWORD))
-    return person(cast("User", request.user), via, address=address_of(request), request_id=request_id_of(request))
+    return person(request.user, via, address=address_of(request), request_id=request_id_of(request))
 
 
 def actor_of(request: HttpRequest) -> Actor:
@@ -84,7 +84,7 @@ def _by_password(request: HttpRequest, name: str, secret: str) -> User | None:
     user_id, until = _remembered.get(key, (0, 0.0))
     if until > time.monotonic():
         return User.objects.filter(pk=user_id, is_active=True, username=name).first()
-    user = cast("User | None", authenticate(request, username=name, password=secret))
+    user = authenticate(request, username=name, password=secret)
     if user:
         if len(_remembered) >= REMEMBER_MAX:
             _remembered.clear()

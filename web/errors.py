@@ -1,17 +1,19 @@
-"""The one table from a refusal to an HTTP answer, for pages, own REST and MLflow's REST. Never 5xx for a caller's mistake."""
+"""The one table from a refusal to an HTTP answer, for pages, own REST and MLflow's. No 5xx for a caller's mistake."""
 
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import structlog
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from rest_framework import exceptions
 from rest_framework.response import Response
 
-from accounts.actors import Actor
 from audit.denials import note_denial
 from audit.record import Subject
 from core.refusals import Denied, Refusal
+
+if TYPE_CHECKING:
+    from accounts.actors import Actor
 
 log = structlog.get_logger(__name__)
 

@@ -16,6 +16,7 @@ POLICY = (
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 TRUSTED_TYPES = "; require-trusted-types-for 'script'; trusted-types 'none'"
+PLAIN_ID = range(8, 65)  # characters of a caller's own request id
 
 
 class RequestContext:
@@ -28,7 +29,7 @@ class RequestContext:
         """Bind the id, answer, send it back."""
         sent = request.headers.get("X-Request-Id", "")
         request_id = (
-            sent if 8 <= len(sent) <= 64 and sent.replace("-", "").isalnum() and sent.isascii() else uuid.uuid4().hex
+            sent if len(sent) in PLAIN_ID and sent.replace("-", "").isalnum() and sent.isascii() else uuid.uuid4().hex
         )
         request.request_id = request_id  # type: ignore[attr-defined]
         structlog.contextvars.clear_contextvars()

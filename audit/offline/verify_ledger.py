@@ -7,15 +7,17 @@ events.jsonl   one line per event, {"seq": n, "body": "<the sealed bytes as text
 checkpoints.txt  signed checkpoints (C2SP form), blank line between; add copies you kept yourself
 ledger.pub     the verifier key, name+id+base64; compare it with the one you were given before
 
-Exit 0: every event is in the tree each checkpoint signs. Exit 1: says the first bad sequence number. Exit 2: cannot read.
+Exit 0: every event is in the tree each checkpoint signs. Exit 1: says the first bad number. Exit 2: cannot read.
 """
 
 import base64
 import hashlib
 import json
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
+Point = tuple[int, int, int, int]
 P = 2**255 - 19
 Q = 2**252 + 27742317777372353535851937790883648493
 D = -121665 * pow(121666, P - 2, P) % P
@@ -23,7 +25,7 @@ ROOT_OF_MINUS_ONE = pow(2, (P - 1) // 4, P)
 DASH = "\u2014"
 
 
-def recover_x(y, sign):
+def recover_x(y: int, sign: int) -> int | None:
     """The x of a curve point (RFC 8032, 5.1.3), or None."""
     if y >= P:
         return None
@@ -38,7 +40,7 @@ def recover_x(y, sign):
     return P - x if x & 1 != sign else x
 
 
-def point(data):
+def point(data: bytes) -> Point | None:
     """Decode 32 bytes to extended coordinates, or None."""
     number = int.from_bytes(data, "little")
     y = number & ((1 << 255) - 1)
@@ -46,7 +48,7 @@ def point(data):
     return None if x is None else (x, y, 1, x * y % P)
 
 
-def add(a, b):
+def add(a: Point, b: Point) -> Point:
     """Add two points (RFC 8032, 5.1.4)."""
     e = (a[1] - a[0]) * (b[1] - b[0]) % P
     f = (a[1] + a[0]) * (b[1] + b[0]) % P
@@ -55,7 +57,7 @@ def add(a, b):
     return i * j % P, k * m % P, j * k % P, i * m % P
 
 
-def multiply(scalar, base):
+def multiply(scalar: int, base: Point) -> Point:
     """Scalar times point."""
     total = (0, 1, 1, 0)
     while scalar:
@@ -67,11 +69,11 @@ def multiply(scalar, base):
 
 
 BASE_Y = 4 * pow(5, P - 2, P) % P
-BASE_X = recover_x(BASE_Y, 0)
+BASE_X = recover_x(BASE_Y, 0) or 0
 BASE = (BASE_X, BASE_Y, 1, BASE_X * BASE_Y % P)
 
 
-def signature_holds(public, message, signature):
+def signature_holds(public: bytes, message: bytes, signature: bytes) -> bool:
     """Ed25519 verification (RFC 8032, 5.1.7)."""
     if len(public) != 32 or len(signature) != 64:
         return False
@@ -84,7 +86,7 @@ def signature_holds(public, message, signature):
     return (left[0] * right[2] - right[0] * left[2]) % P == 0 and (left[1] * right[2] - right[1] * left[2]) % P == 0
 
 
-def node(left, right):
+def node(left: bytes, right: bytes) -> bytes:
     """RFC 6962 interior hash."""
     return hashlib.sha256(b"\x01" + left + right).digest()
 
@@ -92,10 +94,11 @@ def node(left, right):
 class Tree:
     """RFC 6962 tree as its frontier."""
 
-    def __init__(self):
-        self.size, self.nodes = 0, []
+    def __init__(self) -> None:
+        self.size = 0
+        self.nodes: list[bytes] = []
 
-    def append(self, leaf):
+    def append(self, leaf: bytes) -> None:
         """Add a leaf hash."""
         size = self.size
         while size & 1:
@@ -104,7 +107,7 @@ class Tree:
         self.nodes.append(leaf)
         self.size += 1
 
-    def root(self):
+    def root(self) -> bytes:
         """The root now."""
         root = None
         for part in reversed(self.nodes):
@@ -112,11 +115,11 @@ class Tree:
         return root or hashlib.sha256(b"").digest()
 
 
-def checkpoints(text, verifier_key):
+def checkpoints(text: str, verifier_key: str) -> Iterator[tuple[int, bytes]]:
     """Yield (size, root) of each note; raise ValueError where a signature does not hold."""
     name, _, encoded = verifier_key.strip().split("+", 2)
     public = base64.b64decode(encoded)[1:]
-    lines = []
+    lines: list[str] = []
     for line in text.splitlines():
         if not lines and not line:
             continue
@@ -131,17 +134,17 @@ def checkpoints(text, verifier_key):
         lines = []
 
 
-def main(events_file, checkpoints_file, key_file):
+def main(events_file: str, checkpoints_file: str, key_file: str) -> int:
     """Verify and return the exit code."""
     try:
-        stated = {}
+        stated: dict[int, set[bytes]] = {}
         for size, root in checkpoints(Path(checkpoints_file).read_text(encoding="utf-8"), Path(key_file).read_text()):
             stated.setdefault(size, set()).add(root)
     except ValueError as why:
         print(f"BROKEN: {why}")
         return 1
     tree, trusted = Tree(), 0
-    with open(events_file, encoding="utf-8") as lines:
+    with Path(events_file).open(encoding="utf-8") as lines:
         for line in lines:
             said = json.loads(line)
             if said["seq"] != tree.size:
@@ -150,9 +153,8 @@ def main(events_file, checkpoints_file, key_file):
             tree.append(hashlib.sha256(b"\x00" + said["body"].encode()).digest())
             for root in stated.pop(tree.size, ()):
                 if root != tree.root():
-                    print(
-                        f"BROKEN at #{trusted}: an event from #{trusted} to #{tree.size - 1} is not the one that was signed"
-                    )
+                    changed = f"an event from #{trusted} to #{tree.size - 1} is not the one that was signed"
+                    print(f"BROKEN at #{trusted}: {changed}")
                     return 1
                 trusted = tree.size
     if stated:

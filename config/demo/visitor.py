@@ -75,7 +75,7 @@ class Visitor:
         return self._send(urllib.request.Request(self._address(path)))  # noqa: S310 - our own http address
 
     def submit(self, path: str, form_action: str, **values: str | list[str]) -> Answer:
-        """Open `path`, fill the form that posts to `form_action` and send it. Raises LookupError where it is not there."""
+        """Open `path`, fill the form posting to `form_action` and send it; raises LookupError where there is none."""
         page = self.get(path)
         forms = [form for form in Forms().found(page.text) if (form.action or path) == form_action]
         if not forms:

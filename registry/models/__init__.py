@@ -16,6 +16,6 @@ from registry.models.versions import Alias, Annotation, ModelVersion, VersionTag
 __all__ = [
     "Alias", "Annotation", "ApprovalRequest", "Blob", "Check", "Comment", "CommentRevision", "Decision", "Experiment",
     "LoggedModel", "Manifest", "ManifestFile", "Metric", "MetricThreshold", "ModelTag", "ModelVersion", "Param",
-    "RegisteredModel", "RegisteredModelGroupPermission", "RegisteredModelUserPermission", "Run", "RunInput", "RunOutput",
-    "RunTag", "StoredFile", "VersionTag",
+    "RegisteredModel", "RegisteredModelGroupPermission", "RegisteredModelUserPermission", "Run", "RunInput",
+    "RunOutput", "RunTag", "StoredFile", "VersionTag",
 ]  # fmt: skip

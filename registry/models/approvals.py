@@ -46,7 +46,7 @@ class RequestQuerySet(models.QuerySet["ApprovalRequest"]):
 
 
 class ApprovalRequest(models.Model):
-    """Someone asks that one version makes one move. `subject` is what exactly is approved; its SHA-256 is signed for."""
+    """Someone asks that one version makes one move. `subject` is what exactly is approved; its SHA-256 is signed."""
 
     uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     model = models.ForeignKey(RegisteredModel, on_delete=models.PROTECT, related_name="requests")

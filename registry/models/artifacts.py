@@ -20,22 +20,20 @@ class Blob(models.Model):
         return self.sha256
 
 
-def below(rows: models.QuerySet[Row], folder: str) -> models.QuerySet[Row]:
-    """Return the rows inside `folder`; an empty one holds them all.
+class PathQuerySet(models.QuerySet[Row]):
+    """Reads of rows that have a `path`. Case counts everywhere: SQLite's LIKE, behind `startswith`, ignores it."""
 
-    Case counts on every database: SQLite's LIKE, which is behind `startswith`, ignores it.
-    """
-    return _headed(rows, f"{folder}/").filter(head=f"{folder}/") if folder else rows
+    def below(self, folder: str) -> "PathQuerySet[Row]":
+        """Rows inside `folder`; an empty one holds them all."""
+        return self._headed(f"{folder}/").filter(head=f"{folder}/") if folder else self
 
+    def at_or_below(self, path: str) -> "PathQuerySet[Row]":
+        """The row at `path` and the rows inside it."""
+        inside = models.Q(path=path) | models.Q(head=f"{path}/")
+        return self._headed(f"{path}/").filter(inside) if path else self
 
-def at_or_below(rows: models.QuerySet[Row], path: str) -> models.QuerySet[Row]:
-    """Return the row at `path` and the rows inside it."""
-    inside = models.Q(path=path) | models.Q(head=f"{path}/")
-    return _headed(rows, f"{path}/").filter(inside) if path else rows
-
-
-def _headed(rows: models.QuerySet[Row], prefix: str) -> models.QuerySet[Row]:
-    return cast("models.QuerySet[Row]", rows.alias(head=Left("path", len(prefix))))
+    def _headed(self, prefix: str) -> "PathQuerySet[Row]":
+        return cast("PathQuerySet[Row]", self.alias(head=Left("path", len(prefix))))
 
 
 class StoredFile(models.Model):
@@ -45,6 +43,8 @@ class StoredFile(models.Model):
     path = models.CharField(max_length=1000)
     blob = models.ForeignKey(Blob, on_delete=models.PROTECT, related_name="+")
     updated_at = models.DateTimeField(default=timezone.now)
+
+    objects = PathQuerySet.as_manager()
 
     class Meta:
         """A path stands once under its root."""
@@ -56,7 +56,7 @@ class StoredFile(models.Model):
 
 
 class Manifest(models.Model):
-    """The files of a registered version, frozen: `digest` is the SHA-256 of `body`, which lists path, digest and size."""
+    """The files of a registered version, frozen: `digest` is the SHA-256 of `body`, a list of path, digest and size."""
 
     digest = models.CharField(max_length=64, unique=True)
     body = models.BinaryField()
@@ -72,6 +72,8 @@ class ManifestFile(models.Model):
     manifest = models.ForeignKey(Manifest, on_delete=models.PROTECT, related_name="files")
     path = models.CharField(max_length=1000)
     blob = models.ForeignKey(Blob, on_delete=models.PROTECT, related_name="+")
+
+    objects = PathQuerySet.as_manager()
 
     class Meta:
         """A path stands once in a manifest."""

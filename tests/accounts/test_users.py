@@ -26,18 +26,18 @@ def test_a_name_is_given_once(dana: Actor) -> None:
 def test_only_admins_make_people_and_give_roles(people: dict[str, Actor]) -> None:
     for name, actor in people.items():
         if name == "ada":
-            set_roles(people["otto"].user, roles=[Role.AUDITOR], actor=actor)
+            set_roles(people["otto"].person, roles=[Role.AUDITOR], actor=actor)
             continue
         with pytest.raises(Denied):
             create_user(f"by-{name}", roles=[], actor=actor)
         with pytest.raises(Denied):
-            set_roles(people["dana"].user, roles=list(Role), actor=actor)
-    assert roles_of(people["otto"].user) == {Role.AUDITOR}
+            set_roles(people["dana"].person, roles=list(Role), actor=actor)
+    assert roles_of(people["otto"].person) == {Role.AUDITOR}
 
 
 def test_an_admin_cannot_lock_everybody_out_by_herself(ada: Actor) -> None:
     with pytest.raises(Invalid):
-        set_roles(ada.user, roles=[], actor=ada)
+        set_roles(ada.person, roles=[], actor=ada)
 
 
 def test_no_role_is_a_silent_bypass() -> None:
@@ -47,9 +47,9 @@ def test_no_role_is_a_silent_bypass() -> None:
 
 
 def test_a_wish_for_a_role_is_open_once_and_settled_by_giving_it(otto: Actor, ada: Actor) -> None:
-    first = request_access(otto.user, role=Role.OPS, reason="on call", actor=otto)
-    assert request_access(otto.user, role=Role.OPS, reason="please", actor=otto) == first
-    set_roles(otto.user, roles=[Role.OPS], actor=ada)
+    first = request_access(otto.person, role=Role.OPS, reason="on call", actor=otto)
+    assert request_access(otto.person, role=Role.OPS, reason="please", actor=otto) == first
+    set_roles(otto.person, roles=[Role.OPS], actor=ada)
     assert AccessRequest.objects.get().settled_at is not None
 
 
@@ -64,14 +64,14 @@ def test_create_user_prints_the_token_alone_on_the_last_line(capsys: pytest.Capt
 
 
 def test_a_link_signs_in_once(dana: Actor) -> None:
-    secret = links.make_link(dana.user, actor=COMMAND)
+    secret = links.make_link(dana.person, actor=COMMAND)
     assert links.use_link(secret, demo_run="").user == dana.user
     with pytest.raises(Denied):
         links.use_link(secret, demo_run="")
 
 
 def test_a_demos_link_lasts_as_long_as_its_run(dana: Actor) -> None:
-    secret = links.make_link(dana.user, actor=COMMAND, demo_run="run-1")
+    secret = links.make_link(dana.person, actor=COMMAND, demo_run="run-1")
     for _ in range(2):
         assert links.use_link(secret, demo_run="run-1").user == dana.user
     for other in ("", "run-2"):

@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 
 from registry import compare
@@ -9,7 +11,10 @@ def side(*columns: tuple[str, str, bool]) -> list[dict[str, object]]:
     return [{"name": name, "type": kind, "required": required} for name, kind, required in columns]
 
 
-BASE = {"inputs": side(("a", "double", True), ("b", "long", False)), "outputs": side(("y", "long", True))}
+BASE: dict[str, Any] = {
+    "inputs": side(("a", "double", True), ("b", "long", False)),
+    "outputs": side(("y", "long", True)),
+}
 CASES = [
     ("same", BASE, Compatibility.SAME),
     (

@@ -28,7 +28,8 @@ def crew(committed: None) -> dict[str, Actor]:
 
 def at_once(*deeds: Callable[[], object]) -> list[object]:
     """Run the deeds in threads that start together; return each result or refusal, in order."""
-    barrier, results = threading.Barrier(len(deeds)), [None] * len(deeds)
+    barrier = threading.Barrier(len(deeds))
+    results: list[object] = [None] * len(deeds)
 
     def run(place: int, deed: Callable[[], object]) -> None:
         barrier.wait()
@@ -76,8 +77,11 @@ def test_an_approval_is_used_once_however_many_ask(crew: dict[str, Actor]) -> No
     version = make_version(make_model(crew["dana"]), crew["dana"])
     request = ask_production(version, crew["dana"])
     decisions.decide(request, approval(request), actor=crew["rita"])
-    move = lambda who: transitions.transition(version, to=Stage.PRODUCTION, archive_existing=True, actor=crew[who])  # noqa: E731
-    at_once(lambda: move("dana"), lambda: move("olga"), lambda: move("dana"))
+
+    def move(who: str) -> Callable[[], object]:
+        return lambda: transitions.transition(version, to=Stage.PRODUCTION, archive_existing=True, actor=crew[who])
+
+    at_once(move("dana"), move("olga"), move("dana"))
     assert Event.objects.filter(action="version.stage.changed").count() == 1
     assert ApprovalRequest.objects.get().state == RequestState.EXECUTED
 
@@ -116,9 +120,14 @@ def test_registering_at_once_gives_every_number_once(crew: dict[str, Actor]) -> 
     assert sorted(ModelVersion.objects.values_list("version", flat=True)) == [1, 2, 3, 4, 5, 6]
 
 
+def seal_often() -> None:
+    for _ in range(5):
+        seal.seal()
+
+
 def test_many_writers_and_two_sealers_leave_a_ledger_without_a_gap(crew: dict[str, Actor]) -> None:
     model = make_model(crew["dana"])
-    at_once(*[lambda: make_version(model, crew["dana"])] * 4, *[lambda: [seal.seal() for _ in range(5)]] * 2)
+    at_once(*[lambda: make_version(model, crew["dana"])] * 4, *[seal_often] * 2)
     while Event.objects.filter(seal=None).exists():
         seal.seal()
     seal.seal()

@@ -14,20 +14,25 @@ from accounts.permissions import Permission, roles_with
 from core import clock
 from core.refusals import Conflict, Denied, Invalid, Refusal
 from registry import access, compare, decisions, evidence, history, manifests, requests, subjects
-from registry.models import ApprovalRequest, Check, Comment, ModelVersion
+from registry.models import ApprovalRequest, Check, Comment, Decision, ModelVersion
 from registry.models.approvals import RequestState
 from registry.policy import StageMove, requirement
 from registry.stages import Stage
 from web.actors import actor_of
 from web.pages import labels
 from web.pages.forms import posted
-from web.pages.home import may_decide
 from web.pages.paging import counted, listed
 
-DONE = [RequestState.EXECUTED, RequestState.REJECTED, RequestState.WITHDRAWN, RequestState.EXPIRED, RequestState.SUPERSEDED]
+DONE = [
+    RequestState.EXECUTED,
+    RequestState.REJECTED,
+    RequestState.WITHDRAWN,
+    RequestState.EXPIRED,
+    RequestState.SUPERSEDED,
+]
 EMPTY = {
     "": "Requests that wait for your decision appear here. Nothing waits.",
-    "mine": "Requests you opened appear here. You open one on a version's page, or by asking for Production with the client.",
+    "mine": "Requests you opened appear here. Open one on a version's page, or ask for Production with the client.",
     "all": "Requests to move a version to Production appear here.",
     "done": "Requests that were carried out, rejected or ended appear here.",
 }
@@ -43,7 +48,10 @@ def inbox(request: HttpRequest) -> HttpResponse:
     rows = _rows(tab, actor)
     page = listed(request, rows, "pk")
     context = {
-        "tabs": [{"label": label, "href": f"/approvals?tab={key}" if key else "/approvals", "current": key == tab} for key, label in TABS.items()],
+        "tabs": [
+            {"label": label, "href": f"/approvals?tab={key}" if key else "/approvals", "current": key == tab}
+            for key, label in TABS.items()
+        ],
         "rows": [labels.request_row(row) for row in page.rows],
         "newer": page.newer,
         "older": page.older,
@@ -92,13 +100,21 @@ def review_page(
         "effects": _effects(found, move),
         "decision": _decision(found, actor, checks, typed or {}, refusal),
         "decisions": [_told_decision(d) for d in found.decisions.select_related("person")],
-        "discussion": [_told_comment(found, c, actor) for c in found.comments.select_related("author").prefetch_related("earlier")],
-        "comment_form": {"action": f"/approvals/{found.pk}/comments", "value": "", "error": ""} if actor.holds(Permission.REQUEST_DISCUSS) else None,
+        "discussion": [
+            _told_comment(found, c, actor) for c in found.comments.select_related("author").prefetch_related("earlier")
+        ],
+        "comment_form": {"action": f"/approvals/{found.pk}/comments", "value": "", "error": ""}
+        if actor.holds(Permission.REQUEST_DISCUSS)
+        else None,
         "withdraw": _withdraw(found, actor),
         "execute": _execute(found, actor),
         "changed": [compare.Line(c.part, _plain(c.before), _plain(c.after)) for c in changed or []],
-        "errors": [{"field": "decision-comment" if isinstance(refusal, Invalid) else "", "message": refusal.sentence}] if refusal else [],
-        "events": history.page_of(history.events_visible_to(actor).filter(object_kind="approval_request", object_id=str(found.pk))).events,
+        "errors": [{"field": "decision-comment" if isinstance(refusal, Invalid) else "", "message": refusal.sentence}]
+        if refusal
+        else [],
+        "events": history.page_of(
+            history.events_visible_to(actor).filter(object_kind="approval_request", object_id=str(found.pk))
+        ).events,
         "subject": json.dumps(subjects.document(found), indent=2, ensure_ascii=False, sort_keys=True),
     }
     return render(request, "approvals/detail.html", context, status=_status(refusal))
@@ -128,9 +144,13 @@ def _approval(found: ApprovalRequest) -> dict[str, object]:
 
 def _check(check: Check) -> dict[str, object]:
     return {
-        "name": check.name, "status": check.status, "expected": check.expected, "measured": check.measured, "why": check.why,
+        "name": check.name,
+        "status": check.status,
+        "expected": check.expected,
+        "measured": check.measured,
+        "why": check.why,
         "accept_name": f"accept-{check.pk}" if check.status == Check.Status.WARN else "",
-    }  # fmt: skip
+    }
 
 
 def _differences(version: ModelVersion, champion: ModelVersion | None) -> dict[str, object]:
@@ -154,12 +174,18 @@ def _effects(found: ApprovalRequest, move: object) -> list[str]:
     others = [f"Version {other['version']}" for other in said["displaces"]]  # type: ignore[attr-defined]
     if not isinstance(move, StageMove):
         return [f"@{said['move']['alias']} points at version {found.version.version}."]  # type: ignore[index]
-    effects = [f"Version {found.version.version} goes from {move.from_stage} to {move.to_stage}, when the call is repeated or the button on this page is pressed."]
-    effects += [f"{other} goes to Archived." if move.archive_existing else f"{other} stays in {move.to_stage} beside it." for other in others]
+    then = "when the call is repeated or the button on this page is pressed"
+    effects = [f"Version {found.version.version} goes from {move.from_stage} to {move.to_stage}, {then}."]
+    effects += [
+        f"{other} goes to Archived." if move.archive_existing else f"{other} stays in {move.to_stage} beside it."
+        for other in others
+    ]
     return effects + [f"@{alias} points at version {found.version.version}." for alias in move.aliases]
 
 
-def _decision(found: ApprovalRequest, actor: Actor, checks: list[Check], typed: dict[str, str], refusal: Refusal | None) -> dict[str, object]:
+def _decision(
+    found: ApprovalRequest, actor: Actor, checks: list[Check], typed: dict[str, str], refusal: Refusal | None
+) -> dict[str, object]:
     failed = [c for c in checks if c.required and c.status in {Check.Status.FAILED, Check.Status.PENDING}]
     words = labels.move_words(found)
     blocked = _blocked(found, actor)
@@ -176,7 +202,7 @@ def _decision(found: ApprovalRequest, actor: Actor, checks: list[Check], typed: 
         "may_decide": not blocked,
         "blocked": blocked,
         "may_approve": not failed,
-        "approve_blocked": f"Cannot be approved: {', '.join(c.name for c in failed)} {'has' if len(failed) == 1 else 'have'} not passed.",
+        "approve_blocked": f"Cannot be approved until this passes: {', '.join(c.name for c in failed)}.",
         "comment": typed.get("comment", ""),
         "errors": {"comment": refusal.sentence} if isinstance(refusal, Invalid) else {},
         "next_approvers": _approvers(found) if found.state == RequestState.OPEN else [],
@@ -203,18 +229,31 @@ def _approvers(found: ApprovalRequest) -> list[str]:
     return list(people.order_by("username").values_list("username", flat=True).distinct()[:10])
 
 
-def _told_decision(decision: decisions.Decision) -> dict[str, object]:
-    return {"id": decision.pk, "person": decision.person.username, "verdict": decision.verdict, "comment": decision.comment, "at": decision.at, "via": decision.via}
+def _told_decision(decision: Decision) -> dict[str, object]:
+    return {
+        "id": decision.pk,
+        "person": decision.person.username,
+        "verdict": decision.verdict,
+        "comment": decision.comment,
+        "at": decision.at,
+        "via": decision.via,
+    }
 
 
 def _told_comment(found: ApprovalRequest, comment: Comment, actor: Actor) -> dict[str, object]:
     mine = comment.author == actor.user and found.state == RequestState.OPEN and actor.holds(Permission.REQUEST_DISCUSS)
-    return {"comment": comment, "earlier": comment.earlier.all(), "edit_action": f"/approvals/{found.pk}/comments/{comment.pk}" if mine else ""}
+    return {
+        "comment": comment,
+        "earlier": comment.earlier.all(),
+        "edit_action": f"/approvals/{found.pk}/comments/{comment.pk}" if mine else "",
+    }
 
 
 def _withdraw(found: ApprovalRequest, actor: Actor) -> dict[str, object] | None:
     usable = found.state in {RequestState.OPEN, RequestState.APPROVED}
-    may = found.requester == actor.user or access.may(actor, requirement(requests.move_of(found)).permission, found.model)
+    may = found.requester == actor.user or access.may(
+        actor, requirement(requests.move_of(found)).permission, found.model
+    )
     return {"action": f"/approvals/{found.pk}/withdraw", "errors": {}} if usable and may else None
 
 
@@ -224,7 +263,12 @@ def _execute(found: ApprovalRequest, actor: Actor) -> dict[str, object] | None:
     if found.state != RequestState.APPROVED or not may or not isinstance(move, StageMove):
         return None
     path = labels.version_path(found.model.name, found.version.version)
-    return {"action": f"{path}/move", "label": f"Move v{found.version.version} to {move.to_stage}", "to": str(move.to_stage), "archive": move.archive_existing}
+    return {
+        "action": f"{path}/move",
+        "label": f"Move v{found.version.version} to {move.to_stage}",
+        "to": str(move.to_stage),
+        "archive": move.archive_existing,
+    }
 
 
 @require_POST
@@ -238,8 +282,18 @@ def decide(request: HttpRequest, number: int) -> HttpResponse:
     except (Invalid, Conflict) as why:
         return review_page(request, requests.find_request(number, actor=actor), actor, typed=typed, refusal=why)
     if isinstance(outcome, decisions.Moved):
-        why = Conflict("The registry moved past this request while you read it, so nothing was decided.", next_step="Whoever wants the move asks again.")
-        return review_page(request, requests.find_request(number, actor=actor), actor, typed=typed, refusal=why, changed=outcome.changed)
+        stale = Conflict(
+            "The registry moved past this request while you read it, so nothing was decided.",
+            next_step="Whoever wants the move asks again.",
+        )
+        return review_page(
+            request,
+            requests.find_request(number, actor=actor),
+            actor,
+            typed=typed,
+            refusal=stale,
+            changed=outcome.changed,
+        )
     messages.success(request, f"{outcome.get_verdict_display()}. The ledger has your decision and comment.")
     return HttpResponseRedirect(f"/approvals/{number}")
 

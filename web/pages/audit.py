@@ -39,12 +39,21 @@ def ledger(request: HttpRequest) -> HttpResponse:
     actor = reader(request)
     chosen = {name: request.GET.get(name, "").replace("\0", "").strip() for name in CHOSEN}
     wanted, errors = _filter(chosen)
-    page = history.page_of(wanted.apply(history.events_visible_to(actor)), before=key_of(request, "before"), after=key_of(request, "after"), size=size_of(request))
+    page = history.page_of(
+        wanted.apply(history.events_visible_to(actor)),
+        before=key_of(request, "before"),
+        after=key_of(request, "after"),
+        size=size_of(request),
+    )
     context = {
         "filter": {**chosen, "denied": wanted.denied},
         "people": _choices("Anyone", User.objects.order_by("username").values_list("username", flat=True)[:500]),
         "actions": _choices("Anything", sorted(EVENTS)),
-        "chips": [{"label": f"{name}: {chosen[name]}", "remove_href": address(request, **{name: None})} for name in CHOSEN if chosen[name]],
+        "chips": [
+            {"label": f"{name}: {chosen[name]}", "remove_href": address(request, **{name: None})}
+            for name in CHOSEN
+            if chosen[name]
+        ],
         "clear_href": "/audit",
         "events": page.events,
         "newer": address(request, after=page.newer, before=None) if page.newer else "",
@@ -76,9 +85,13 @@ def _filter(chosen: dict[str, str]) -> tuple[history.Filter, list[dict[str, str]
         try:
             moments[name] = _moment(chosen[name])
         except ValueError:
-            errors.append({"field": name, "message": f"{chosen[name]!r} is not a moment. Write it as 2026-11-24T15:00, in UTC."})
+            errors.append(
+                {"field": name, "message": f"{chosen[name]!r} is not a moment. Write it as 2026-11-24T15:00, in UTC."}
+            )
     exact = {name: chosen[name] for name in ("person", "action", "model")}
-    return history.Filter(**exact, since=moments["since"], until=moments["until"], denied=bool(chosen["denied"])), errors
+    return history.Filter(
+        **exact, since=moments["since"], until=moments["until"], denied=bool(chosen["denied"])
+    ), errors
 
 
 def _moment(text: str) -> datetime | None:
@@ -90,7 +103,10 @@ def _moment(text: str) -> datetime | None:
 
 def _exports(request: HttpRequest, actor: Actor) -> list[dict[str, str]]:
     query = request.GET.urlencode()
-    found = [{"label": "This selection as CSV", "href": f"/audit/export.csv?{query}"}, {"label": "This selection as JSON", "href": f"/audit/export.json?{query}"}]
+    found = [
+        {"label": "This selection as CSV", "href": f"/audit/export.csv?{query}"},
+        {"label": "This selection as JSON", "href": f"/audit/export.json?{query}"},
+    ]
     if actor.holds(Permission.MODEL_READ_RESTRICTED):
         found.append({"label": "Everything, to verify offline (zip)", "href": "/audit/export.zip"})
     return found
@@ -118,7 +134,9 @@ def _event_page(request: HttpRequest, actor: Actor, where: dict[str, int], absen
     context = {
         "event": told,
         "object_url": _object_path(told),
-        "changes": compare.compare_values({k: _plain(v) for k, v in told.before.items()}, {k: _plain(v) for k, v in told.after.items()}),
+        "changes": compare.compare_values(
+            {k: _plain(v) for k, v in told.before.items()}, {k: _plain(v) for k, v in told.after.items()}
+        ),
         "facts": [{"label": key, "value": _plain(value)} for key, value in told.facts.items()],
         "proof": _covering(told),
         "newer_href": _path(history.tell(newer)) if newer else "",
@@ -192,7 +210,15 @@ def _csv(rows: Iterator[history.Told]) -> Iterator[str]:
 
 def _cell(value: object) -> str:
     """Return a cell that no spreadsheet takes for a formula."""
-    text = clock.iso(value) if isinstance(value, datetime) else " ".join(value) if isinstance(value, list) else "" if value is None else str(value)
+    text = (
+        clock.iso(value)
+        if isinstance(value, datetime)
+        else " ".join(value)
+        if isinstance(value, list)
+        else ""
+        if value is None
+        else str(value)
+    )
     return f"'{text}" if text[:1] in {"=", "+", "-", "@", "\t", "\r"} else text
 
 
@@ -205,11 +231,12 @@ def _json(rows: Iterator[history.Told]) -> Iterator[str]:
 def export_all(request: HttpRequest) -> HttpResponse:
     """Send the whole ledger with its checkpoints and a verifier; the ledger says who took it."""
     actor = reader(request)
-    require(actor, Permission.MODEL_READ_RESTRICTED, "export the whole ledger", about=Subject("ledger", "", "the ledger"))
+    require(
+        actor, Permission.MODEL_READ_RESTRICTED, "export the whole ledger", about=Subject("ledger", "", "the ledger")
+    )
     seal.seal()
     with transaction.atomic():
         record("ledger.exported", Subject("ledger", "", "the ledger"), actor=actor)
     response = HttpResponse(export.as_zip(), content_type="application/zip")
     response["Content-Disposition"] = 'attachment; filename="signoff-ledger.zip"'
     return response
-

@@ -32,14 +32,20 @@ def home(request: HttpRequest) -> HttpResponse:
         "production": [_production_row(version) for version in production[:SHOWN]],
         "production_total": production.count(),
         "events": history.page_of(history.events_visible_to(actor), size=10).events,
-        "first_run": None if any_model else register_snippets(settings.PUBLIC_URL or request.build_absolute_uri("/").rstrip("/")),
+        "first_run": None
+        if any_model
+        else register_snippets(settings.PUBLIC_URL or request.build_absolute_uri("/").rstrip("/")),
     }
     return render(request, "home/index.html", context)
 
 
 def needs(actor: Actor) -> list[dict[str, object]]:
     """Return what waits for the actor: requests to decide, her own approved ones to carry out, wishes for roles."""
-    rows = ApprovalRequest.objects.visible_to(actor).pending().select_related("model", "version__registered_by", "requester")
+    rows = (
+        ApprovalRequest.objects.visible_to(actor)
+        .pending()
+        .select_related("model", "version__registered_by", "requester")
+    )
     rows = rows.prefetch_related("checks").order_by("expires_at")
     found = [_to_decide(row) for row in rows.filter(state=RequestState.OPEN)[:SHOWN] if may_decide(row, actor)]
     found += [_to_carry_out(row) for row in rows.filter(state=RequestState.APPROVED, requester=actor.user)[:SHOWN]]
@@ -68,11 +74,23 @@ def _to_decide(row: ApprovalRequest) -> dict[str, object]:
 def _to_carry_out(row: ApprovalRequest) -> dict[str, object]:
     words = labels.move_words(row)
     detail = "approved: repeat the call, or make the move on its page"
-    return {"label": f"{row.model.name} v{row.version.version} → {words['target']}", "detail": detail, "href": f"/approvals/{row.pk}", "action": "Move", "due_at": row.expires_at}
+    return {
+        "label": f"{row.model.name} v{row.version.version} → {words['target']}",
+        "detail": detail,
+        "href": f"/approvals/{row.pk}",
+        "action": "Move",
+        "due_at": row.expires_at,
+    }
 
 
 def _wish(wish: AccessRequest) -> dict[str, object]:
-    return {"label": f"{wish.user.username} asks for the role {wish.role}", "detail": wish.reason[:80], "href": "/admin/accounts/accessrequest/?settled_at__isempty=1", "action": "Open", "at": wish.created_at}
+    return {
+        "label": f"{wish.user.username} asks for the role {wish.role}",
+        "detail": wish.reason[:80],
+        "href": "/admin/accounts/accessrequest/?settled_at__isempty=1",
+        "action": "Open",
+        "at": wish.created_at,
+    }
 
 
 def _production_row(version: ModelVersion) -> dict[str, object]:
@@ -89,8 +107,24 @@ def entry(version: ModelVersion) -> dict[str, object]:
     """Return since when `version` is in Production, by whom, approved by whom."""
     spans = [s for s in history.live_at(version.model) if s.version == version.version and s.label == Stage.PRODUCTION]
     if not spans:
-        return {"version": version.version, "since": version.updated_at, "by": "", "approved_by": "", "approval_href": ""}
+        return {
+            "version": version.version,
+            "since": version.updated_at,
+            "by": "",
+            "approved_by": "",
+            "approval_href": "",
+        }
     span = spans[-1]
     approval = ApprovalRequest.objects.filter(pk=span.approval).first() if isinstance(span.approval, int) else None
-    approvers = ", ".join(approval.decisions.filter(verdict="approve").values_list("person__username", flat=True)) if approval else ""
-    return {"version": version.version, "since": span.start, "by": span.actor, "approved_by": approvers, "approval_href": f"/approvals/{approval.pk}" if approval else ""}
+    approvers = (
+        ", ".join(approval.decisions.filter(verdict="approve").values_list("person__username", flat=True))
+        if approval
+        else ""
+    )
+    return {
+        "version": version.version,
+        "since": span.start,
+        "by": span.actor,
+        "approved_by": approvers,
+        "approval_href": f"/approvals/{approval.pk}" if approval else "",
+    }

@@ -22,7 +22,10 @@ def version_path(name: str, number: int) -> str:
 
 def aliases(names: Iterable[str]) -> list[dict[str, object]]:
     """Return aliases with whether the policy protects them; protected ones first, so that champion is never hidden."""
-    return [{"name": n, "protected": n in PROTECTED_ALIASES} for n in sorted(names, key=lambda n: (n not in PROTECTED_ALIASES, n))]
+    return [
+        {"name": n, "protected": n in PROTECTED_ALIASES}
+        for n in sorted(names, key=lambda n: (n not in PROTECTED_ALIASES, n))
+    ]
 
 
 def check_summary(checks: Iterable[Check]) -> dict[str, int]:

@@ -45,10 +45,16 @@ def models(request: HttpRequest) -> HttpResponse:
     context = {
         **chosen,
         "rows": [_row(model) for model in page.rows],
-        "owners": _choices("Anyone", visible.order_by("owner__username").values_list("owner__username", flat=True).distinct()[:200]),
+        "owners": _choices(
+            "Anyone", visible.order_by("owner__username").values_list("owner__username", flat=True).distinct()[:200]
+        ),
         "stages": _choices("Any", [str(stage) for stage in Stage]),
         "risks": _choices("Any", RiskTier.values),
-        "chips": [{"label": f"{word}: {chosen[name]}", "remove_href": address(request, **{name: None})} for name, word in FILTERS.items() if chosen[name]],
+        "chips": [
+            {"label": f"{word}: {chosen[name]}", "remove_href": address(request, **{name: None})}
+            for name, word in FILTERS.items()
+            if chosen[name]
+        ],
         "clear_href": "/models",
         "newer": page.newer,
         "older": page.older,
@@ -92,10 +98,17 @@ def _with_standing(rows: QuerySet[RegisteredModel]) -> QuerySet[RegisteredModel]
 def _row(model: Any) -> dict[str, object]:
     at = {stage: [v.version for v in model.active if v.stage == stage] for stage in ACTIVE}
     return {
-        "name": model.name, "champion": model.champion, "production": at[Stage.PRODUCTION], "staging": at[Stage.STAGING],
-        "latest": model.latest, "owner": model.owner.username, "risk_tier": model.risk_tier, "restricted": model.restricted,
-        "updated_at": model.updated_at, "waiting": model.waiting,
-    }  # fmt: skip
+        "name": model.name,
+        "champion": model.champion,
+        "production": at[Stage.PRODUCTION],
+        "staging": at[Stage.STAGING],
+        "latest": model.latest,
+        "owner": model.owner.username,
+        "risk_tier": model.risk_tier,
+        "restricted": model.restricted,
+        "updated_at": model.updated_at,
+        "waiting": model.waiting,
+    }
 
 
 @require_http_methods(["GET", "POST"])
@@ -105,7 +118,9 @@ def new(request: HttpRequest) -> HttpResponse:
     form = Form(name=posted(request, "name"), description=posted(request, "description"))
     if request.method == "POST":
         try:
-            model = registered.create_model(str(form["name"].value), description=str(form["description"].value), actor=actor)
+            model = registered.create_model(
+                str(form["name"].value), description=str(form["description"].value), actor=actor
+            )
         except Refusal as why:
             if why.kind not in {"invalid", "already_exists"}:
                 raise
@@ -122,7 +137,9 @@ def model(request: HttpRequest, name: str) -> HttpResponse:
     actor = actor_of(request)
     found = access.find_model(name, actor=actor)
     if request.method == "POST":
-        registered.update_model(found, actor=actor, description=posted(request, "description"), risk_tier=posted(request, "risk_tier"))
+        registered.update_model(
+            found, actor=actor, description=posted(request, "description"), risk_tier=posted(request, "risk_tier")
+        )
         messages.success(request, "Saved.")
         return HttpResponseRedirect(labels.model_path(name))
     page = listed(request, _versions(found), "version")
@@ -171,7 +188,13 @@ def _version_row(version: Any) -> dict[str, object]:
 
 def _edit_form(model: RegisteredModel) -> dict[str, object]:
     risks = [{"value": value, "label": label} for value, label in RiskTier.choices]
-    return {"action": labels.model_path(model.name), "description": model.description, "risk_tier": model.risk_tier, "risks": risks, "errors": {}}
+    return {
+        "action": labels.model_path(model.name),
+        "description": model.description,
+        "risk_tier": model.risk_tier,
+        "risks": risks,
+        "errors": {},
+    }
 
 
 def _threshold_form(model: RegisteredModel) -> dict[str, object]:

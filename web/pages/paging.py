@@ -48,7 +48,9 @@ def listed(request: HttpRequest, rows: QuerySet[Any], key: str) -> Listed:
         more, found = len(found) > size, found[:size][::-1]
         newer, older = more, bool(found)
     else:
-        found = list((rows.filter(**{f"{key}__lt": before}) if before is not None else rows).order_by(f"-{key}")[: size + 1])
+        found = list(
+            (rows.filter(**{f"{key}__lt": before}) if before is not None else rows).order_by(f"-{key}")[: size + 1]
+        )
         more, found = len(found) > size, found[:size]
         newer, older = before is not None and bool(found), more
     return Listed(

@@ -20,7 +20,12 @@ def run(request: HttpRequest, run_id: str) -> HttpResponse:
     """Show what a run logged and what was registered from it."""
     actor = actor_of(request)
     found = find_run(run_id, actor)
-    registered = ModelVersion.objects.visible_to(actor).filter(run_id=run_id).select_related("model").order_by("model__name", "version")
+    registered = (
+        ModelVersion.objects.visible_to(actor)
+        .filter(run_id=run_id)
+        .select_related("model")
+        .order_by("model__name", "version")
+    )
     latest = evidence.latest_metrics(found.metrics.all())
     context = {
         "run": found,

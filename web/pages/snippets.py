@@ -3,7 +3,11 @@
 
 def register_snippets(url: str, name: str = "Fraud-Detection") -> list[dict[str, str]]:
     """Return how to register a first model with the MLflow client."""
-    shell = f"pip install mlflow-skinny scikit-learn pandas skops\nexport MLFLOW_TRACKING_URI={url}\nexport MLFLOW_TRACKING_TOKEN=…   # made under Account, API tokens"
+    shell = (
+        "pip install mlflow-skinny scikit-learn pandas skops\n"
+        f"export MLFLOW_TRACKING_URI={url}\n"
+        "export MLFLOW_TRACKING_TOKEN=…   # made under Account, API tokens"
+    )
     python = (
         "import mlflow\n"
         "with mlflow.start_run():\n"

@@ -1,7 +1,6 @@
 """Pages of a model version: where it stands, what may happen next, what it is; and two versions side by side."""
 
-from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -22,6 +21,9 @@ from web.pages import labels
 from web.pages.forms import Form, posted
 from web.pages.snippets import load_snippet, promote_snippet
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
 PATH = (Stage.NONE, Stage.STAGING, Stage.PRODUCTION, Stage.ARCHIVED)
 
 
@@ -34,7 +36,11 @@ def version(request: HttpRequest, name: str, number: int) -> HttpResponse:
 
 def version_page(request: HttpRequest, found: ModelVersion, actor: Actor, form: Form | None = None) -> HttpResponse:
     """Return the page, with the note form as it was typed where it was refused."""
-    told = history.page_of(history.events_visible_to(actor).filter(object_kind="model_version", object_id=f"{found.model.uuid}/{found.version}")).events
+    told = history.page_of(
+        history.events_visible_to(actor).filter(
+            object_kind="model_version", object_id=f"{found.model.uuid}/{found.version}"
+        )
+    ).events
     champion = subjects.champion_of(found)
     said = evidence.read(found)
     files, damaged = _files(found)
@@ -50,9 +56,13 @@ def version_page(request: HttpRequest, found: ModelVersion, actor: Actor, form: 
         "moves": moves,
         "no_move": _no_move(found),
         "open_request": _open_request(found),
-        "compare_href": f"{labels.model_path(found.model.name)}/compare?v={champion.version}&v={found.version}" if champion else "",
+        "compare_href": f"{labels.model_path(found.model.name)}/compare?v={champion.version}&v={found.version}"
+        if champion
+        else "",
         "difference": _difference(found, champion),
-        "champion": {"version": champion.version, "href": labels.version_path(found.model.name, champion.version)} if champion else None,
+        "champion": {"version": champion.version, "href": labels.version_path(found.model.name, champion.version)}
+        if champion
+        else None,
         "facts": _facts(found),
         "params": _pairs(said["params"]),
         "version_tags": found.tags.all(),
@@ -88,7 +98,9 @@ def _move(found: ModelVersion, to: Stage, actor: Actor) -> dict[str, object] | N
     move = StageMove(Stage(found.stage), to, archive_existing=to in ACTIVE)
     need = requirement(move)
     asks = bool(need.approvals)
-    approved = ApprovalRequest.objects.pending().filter(version=found, move_key=move.key, state=RequestState.APPROVED).first()
+    approved = (
+        ApprovalRequest.objects.pending().filter(version=found, move_key=move.key, state=RequestState.APPROVED).first()
+    )
     holds = access.may(actor, need.permission, found.model)
     if asks and not approved and not (found.verified and actor.holds(Permission.REQUEST_OPEN)):
         return None
@@ -127,7 +139,12 @@ def _open_request(found: ModelVersion) -> dict[str, object] | None:
     row = ApprovalRequest.objects.pending().filter(version=found).order_by("-pk").first()
     if row is None:
         return None
-    return {"number": row.pk, "href": f"/approvals/{row.pk}", "to": labels.move_words(row)["target"], "state": row.state}
+    return {
+        "number": row.pk,
+        "href": f"/approvals/{row.pk}",
+        "to": labels.move_words(row)["target"],
+        "state": row.state,
+    }
 
 
 def _steps(found: ModelVersion, told: list[history.Told]) -> list[dict[str, object]]:
@@ -148,11 +165,20 @@ def _difference(found: ModelVersion, champion: ModelVersion | None) -> dict[str,
     before = evidence.read(champion)["metrics"] if champion else {}
     lines = compare.compare_metrics(before, evidence.read(found)["metrics"])
     hint = "this is the champion" if found.aliases.filter(name="champion").exists() else "no champion to compare with"
-    return {"old_label": f"v{champion.version}" if champion else "", "new_label": f"v{found.version}", "lines": lines, "hint": hint}
+    return {
+        "old_label": f"v{champion.version}" if champion else "",
+        "new_label": f"v{found.version}",
+        "lines": lines,
+        "hint": hint,
+    }
 
 
 def _facts(found: ModelVersion) -> list[dict[str, object]]:
-    run = {"label": "Run", "value": found.run_id[:8], "href": f"/runs/{found.run_id}"} if found.run_id else {"label": "Run", "value": ""}
+    run: dict[str, object] = (
+        {"label": "Run", "value": found.run_id[:8], "href": f"/runs/{found.run_id}"}
+        if found.run_id
+        else {"label": "Run", "value": ""}
+    )
     return [
         {"label": "Registered", "at": found.created_at},
         {"label": "By", "value": found.registered_by.username},
@@ -175,18 +201,29 @@ def _lineage(found: ModelVersion) -> list[dict[str, object]]:
     if commit := tags.get("mlflow.source.git.commit"):
         steps.append({"label": "commit", "text": str(commit)[:12], "digest": str(commit)})
     if found.run_id:
-        steps.append({"label": "run", "text": str(tags.get("mlflow.runName") or found.run_id[:8]), "href": f"/runs/{found.run_id}"})
+        steps.append(
+            {
+                "label": "run",
+                "text": str(tags.get("mlflow.runName") or found.run_id[:8]),
+                "href": f"/runs/{found.run_id}",
+            }
+        )
     if found.logged_model_id:
         steps.append({"label": "logged model", "text": found.logged_model_id})
     if found.manifest:
-        steps.append({"label": "frozen files", "text": f"{found.manifest.files.count()} files", "digest": found.manifest.digest})
+        steps.append(
+            {"label": "frozen files", "text": f"{found.manifest.files.count()} files", "digest": found.manifest.digest}
+        )
     steps.append({"label": "version", "text": str(found)})
     return steps
 
 
 def _environment(found: ModelVersion) -> list[dict[str, object]]:
     said = found.environment or {}
-    rows = [{"key": "Python", "value": said.get("python") or "not given"}, {"key": "Saved with", "value": said.get("serialization") or "not given"}]
+    rows = [
+        {"key": "Python", "value": said.get("python") or "not given"},
+        {"key": "Saved with", "value": said.get("serialization") or "not given"},
+    ]
     return [*rows, {"key": "Locked", "value": "not yet" if not said.get("lock") else said["lock"]}]
 
 
@@ -217,10 +254,14 @@ def move(request: HttpRequest, name: str, number: int) -> HttpResponse:
     )  # fmt: skip
     if isinstance(outcome, ApprovalRequired):
         if outcome.opened:
-            messages.success(request, f"Request #{outcome.request.pk} is open. A reviewer decides; you find it under Approvals.")
+            messages.success(
+                request, f"Request #{outcome.request.pk} is open. A reviewer decides; you find it under Approvals."
+            )
         return HttpResponseRedirect(f"/approvals/{outcome.request.pk}")
     archived = ", ".join(f"version {n}" for n in outcome.archived)
-    messages.success(request, f"Version {number} is in {outcome.version.stage}." + (f" Archived: {archived}." if archived else ""))
+    messages.success(
+        request, f"Version {number} is in {outcome.version.stage}." + (f" Archived: {archived}." if archived else "")
+    )
     return HttpResponseRedirect(labels.version_path(name, number))
 
 
@@ -249,12 +290,20 @@ def side_by_side(request: HttpRequest, name: str) -> HttpResponse:
         "model": found,
         "old": _side(old),
         "new": _side(new),
-        "choices": [{"value": n, "label": f"Version {n}"} for n in ModelVersion.objects.live().filter(model=found).order_by("-version").values_list("version", flat=True)[:500]],
+        "choices": [
+            {"value": n, "label": f"Version {n}"}
+            for n in ModelVersion.objects.live()
+            .filter(model=found)
+            .order_by("-version")
+            .values_list("version", flat=True)[:500]
+        ],
         "swap_href": f"{labels.model_path(name)}/compare?v={new.version}&v={old.version}",
         "metrics": compare.compare_metrics(pair[0]["metrics"], pair[1]["metrics"]),
         "params": compare.compare_values(pair[0]["params"], pair[1]["params"]),
         "files": compare.compare_values(_digests(old), _digests(new)),
-        "environment": compare.compare_values(*({str(r["key"]): r["value"] for r in _environment(v)} for v in (old, new))),
+        "environment": compare.compare_values(
+            *({str(r["key"]): r["value"] for r in _environment(v)} for v in (old, new))
+        ),
         "signature": compare.compare_signatures(old.signature, new.signature),
     }
     parts: Iterable[Any] = (context["metrics"], context["params"], context["files"], context["environment"])

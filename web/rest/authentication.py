@@ -43,7 +43,7 @@ def actor_of(request: Request) -> Actor:
     return cast("Actor", request.auth)
 
 
-class ActorScheme(OpenApiAuthenticationExtension):
+class ActorScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]  # it ships no such types
     """How OpenAPI describes the door."""
 
     target_class = "web.rest.authentication.ActorAuthentication"

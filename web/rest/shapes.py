@@ -1,5 +1,7 @@
 """What own REST sends and takes, as serializers: OpenAPI is made from them."""
 
+from typing import Any
+
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
@@ -11,7 +13,7 @@ from registry.models.registered import RiskTier
 from registry.stages import Stage
 
 
-class Refused(serializers.Serializer):
+class Refused(serializers.Serializer[Any]):
     """A refusal: what happened and what to do."""
 
     error = serializers.CharField()
@@ -20,7 +22,7 @@ class Refused(serializers.Serializer):
     field = serializers.CharField(required=False)
 
 
-class Me(serializers.Serializer):
+class Me(serializers.Serializer[Any]):
     """Who the token stands for."""
 
     name = serializers.CharField()
@@ -29,21 +31,21 @@ class Me(serializers.Serializer):
     permissions = serializers.ListField(child=serializers.CharField())
 
 
-class AliasShape(serializers.Serializer):
+class AliasShape(serializers.Serializer[Any]):
     """An alias and the number it points at."""
 
     name = serializers.CharField()
     version = serializers.IntegerField(source="version.version")
 
 
-class TagShape(serializers.Serializer):
+class TagShape(serializers.Serializer[Any]):
     """A tag."""
 
     key = serializers.CharField()
     value = serializers.CharField()
 
 
-class ThresholdShape(serializers.ModelSerializer):
+class ThresholdShape(serializers.ModelSerializer[MetricThreshold]):
     """A threshold a version must pass before Production."""
 
     class Meta:
@@ -51,7 +53,7 @@ class ThresholdShape(serializers.ModelSerializer):
         fields = ("id", "metric", "comparison", "value", "required")
 
 
-class Model(serializers.Serializer):
+class Model(serializers.Serializer[Any]):
     """A registered model."""
 
     name = serializers.CharField()
@@ -67,7 +69,7 @@ class Model(serializers.Serializer):
     thresholds = ThresholdShape(many=True)
 
 
-class ModelChange(serializers.Serializer):
+class ModelChange(serializers.Serializer[Any]):
     """Fields to set; what is left out stays."""
 
     description = serializers.CharField(required=False, allow_blank=True, max_length=20_000)
@@ -75,14 +77,14 @@ class ModelChange(serializers.Serializer):
     restricted = serializers.BooleanField(required=False)
 
 
-class NewModel(serializers.Serializer):
+class NewModel(serializers.Serializer[Any]):
     """A model to create."""
 
     name = serializers.CharField(max_length=300)
     description = serializers.CharField(required=False, allow_blank=True, max_length=20_000, default="")
 
 
-class AnnotationShape(serializers.Serializer):
+class AnnotationShape(serializers.Serializer[Any]):
     """Documentation added to a version."""
 
     title = serializers.CharField(max_length=120)
@@ -91,7 +93,7 @@ class AnnotationShape(serializers.Serializer):
     created_at = serializers.DateTimeField(read_only=True)
 
 
-class Version(serializers.Serializer):
+class Version(serializers.Serializer[Any]):
     """A model version."""
 
     model = serializers.CharField(source="model.name")
@@ -104,7 +106,7 @@ class Version(serializers.Serializer):
     signature = serializers.JSONField()
     environment = serializers.JSONField()
     description = serializers.CharField()
-    source = serializers.CharField()
+    source = serializers.CharField()  # type: ignore[assignment]  # the metaclass takes fields out of the class
     run_id = serializers.CharField()
     registered_by = serializers.CharField(source="registered_by.username")
     created_at = serializers.DateTimeField()
@@ -112,7 +114,7 @@ class Version(serializers.Serializer):
     annotations = AnnotationShape(many=True)
 
 
-class Move(serializers.Serializer):
+class Move(serializers.Serializer[Any]):
     """A move of one version: to a stage, or to an alias."""
 
     model = serializers.CharField(max_length=300)
@@ -129,19 +131,19 @@ class Move(serializers.Serializer):
         return attrs
 
 
-class CheckShape(serializers.Serializer):
+class CheckShape(serializers.Serializer[Any]):
     """A fact of a request."""
 
     id = serializers.IntegerField()
     name = serializers.CharField()
     status = serializers.CharField()
-    required = serializers.BooleanField()
+    required = serializers.BooleanField()  # type: ignore[assignment]  # same
     expected = serializers.CharField()
     measured = serializers.CharField()
     why = serializers.CharField()
 
 
-class DecisionShape(serializers.Serializer):
+class DecisionShape(serializers.Serializer[Any]):
     """A decision taken."""
 
     person = serializers.CharField(source="person.username")
@@ -152,7 +154,7 @@ class DecisionShape(serializers.Serializer):
     at = serializers.DateTimeField()
 
 
-class CommentShape(serializers.Serializer):
+class CommentShape(serializers.Serializer[Any]):
     """A contribution to the discussion."""
 
     id = serializers.IntegerField(read_only=True)
@@ -162,7 +164,7 @@ class CommentShape(serializers.Serializer):
     edited_at = serializers.DateTimeField(read_only=True)
 
 
-class Request(serializers.Serializer):
+class Request(serializers.Serializer[Any]):
     """An approval request; `subject` is what exactly is approved, `subject_digest` its SHA-256."""
 
     id = serializers.IntegerField()
@@ -186,7 +188,7 @@ class Request(serializers.Serializer):
         return subjects.document(request)
 
 
-class NewDecision(serializers.Serializer):
+class NewDecision(serializers.Serializer[Any]):
     """A yes or no to one digest. `accepted` lists the ids of warnings accepted."""
 
     verdict = serializers.ChoiceField(choices=Decision.Verdict.choices)
@@ -195,7 +197,7 @@ class NewDecision(serializers.Serializer):
     accepted = serializers.ListField(child=serializers.IntegerField(), required=False, default=list)
 
 
-class Outcome(serializers.Serializer):
+class Outcome(serializers.Serializer[Any]):
     """What a move came to: `moved`, or the request that waits."""
 
     moved = serializers.BooleanField()
@@ -203,7 +205,7 @@ class Outcome(serializers.Serializer):
     request = Request(allow_null=True)
 
 
-class EventShape(serializers.Serializer):
+class EventShape(serializers.Serializer[Any]):
     """A ledger event; `body` is the sealed bytes as text, `leaf` = SHA-256(0x00 ‖ body)."""
 
     seq = serializers.IntegerField(allow_null=True)
@@ -213,7 +215,7 @@ class EventShape(serializers.Serializer):
     via = serializers.CharField()
     action = serializers.CharField()
     outcome = serializers.CharField()
-    label = serializers.CharField()
+    label = serializers.CharField()  # type: ignore[assignment]  # same
     comment = serializers.CharField()
     before = serializers.JSONField()
     after = serializers.JSONField()
@@ -222,14 +224,14 @@ class EventShape(serializers.Serializer):
     body = serializers.CharField()
 
 
-class EventPage(serializers.Serializer):
+class EventPage(serializers.Serializer[Any]):
     """A page of events, newest first; pass `older` as `before` for the next."""
 
     events = EventShape(many=True)
     older = serializers.IntegerField(allow_null=True)
 
 
-class Proof(serializers.Serializer):
+class Proof(serializers.Serializer[Any]):
     """That an event is in the tree a checkpoint signs (RFC 6962 inclusion path, hex, nearest sibling first)."""
 
     seq = serializers.IntegerField()

@@ -20,6 +20,7 @@ class Command(BaseCommand):
         """Make the link and print it."""
         if User.objects.filter(groups__name=Role.ADMIN, is_active=True).exists():
             raise CommandError(
-                "There is an admin already: she creates people under /admin. To get in yourself: manage.py sign_in_link NAME"
+                "There is an admin already: she creates people under /admin. "
+                "To get in yourself: manage.py sign_in_link NAME"
             )
         self.stdout.write(f"{server_url()}/setup/{links.make_link(None, actor=COMMAND)}")

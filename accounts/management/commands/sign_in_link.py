@@ -25,6 +25,7 @@ class Command(BaseCommand):
         user = User.objects.filter(username=options["name"], is_active=True).first()
         if user is None:
             raise CommandError(
-                f"There is no active user {options['name']}. Create one: manage.py create_user {options['name']} --role ROLE"
+                f"There is no active user {options['name']}. "
+                f"Create one: manage.py create_user {options['name']} --role ROLE"
             )
         self.stdout.write(f"{server_url()}/sign-in/{links.make_link(user, actor=COMMAND)}")

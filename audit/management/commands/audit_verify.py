@@ -16,7 +16,7 @@ from audit.verify import Report, split_notes, verify
 class Command(BaseCommand):
     """Reads everything, changes nothing."""
 
-    help = "Verify every event, seal and checkpoint, and outside copies given with --anchor. Exit 1 where anything is wrong."
+    help = "Verify every event, seal and checkpoint, and outside copies given with --anchor. Exit 1 where one is wrong."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Declare the words of the command line."""
@@ -52,7 +52,8 @@ def _anchors(files: list[str]) -> list[str]:
 def as_json(report: Report) -> str:
     """Return the report as one JSON object."""
     said = {"ok": report.ok, "size": report.size, "root": report.root.hex(), "checkpoints": report.checkpoints,
-            "anchors": report.anchors, "unsealed": report.unsealed, "first_bad": report.first_bad, "problems": report.problems}  # fmt: skip
+            "anchors": report.anchors, "unsealed": report.unsealed, "first_bad": report.first_bad,
+            "problems": report.problems}  # fmt: skip
     return json.dumps(said)
 
 
@@ -60,6 +61,7 @@ def as_text(report: Report) -> str:
     """Return the report in sentences."""
     if report.ok:
         waiting = f"; {report.unsealed} events wait for their seal" if report.unsealed else ""
-        return f"ok: {report.size} events, {report.checkpoints} checkpoints, {report.anchors} outside copies hold; root {report.root.hex()}{waiting}"
+        held = f"{report.size} events, {report.checkpoints} checkpoints, {report.anchors} outside copies hold"
+        return f"ok: {held}; root {report.root.hex()}{waiting}"
     head = "BROKEN" if report.first_bad is None else f"BROKEN at #{report.first_bad}"
     return "\n".join([head, *(f"  {problem}" for problem in report.problems[:20])])

@@ -193,9 +193,7 @@ def test_latest_versions_are_the_highest_of_each_stage(
     )
 
 
-def test_production_waits_for_a_sign_off_and_says_where(
-    api: Api, version: ModelVersion, settings: Settings
-) -> None:
+def test_production_waits_for_a_sign_off_and_says_where(api: Api, version: ModelVersion, settings: Settings) -> None:
     settings.PUBLIC_URL = "https://signoff.example.org"
     move = {"name": NAME, "version": "1", "stage": "PRODUCTION", "archive_existing_versions": True}
     first = api.post("model-versions/transition-stage", move)
@@ -213,9 +211,7 @@ def test_champion_waits_for_a_sign_off_too(api: Api, version: ModelVersion) -> N
     refused(answer, 403, "PERMISSION_DENIED", "http://testserver/approvals/")
 
 
-def test_with_approvals_off_operators_move_directly(
-    olga: Actor, version: ModelVersion, settings: Settings
-) -> None:
+def test_with_approvals_off_operators_move_directly(olga: Actor, version: ModelVersion, settings: Settings) -> None:
     settings.APPROVALS = False
     said = Api(olga).post("model-versions/transition-stage", name=NAME, version="1", stage="Production").json()
     assert said["model_version"]["current_stage"] == "Production"
