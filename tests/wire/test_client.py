@@ -25,7 +25,7 @@ def log(name, **named):
         mlflow.log_metric("accuracy", 0.91)
         info = mlflow.sklearn.log_model(
             fitted, name="model", registered_model_name=name, signature=infer_signature(frame, fitted.predict(frame)),
-            serialization_format="skops", skops_trusted_types=[], **named,
+            serialization_format="skops", skops_trusted_types=[], pip_requirements=["scikit-learn"], **named,
         )
     return run.info.run_id, info
 
@@ -119,7 +119,7 @@ def test_versions_are_registered_from_runs_copied_tagged_and_found(client: Clien
         TRAIN
         + """
 with mlflow.start_run() as run:
-    mlflow.sklearn.log_model(fitted, name="model", serialization_format="skops", skops_trusted_types=[])
+    mlflow.sklearn.log_model(fitted, name="model", serialization_format="skops", skops_trusted_types=[], pip_requirements=["scikit-learn"])
 version = mlflow.register_model(f"runs:/{run.info.run_id}/model", "Source", tags={"team": "risk"})
 assert (version.version, version.run_id, version.tags) == ("1", run.info.run_id, {"team": "risk"}), version
 copied = client.copy_model_version("models:/Source/1", "Target")
