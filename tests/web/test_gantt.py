@@ -28,7 +28,11 @@ def test_bars_fill_the_axis_from_the_first_start_to_now() -> None:
 
 
 def test_stages_come_before_aliases() -> None:
-    spells = [Spell(1, "@champion", ago(2), None), Spell(1, "Staging", ago(3), ago(2)), Spell(1, "Production", ago(2), None)]
+    spells = [
+        Spell(1, "@champion", ago(2), None),
+        Spell(1, "Staging", ago(3), ago(2)),
+        Spell(1, "Production", ago(2), None),
+    ]
     drawn = gantt.layout(spells, now=NOW)
     assert [row.label for row in drawn.rows] == ["Production", "Staging", "@champion"]
     assert drawn.rows[2].bars[0].kind == "alias"
