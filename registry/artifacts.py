@@ -7,7 +7,7 @@ from urllib.parse import unquote
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 
 from accounts.actors import Actor
 from accounts.permissions import Permission
@@ -110,9 +110,9 @@ def find_file(place: Place, *, actor: Actor) -> Blob:
     file: ManifestFile | StoredFile | None
     folder: QuerySet[ManifestFile] | QuerySet[StoredFile]
     if place.root.split("/")[0] == FROZEN_ROOT:
-        version, path = _frozen(place, actor)
+        version, path = frozen(place, actor)
         file = ManifestFile.objects.select_related("blob").filter(manifest=version.manifest_id, path=path).first()
-        folder = ManifestFile.objects.filter(manifest=version.manifest_id, path__startswith=f"{path}/" if path else "")
+        folder = ManifestFile.objects.filter(manifest=version.manifest_id).below(path)
     else:
         require_readable(place, actor)
         file = StoredFile.objects.select_related("blob").filter(root=place.root, path=place.path).first()
@@ -121,20 +121,21 @@ def find_file(place: Place, *, actor: Actor) -> Blob:
         if folder.exists():
             raise Invalid(f"{place.whole} is a folder, not a file.", field="path")
         raise NotFound(f"No such artifact: '{place.whole}'")
-    return file.blob
+    blob: Blob = file.blob
+    return blob
 
 
 def list_files(place: Place, *, actor: Actor) -> list[Entry]:
     """Return what lies directly below `place`, folders and files, by name."""
     rows: QuerySet[ManifestFile] | QuerySet[StoredFile]
     if place.root.split("/")[0] == FROZEN_ROOT:
-        version, path = _frozen(place, actor)
+        version, path = frozen(place, actor)
         prefix = f"{path}/" if path else ""
-        rows = ManifestFile.objects.filter(manifest=version.manifest_id, path__startswith=prefix)
+        rows = ManifestFile.objects.filter(manifest=version.manifest_id).below(path)
     else:
         require_readable(place, actor)
         prefix = f"{place.path}/" if place.path else ""
-        rows = StoredFile.objects.filter(root=place.root, path__startswith=prefix)
+        rows = StoredFile.objects.filter(root=place.root).below(place.path)
     return entries_below(prefix, rows.values_list("path", "blob__size"))
 
 
@@ -198,8 +199,7 @@ def _number(text: str) -> int:
 
 
 def _below(place: Place) -> QuerySet[StoredFile]:
-    rows = StoredFile.objects.filter(root=place.root)
-    return rows.filter(Q(path=place.path) | Q(path__startswith=f"{place.path}/")) if place.path else rows
+    return StoredFile.objects.filter(root=place.root).at_or_below(place.path)
 
 
 def _refuse_frozen(place: Place) -> None:
@@ -217,7 +217,7 @@ def _refuse_frozen(place: Place) -> None:
             )
 
 
-def _frozen(place: Place, actor: Actor) -> tuple[ModelVersion, str]:
+def frozen(place: Place, actor: Actor) -> tuple[ModelVersion, str]:
     """Return the version `versions/<uuid>/<number>/…` names and the path below it."""
     parts = place.whole.split("/")
     visible = ModelVersion.objects.visible_to(actor).filter(manifest__isnull=False)

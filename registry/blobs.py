@@ -106,3 +106,11 @@ def is_intact(sha256: str) -> bool:
     except FileNotFoundError:
         return False
     return digest.hexdigest() == sha256
+
+
+def length_of(sha256: str) -> int | None:
+    """Return the stored length, or None where the blob is gone."""
+    try:
+        return blob_path(sha256).stat().st_size
+    except FileNotFoundError:
+        return None

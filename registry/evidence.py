@@ -27,7 +27,7 @@ def capture(run: Run | None) -> bytes:
     """Return the run's params, latest metrics and tags as canonical JSON. NaN and infinities are kept as words."""
     if run is None:
         return canonical.dump({"type": "signoff.evidence/1", "run_id": None, "metrics": {}, "params": {}, "tags": {}})
-    metrics = {key: row.special or row.value for key, row in latest_metrics(run.metrics.all()).items()}
+    metrics = {key: row.special or row.value for key, row in latest_metrics(run.metrics.newest()).items()}
     return canonical.dump(
         {
             "type": "signoff.evidence/1",

@@ -126,7 +126,7 @@ class Span:
     end: datetime | None
     actor: str
     comment: str
-    event: int
+    event: Told
     approval: object = None
 
     def covers(self, moment: datetime) -> bool:
@@ -164,7 +164,7 @@ def _number(told: Told) -> int:
 
 
 def _begun(told: Told, label: str) -> Span:
-    return Span(_number(told), label, told.at, None, told.actor, told.comment, told.id, told.facts.get("approval"))
+    return Span(_number(told), label, told.at, None, told.actor, told.comment, told, told.facts.get("approval"))
 
 
 def _stage(found: list[Span], running: _Open, told: Told, labels: frozenset[str]) -> None:

@@ -29,9 +29,7 @@ def freeze(place: Place) -> Manifest | None:
     Must run in the transaction that registers, so that no PUT slips between.
     """
     prefix = f"{place.path}/" if place.path else ""
-    rows = list(
-        StoredFile.objects.select_related("blob").filter(root=place.root, path__startswith=prefix).order_by("path")
-    )
+    rows = list(StoredFile.objects.select_related("blob").filter(root=place.root).below(place.path).order_by("path"))
     if not rows:
         return None
     lines = sorted((row.path.removeprefix(prefix), row.blob_id, row.blob.size) for row in rows)
@@ -72,3 +70,8 @@ def described(manifest: Manifest) -> tuple[mlmodel.MLmodel, dict[str, object]]:
 def damaged_files(manifest: Manifest) -> list[str]:
     """Return the paths whose bytes are gone or changed. Reads every byte: not inside a transaction."""
     return [line.path for line in files_of(manifest) if not blobs.is_intact(line.sha256)]
+
+
+def missing_files(manifest: Manifest) -> list[str]:
+    """Return the paths whose bytes are gone or have another length: cheap enough for a page. See `damaged_files`."""
+    return [line.path for line in files_of(manifest) if blobs.length_of(line.sha256) != line.size]

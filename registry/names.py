@@ -4,6 +4,7 @@ import re
 
 from core.refusals import Invalid
 
+PROMPT_TAG = "mlflow.prompt.is_prompt"
 TAG_KEY = re.compile(r"[\w \-./:]+\Z")
 ALIAS = re.compile(r"[\w\-]*\Z")
 ALIAS_NUMBER = re.compile(r"v\d+\Z", re.IGNORECASE)

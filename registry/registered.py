@@ -22,6 +22,8 @@ def create_model(
     name: str, *, actor: Actor, description: str = "", tags: dict[str, str] | None = None
 ) -> RegisteredModel:
     """Create a model owned by `actor`. Raises Invalid for name or tags, AlreadyExists where a live one has the name."""
+    if RegisteredModel.objects.visible_to(actor).filter(name=name).exists():
+        raise AlreadyExists(f"Registered Model (name={name}) already exists.")  # clients create first, and go on
     about = Subject("registered_model", "", name)
     require_role(actor, Permission.MODEL_CREATE, "create registered models", about=about)
     names.check_model_name(name)

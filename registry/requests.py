@@ -18,6 +18,7 @@ from registry.models.approvals import MOVES, RequestState
 from registry.policy import Move, move_from, requirement
 
 COMMENT_MAX = 10_000
+DOUBLE_CLICK = timedelta(seconds=30)
 
 
 @dataclass(frozen=True)
@@ -176,7 +177,7 @@ def locked(request: ApprovalRequest) -> ApprovalRequest:
 
 
 def add_comment(request: ApprovalRequest, *, body: str, actor: Actor) -> Comment:
-    """Add to the discussion; possible in every state, so that a rejection can be answered."""
+    """Add to the discussion; possible in every state, so that a rejection can be answered. A double click adds once."""
     access.require(
         actor,
         Permission.REQUEST_DISCUSS,
@@ -184,15 +185,28 @@ def add_comment(request: ApprovalRequest, *, body: str, actor: Actor) -> Comment
         f"comment on request #{request.pk}",
         about=request_subject(request),
     )
+    text = _checked(body)
     with transaction.atomic():
         row = locked(request)
-        comment = Comment.objects.create(request=row, author=actor.person, body=_checked(body))
+        if again := Comment.objects.filter(
+            request=row, author=actor.person, body=text, created_at__gt=clock.now() - DOUBLE_CLICK
+        ).first():
+            return again
+        comment = Comment.objects.create(request=row, author=actor.person, body=text)
         record(
             "request.commented",
             request_subject(row),
             actor=actor,
             change=Change(comment=comment.body, after={"comment": comment.pk}),
         )
+    return comment
+
+
+def find_comment(request: ApprovalRequest, number: int) -> Comment:
+    """Return a comment of the request; raise NotFound where there is none."""
+    comment = Comment.objects.select_related("request__model").filter(request=request, pk=number).first()
+    if comment is None:
+        raise NotFound(f"Request #{request.pk} has no comment {number}.")
     return comment
 
 

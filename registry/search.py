@@ -24,7 +24,6 @@ LOOKUPS = {"=": "exact", "LIKE": "like", "ILIKE": "ilike", "IN": "in", ">": "gt"
 TAG_WORDS = {"tag": "tag", "tags": "tag"}
 KINDS = {**TAG_WORDS, "attribute": "attribute"}
 Related = Callable[[str, str, Value], Q | Exists]
-PROMPT = "mlflow.prompt.is_prompt"
 
 
 @dataclass(frozen=True)
@@ -69,7 +68,7 @@ def search_models(asked: Asked, *, actor: Actor) -> Page[RegisteredModel]:
     rows = RegisteredModel.objects.visible_to(actor)
     for clause in clauses:
         rows = rows.filter(condition(clause, MODEL_FIELDS, {"tag": beside(ModelTag, "model")}, asked.filter))
-    prompt = Exists(ModelTag.objects.filter(model=OuterRef("pk"), key=PROMPT, value="true"))
+    prompt = Exists(ModelTag.objects.filter(model=OuterRef("pk"), key=names.PROMPT_TAG, value="true"))
     rows = rows.filter(prompt if prompts else ~prompt)
     return page(rows.order_by(*orders(asked.order_by, MODEL_ORDERS), "name"), size=size, token=asked.token)
 
@@ -81,7 +80,7 @@ def search_versions(asked: Asked, *, actor: Actor) -> Page[ModelVersion]:
     rows = ModelVersion.objects.visible_to(actor)
     for clause in clauses:
         rows = rows.filter(condition(clause, VERSION_FIELDS, {"tag": beside(VersionTag, "version")}, asked.filter))
-    prompt = Exists(VersionTag.objects.filter(version__model=OuterRef("model"), key=PROMPT, value="true"))
+    prompt = Exists(VersionTag.objects.filter(version__model=OuterRef("model"), key=names.PROMPT_TAG, value="true"))
     rows = rows.filter(prompt if prompts else ~prompt)
     natural = () if asked.order_by else ("-updated_at",)
     chosen = orders(asked.order_by, VERSION_ORDERS)
@@ -90,9 +89,9 @@ def search_versions(asked: Asked, *, actor: Actor) -> Page[ModelVersion]:
 
 def split_prompts(clauses: list[Clause]) -> tuple[list[Clause], bool]:
     """Return the other clauses, and whether the prompt tag was asked for: `= 'true'` or `!= 'false'`."""
-    others = [clause for clause in clauses if (clause.kind, clause.key) != ("tag", PROMPT)]
+    others = [clause for clause in clauses if (clause.kind, clause.key) != ("tag", names.PROMPT_TAG)]
     wanted = {("=", "true"), ("!=", "false")}
-    asked = [(c.operator, str(c.value).lower()) for c in clauses if (c.kind, c.key) == ("tag", PROMPT)]
+    asked = [(c.operator, str(c.value).lower()) for c in clauses if (c.kind, c.key) == ("tag", names.PROMPT_TAG)]
     return others, any(pair in wanted for pair in asked)
 
 

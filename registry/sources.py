@@ -5,22 +5,34 @@ from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit
 
 from accounts.actors import Actor
+from accounts.models import User
 from core.refusals import Invalid, NotFound
 from registry import artifacts
 from registry.artifacts import Place
 from registry.models import LoggedModel, ModelVersion, RegisteredModel, Run
 
+PROMPT_PLACEHOLDERS = frozenset({"dummy-source", "prompt-template"})
 LOGGED_MODEL = re.compile(r"m-[0-9a-f]{32}\Z")
 
 
 @dataclass(frozen=True)
 class Found:
-    """What a source leads to: a folder Signoff holds, a version to copy, or neither (unverified)."""
+    """What a source leads to: a folder Signoff holds, a version to copy, or neither (unverified).
+
+    `run` is the one that wrote the files where Signoff holds them, whatever run the caller names: its metrics become
+    the evidence, and its author may not approve.
+    """
 
     source: str
     place: Place | None = None
     copied: ModelVersion | None = None
     run: Run | None = None
+    logged: LoggedModel | None = None
+
+    @property
+    def author(self) -> User | None:
+        """Whoever made the files, as far as known."""
+        return self.run.author if self.run else self.logged.author if self.logged else None
 
 
 def resolve(source: str, *, run_id: str, model_id: str, actor: Actor) -> Found:
@@ -31,7 +43,7 @@ def resolve(source: str, *, run_id: str, model_id: str, actor: Actor) -> Found:
     if not source:
         raise Invalid("Missing value for required parameter 'source'", field="source")
     _refuse_traversal(source)
-    scheme = urlsplit(source).scheme
+    scheme = _scheme(source)
     run = _run(run_id) if run_id else None
     if scheme == "models":
         return _from_models(source, model_id=model_id, run=run, actor=actor)
@@ -46,6 +58,13 @@ def resolve(source: str, *, run_id: str, model_id: str, actor: Actor) -> Found:
             field="source",
         )
     return Found(source, run=run)
+
+
+def _scheme(source: str) -> str:
+    try:
+        return urlsplit(source).scheme
+    except ValueError as why:
+        raise Invalid(f"Invalid model version source: '{source}'. It is no address.", field="source") from why
 
 
 def _refuse_traversal(source: str) -> None:
@@ -69,10 +88,14 @@ def _from_models(source: str, *, model_id: str, run: Run | None, actor: Actor) -
 def _from_logged_model(source: str, found_id: str, model_id: str, run: Run | None) -> Found:
     if model_id and model_id != found_id:
         raise Invalid(f"Invalid model version source: '{source}' is not the model_id '{model_id}'.", field="source")
-    logged = LoggedModel.objects.filter(model_id=found_id).select_related("source_run__author").first()
+    logged = _logged(found_id)
     if logged is None:
         return Found(source, run=run)  # logged to another tracking server: loadable there, unverified here
-    return Found(source, Place(artifacts.logged_model_root(logged), ""), run=run or logged.source_run)
+    return Found(source, Place(artifacts.logged_model_root(logged), ""), run=logged.source_run, logged=logged)
+
+
+def _logged(model_id: str) -> LoggedModel | None:
+    return LoggedModel.objects.filter(model_id=model_id).select_related("author", "source_run__author").first()
 
 
 def _named_version(rest: str, actor: Actor) -> ModelVersion:
@@ -84,7 +107,7 @@ def _named_version(rest: str, actor: Actor) -> ModelVersion:
         name, _, number = rest.rpartition("/")
         version = (
             visible.filter(model__name=name, version=int(number)).first()
-            if number.isdigit() and len(number) < 10  # noqa: PLR2004 - fits 32 bits
+            if number.isascii() and number.isdigit() and len(number) < 10  # noqa: PLR2004 - fits 32 bits
             else None
         )
     if version is None:
@@ -99,17 +122,19 @@ def _from_run(source: str, run: Run | None) -> Found:
     target = _run(found_id)
     if target is None:
         return Found(source, run=run)
-    return Found(source, Place(artifacts.run_root(target), path.strip("/")), run=run or target)
+    return Found(source, Place(artifacts.run_root(target), path.strip("/")), run=target)
 
 
 def _from_proxy(source: str, run: Run | None, actor: Actor) -> Found:
     place = artifacts.parse_place(unquote(urlsplit(source).path).strip("/"))
-    if place.root.split("/")[0] == artifacts.FROZEN_ROOT:
-        parts = place.whole.split("/")
-        copied = (
-            ModelVersion.objects.visible_to(actor).filter(model__uuid=parts[1], version=int(parts[2])).first()
-            if len(parts) == 3  # noqa: PLR2004 - versions/UUID/NUMBER
-            else None
-        )
-        return Found(source, copied=copied, run=run)
-    return Found(source, place, run=run)
+    parts = place.root.split("/")
+    if parts[0] == artifacts.FROZEN_ROOT:
+        version, path = artifacts.frozen(place, actor)
+        if path:
+            raise Invalid(f"Invalid model version source: '{source}' is a part of {version}.", field="source")
+        return Found(source, copied=version, run=run)
+    _, middle, last = (*parts, "", "")[:3]
+    if middle == "models":
+        logged = _logged(last)
+        return Found(source, place, run=logged.source_run if logged else run, logged=logged)
+    return Found(source, place, run=_run(middle) or run)

@@ -71,6 +71,18 @@ def champion_of(version: ModelVersion) -> ModelVersion | None:
     return by_alias or others.filter(stage=Stage.PRODUCTION).order_by("-version").first()
 
 
+def compared_with(request: ApprovalRequest) -> ModelVersion | None:
+    """Return the version the reviewer compares with: the newest that the subject displaces, else the live champion.
+
+    The subject's own word comes first, so that a page read later shows what was decided on.
+    """
+    displaced_numbers = [int(other["version"]) for other in document(request)["displaces"]]  # type: ignore[attr-defined]
+    if not displaced_numbers:
+        return champion_of(request.version) if request.state in {"open", "approved"} else None
+    rows = ModelVersion.objects.select_related("model", "manifest", "registered_by")
+    return rows.filter(model=request.model, version=max(displaced_numbers)).first()
+
+
 def current(request: ApprovalRequest, move: Move) -> dict[str, object]:
     """Return the request's subject as it would read now."""
     return build(request.version, move, Asked(request.requester, str(document(request)["expires_at"])))

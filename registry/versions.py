@@ -14,6 +14,7 @@ from registry.models import Alias, Annotation, Manifest, ModelVersion, Registere
 from registry.registered import refuse_protected
 
 TITLE_MAX, BODY_MAX = 120, 20_000
+LIMITS = {"source": 2000, "run_id": 64, "model_id": 64, "run_link": 500}
 
 
 @dataclass(frozen=True)
@@ -35,9 +36,8 @@ def register_version(model: RegisteredModel, asked: Registration, *, actor: Acto
     NotFound for one the actor may not read.
     """
     access.require(actor, Permission.MODEL_WRITE, model, f"register versions of {model.name}")
-    for key, value in asked.tags.items():
-        names.check_tag(key, value)
-    found = sources.resolve(asked.source, run_id=asked.run_id, model_id=asked.model_id, actor=actor)
+    _check(asked)
+    found = _found(asked, actor)
     if found.place:
         artifacts.require_readable(found.place, actor)
     with transaction.atomic():
@@ -58,15 +58,37 @@ def register_version(model: RegisteredModel, asked: Registration, *, actor: Acto
     return version
 
 
+def _check(asked: Registration) -> None:
+    for name, limit in LIMITS.items():
+        if len(getattr(asked, name)) > limit:
+            raise Invalid(f"{name} is over {limit} characters.", field=name)
+    for key, value in asked.tags.items():
+        names.check_tag(key, value)
+
+
+def _found(asked: Registration, actor: Actor) -> sources.Found:
+    """A prompt has no files: its text is a tag, and its source a word that stands for nothing."""
+    if asked.tags.get(names.PROMPT_TAG) == "true" and asked.source in sources.PROMPT_PLACEHOLDERS:
+        return sources.Found(asked.source)
+    return sources.resolve(asked.source, run_id=asked.run_id, model_id=asked.model_id, actor=actor)
+
+
 def _insert(model: RegisteredModel, asked: Registration, found: sources.Found, actor: Actor) -> ModelVersion:
     moment = clock.now()
-    run_id = asked.run_id or (found.run.run_id if found.run else "")
     version = ModelVersion(
-        model=model, version=model.next_version, source=found.source, run_id=run_id,
-        run_link=asked.run_link, logged_model_id=asked.model_id, description=asked.description,
-        registered_by=actor.user, run_author=found.run.author if found.run else None,
-        created_at=moment, updated_at=moment, evidence=evidence.capture(found.run),
-    )  # fmt: skip
+        model=model,
+        version=model.next_version,
+        source=found.source,
+        run_id=found.run.run_id if found.run else asked.run_id,
+        run_link=asked.run_link,
+        logged_model_id=found.logged.model_id if found.logged else asked.model_id,
+        description=asked.description,
+        registered_by=actor.person,
+        run_author=found.author,
+        created_at=moment,
+        updated_at=moment,
+        evidence=evidence.capture(found.run),
+    )
     if found.copied:
         _copy_from(version, found.copied)
     elif found.place and (manifest := manifests.freeze(found.place)):

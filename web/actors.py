@@ -68,6 +68,8 @@ def _basic(request: HttpRequest, value: str) -> Actor | None:
         name, _, secret = base64.b64decode(value, validate=True).decode().partition(":")
     except (binascii.Error, UnicodeDecodeError):
         return None
+    if "\0" in name:
+        return None  # no database keeps it
     where = {"address": address_of(request), "request_id": request_id_of(request)}
     if secret.startswith(tokens.MARK):
         actor = tokens.actor_by(secret, **where)

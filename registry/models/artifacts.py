@@ -1,7 +1,12 @@
 """Bytes by digest, the mutable paths clients write, and the immutable manifests registration makes of them."""
 
+from typing import TypeVar, cast
+
 from django.db import models
+from django.db.models.functions import Left
 from django.utils import timezone
+
+Row = TypeVar("Row", bound=models.Model)
 
 
 class Blob(models.Model):
@@ -15,6 +20,22 @@ class Blob(models.Model):
         return self.sha256
 
 
+class PathQuerySet(models.QuerySet[Row]):
+    """Reads of rows that have a `path`. Case counts everywhere: SQLite's LIKE, behind `startswith`, ignores it."""
+
+    def below(self, folder: str) -> "PathQuerySet[Row]":
+        """Rows inside `folder`; an empty one holds them all."""
+        return self._headed(f"{folder}/").filter(head=f"{folder}/") if folder else self
+
+    def at_or_below(self, path: str) -> "PathQuerySet[Row]":
+        """The row at `path` and the rows inside it."""
+        inside = models.Q(path=path) | models.Q(head=f"{path}/")
+        return self._headed(f"{path}/").filter(inside) if path else self
+
+    def _headed(self, prefix: str) -> "PathQuerySet[Row]":
+        return cast("PathQuerySet[Row]", self.alias(head=Left("path", len(prefix))))
+
+
 class StoredFile(models.Model):
     """What a client put at `root`/`path`; a later PUT replaces it, DELETE removes the row."""
 
@@ -22,6 +43,8 @@ class StoredFile(models.Model):
     path = models.CharField(max_length=1000)
     blob = models.ForeignKey(Blob, on_delete=models.PROTECT, related_name="+")
     updated_at = models.DateTimeField(default=timezone.now)
+
+    objects = PathQuerySet.as_manager()
 
     class Meta:
         """A path stands once under its root."""
@@ -49,6 +72,8 @@ class ManifestFile(models.Model):
     manifest = models.ForeignKey(Manifest, on_delete=models.PROTECT, related_name="files")
     path = models.CharField(max_length=1000)
     blob = models.ForeignKey(Blob, on_delete=models.PROTECT, related_name="+")
+
+    objects = PathQuerySet.as_manager()
 
     class Meta:
         """A path stands once in a manifest."""

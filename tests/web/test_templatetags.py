@@ -165,3 +165,9 @@ def test_blocks_hold_other_markup() -> None:
     page = template.render({"title": "Facts & more"})
     assert "<h2>Facts &amp; more</h2>" in page
     assert '<div class="table-scroll" role="region" aria-label="Files" tabindex="0"><table></table></div>' in page
+
+
+def test_a_dialog_is_named_by_its_title() -> None:
+    page = engines["django"].from_string('{% dialog "keys" "Keyboard" %}<p>j</p>{% enddialog %}').render()
+    assert '<dialog id="keys" aria-labelledby="keys-title">' in page
+    assert '<h2 id="keys-title">Keyboard</h2>' in page

@@ -119,7 +119,7 @@ def csrf_failed(request: HttpRequest, reason: str = "") -> HttpResponse:
     del reason
     context = {
         "title": "This form is out of date",
-        "message": "You were signed out or signed in since you opened it, or it came from another site. Nothing was changed.",
+        "message": "You signed in or out since you opened it, or it came from another site. Nothing was changed.",
         "next_step": "Go back, reload the page and send it again: the browser keeps what you typed.",
         "request_id": request_id_of(request),
         "near": [],

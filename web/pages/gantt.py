@@ -1,6 +1,6 @@
 """Lays out when each version held a stage or an alias, as numbers for an SVG."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -79,14 +79,8 @@ def layout(spells: Sequence[Spell], *, now: datetime) -> Gantt:
     return Gantt(rows, ticks, height=floor + AXIS, floor=floor)
 
 
-def _bar(spell: Spell, x_of: "XOf", now: datetime) -> Bar:
+def _bar(spell: Spell, x_of: Callable[[datetime], float], now: datetime) -> Bar:
     left, right = x_of(spell.start), x_of(spell.end or now)
     kind = "alias" if spell.label.startswith("@") else "bar"
     wide = right - left >= ROW  # narrower, and the text would run into the next bar
     return Bar(left, max(round(right - left, 1), NARROWEST), f"v{spell.version}" if wide else "", kind)
-
-
-class XOf(Protocol):
-    """Where a moment lies on the axis."""
-
-    def __call__(self, moment: datetime) -> float: ...

@@ -1,7 +1,6 @@
 """Signing in and out: password, links made on the host, the first admin's set-up."""
 
 import time
-from typing import cast
 from urllib.parse import urlencode
 
 from axes.handlers.proxy import AxesProxyHandler
@@ -49,7 +48,7 @@ def sign_in(request: HttpRequest) -> HttpResponse:
         throttled = not AxesProxyHandler.is_allowed(request, {"username": form["username"].value})
         form.non_field_errors.append("The name or the password is wrong.")
         return _sign_in_page(request, form, goal, throttled=throttled)
-    open_session(request, cast("User", user), Via.PASSWORD)
+    open_session(request, user, Via.PASSWORD)
     return HttpResponseRedirect(goal)
 
 

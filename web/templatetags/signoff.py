@@ -176,7 +176,8 @@ def span(seconds: float | None) -> str:
     """Return a duration in its two largest units."""
     if seconds is None:
         return UNMEASURED
-    left, words = int(abs(seconds)), []
+    left = int(abs(seconds))
+    words: list[str] = []
     for unit, size in (("d", 86400), ("h", 3600), ("min", 60), ("s", 1)):
         count, left = divmod(left, size)
         if count or (unit == "s" and not words):
@@ -315,17 +316,29 @@ def version_path(name: object, version: object) -> str:
 
 
 @register.filter
+def event_path(event: Any) -> str:
+    """Return the address of an event's page: by sequence number, or by row for the second until it is sealed."""
+    return f"/audit/{event.seq}" if event.seq is not None else f"/audit/unsealed/{event.id}"
+
+
+@register.filter
 def get(mapping: dict[Any, Any] | None, key: object) -> Any:
     """Return `mapping[key]`, or None."""
     return (mapping or {}).get(key)
 
 
+@register.filter
+def dash(word: object, end: object) -> str:
+    """Return `word-end`, for ids."""
+    return f"{word}-{end}"
+
+
 # Blocks that hold other markup
 
 
-def _component(name: str, **variables: object) -> str:
+def _component(component: str, /, **variables: object) -> str:
     """Return a component rendered with exactly these variables."""
-    return get_template(f"components/{name}.html").render(variables)
+    return get_template(f"components/{component}.html").render(variables)
 
 
 @register.simple_block_tag

@@ -1,0 +1,77 @@
+"""The server and the unmodified client, each in its own process and environment."""
+
+import os
+import subprocess
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.wire.server import ROOT, Server
+
+CLIENT = Path(os.environ.get("TEST_CLIENT_PYTHON", ROOT / ".venv-client" / "bin" / "python"))
+BEGIN = """
+import json, os, sys, warnings
+warnings.simplefilter("ignore")
+import mlflow
+from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
+client = MlflowClient()
+
+
+def refusal(deed, *args, **named):
+    try:
+        deed(*args, **named)
+    except MlflowException as why:
+        return why.error_code, why.message
+    raise AssertionError("it was not refused")
+
+
+"""
+
+
+class Client:
+    """Runs scripts under the client's Python as one of the named people."""
+
+    def __init__(self, server: Server, folder: Path) -> None:
+        self.server, self.folder = server, folder
+
+    def run(self, name: str, script: str, **environment: str) -> str:
+        """Run `script` as `name` and return what it printed; `client`, `mlflow` and `refusal` are there."""
+        who = environment or {"MLFLOW_TRACKING_TOKEN": self.server.token(name)}
+        done = subprocess.run(
+            [str(CLIENT), "-c", BEGIN + textwrap.dedent(script)],
+            cwd=self.folder,
+            env={
+                "PATH": os.environ["PATH"],
+                "HOME": str(self.folder),
+                "MLFLOW_TRACKING_URI": self.server.url,
+                "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+                "MLFLOW_DISABLE_TELEMETRY": "true",
+                "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
+                **who,
+            },
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=300,
+        )
+        assert done.returncode == 0, f"{done.stdout}\n{done.stderr}\n{self.server.log.read_text()[-4000:]}"
+        return done.stdout
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """One server for the session."""
+    made = Server(tmp_path_factory.mktemp("wire") / "home")
+    yield made
+    made.end()
+
+
+@pytest.fixture
+def client(server: Server, tmp_path: Path) -> Client:
+    """The unmodified MLflow client."""
+    if not CLIENT.exists():
+        pytest.fail(f"{CLIENT} is missing: run `make install`, or set TEST_CLIENT_PYTHON.")
+    return Client(server, tmp_path)

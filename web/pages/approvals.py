@@ -1,0 +1,332 @@
+"""Pages of approval requests: the inbox, the review page, what people do there."""
+
+import json
+
+from django.contrib import messages
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.views.decorators.http import require_GET, require_POST
+
+from accounts.actors import Actor, roles_of
+from accounts.models import User
+from accounts.permissions import Permission, roles_with
+from core import clock
+from core.refusals import Conflict, Denied, Invalid, Refusal
+from registry import access, compare, decisions, evidence, history, manifests, requests, subjects
+from registry.models import ApprovalRequest, Check, Comment, Decision, ModelVersion
+from registry.models.approvals import RequestState
+from registry.policy import StageMove, requirement
+from registry.stages import Stage
+from web.actors import actor_of
+from web.pages import labels
+from web.pages.forms import posted
+from web.pages.paging import counted, listed
+
+DONE = [
+    RequestState.EXECUTED,
+    RequestState.REJECTED,
+    RequestState.WITHDRAWN,
+    RequestState.EXPIRED,
+    RequestState.SUPERSEDED,
+]
+EMPTY = {
+    "": "Requests that wait for your decision appear here. Nothing waits.",
+    "mine": "Requests you opened appear here. Open one on a version's page, or ask for Production with the client.",
+    "all": "Requests to move a version to Production appear here.",
+    "done": "Requests that were carried out, rejected or ended appear here.",
+}
+TABS = {"": "Waiting for me", "mine": "By me", "all": "All", "done": "Done"}
+
+
+@require_GET
+def inbox(request: HttpRequest) -> HttpResponse:
+    """List requests: those that wait for the person, hers, all, done."""
+    actor = actor_of(request)
+    tab = request.GET.get("tab", "")
+    tab = tab if tab in TABS else ""
+    rows = _rows(tab, actor)
+    page = listed(request, rows, "pk")
+    context = {
+        "tabs": [
+            {"label": label, "href": f"/approvals?tab={key}" if key else "/approvals", "current": key == tab}
+            for key, label in TABS.items()
+        ],
+        "rows": [labels.request_row(row) for row in page.rows],
+        "newer": page.newer,
+        "older": page.older,
+        "shown": counted(rows, "request"),
+        "empty_sentence": EMPTY[tab],
+    }
+    return render(request, "approvals/list.html", context)
+
+
+def _rows(tab: str, actor: Actor) -> QuerySet[ApprovalRequest]:
+    rows = ApprovalRequest.objects.visible_to(actor).select_related("model", "version", "requester")
+    rows = rows.prefetch_related("checks", "decisions")
+    if tab == "mine":
+        return rows.filter(requester=actor.user)
+    if tab == "done":
+        return rows.filter(state__in=DONE)
+    if tab == "all":
+        return rows
+    if not actor.holds(Permission.REQUEST_DECIDE):
+        return rows.filter(state=RequestState.APPROVED, requester=actor.user, expires_at__gt=clock.now())
+    mine = rows.filter(state=RequestState.OPEN, expires_at__gt=clock.now()).exclude(requester=actor.user)
+    return mine.exclude(version__registered_by=actor.user)
+
+
+@require_GET
+def review(request: HttpRequest, number: int) -> HttpResponse:
+    """Show everything a reviewer needs on one page."""
+    actor = actor_of(request)
+    return review_page(request, requests.find_request(number, actor=actor), actor)
+
+
+def review_page(
+    request: HttpRequest, found: ApprovalRequest, actor: Actor, *, typed: dict[str, str] | None = None,
+    refusal: Refusal | None = None, changed: list[subjects.Changed] | None = None,
+) -> HttpResponse:  # fmt: skip
+    """Return the review page; after a refusal with what was typed, the reason, and what changed."""
+    move = requests.move_of(found)
+    champion = subjects.compared_with(found)
+    checks = list(found.checks.all())
+    context = {
+        "approval": _approval(found),
+        "production": isinstance(move, StageMove) and Stage.PRODUCTION in {move.to_stage, move.from_stage},
+        "checks": [_check(check) for check in checks],
+        "check_summary": labels.check_summary(checks),
+        **_differences(found.version, champion),
+        "effects": _effects(found, move),
+        "decision": _decision(found, actor, checks, typed or {}, refusal),
+        "decisions": [_told_decision(d) for d in found.decisions.select_related("person")],
+        "discussion": [
+            _told_comment(found, c, actor) for c in found.comments.select_related("author").prefetch_related("earlier")
+        ],
+        "comment_form": {"action": f"/approvals/{found.pk}/comments", "value": "", "error": ""}
+        if actor.holds(Permission.REQUEST_DISCUSS)
+        else None,
+        "withdraw": _withdraw(found, actor),
+        "execute": _execute(found, actor),
+        "changed": [compare.Line(c.part, _plain(c.before), _plain(c.after)) for c in changed or []],
+        "errors": [{"field": "decision-comment" if isinstance(refusal, Invalid) else "", "message": refusal.sentence}]
+        if refusal
+        else [],
+        "events": history.page_of(
+            history.events_visible_to(actor).filter(object_kind="approval_request", object_id=str(found.pk))
+        ).events,
+        "subject": json.dumps(subjects.document(found), indent=2, ensure_ascii=False, sort_keys=True),
+    }
+    return render(request, "approvals/detail.html", context, status=_status(refusal))
+
+
+def _status(refusal: Refusal | None) -> int:
+    if refusal is None:
+        return 200
+    return 400 if isinstance(refusal, Invalid) else 403 if isinstance(refusal, Denied) else 409
+
+
+def _plain(value: object) -> object:
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, (dict, list)) else value
+
+
+def _approval(found: ApprovalRequest) -> dict[str, object]:
+    return {
+        **labels.request_row(found),
+        "requester_roles": [role.label for role in sorted(roles_of(found.requester))],
+        "reason": found.reason,
+        "ended_at": found.ended_at,
+        "policy": labels.policy_words(found),
+        "subject_digest": found.subject_digest,
+        "executed_by": found.executed_by.username if found.executed_by else "",
+    }
+
+
+def _check(check: Check) -> dict[str, object]:
+    return {
+        "name": check.name,
+        "status": check.status,
+        "expected": check.expected,
+        "measured": check.measured,
+        "why": check.why,
+        "accept_name": f"accept-{check.pk}" if check.status == Check.Status.WARN else "",
+    }
+
+
+def _differences(version: ModelVersion, champion: ModelVersion | None) -> dict[str, object]:
+    after = evidence.read(version)
+    before = evidence.read(champion) if champion else {"metrics": {}, "params": {}, "tags": {}}
+    label = {"old_label": f"v{champion.version}" if champion else "", "new_label": f"v{version.version}"}
+    return {
+        "difference": {**label, "lines": compare.compare_metrics(before["metrics"], after["metrics"])},
+        "params": compare.compare_values(before["params"], after["params"]),
+        "files": compare.compare_values(_digests(champion), _digests(version)) if champion else [],
+        "signature": compare.compare_signatures(champion.signature, version.signature) if champion else None,
+    }
+
+
+def _digests(version: ModelVersion | None) -> dict[str, object]:
+    return {f.path: f.sha256[:12] for f in manifests.files_of(version.manifest)} if version and version.manifest else {}
+
+
+def _effects(found: ApprovalRequest, move: object) -> list[str]:
+    said = subjects.document(found)
+    others = [f"Version {other['version']}" for other in said["displaces"]]  # type: ignore[attr-defined]
+    if not isinstance(move, StageMove):
+        return [f"@{said['move']['alias']} points at version {found.version.version}."]  # type: ignore[index]
+    then = "when the call is repeated or the button on this page is pressed"
+    effects = [f"Version {found.version.version} goes from {move.from_stage} to {move.to_stage}, {then}."]
+    effects += [
+        f"{other} goes to Archived." if move.archive_existing else f"{other} stays in {move.to_stage} beside it."
+        for other in others
+    ]
+    return effects + [f"@{alias} points at version {found.version.version}." for alias in move.aliases]
+
+
+def _decision(
+    found: ApprovalRequest, actor: Actor, checks: list[Check], typed: dict[str, str], refusal: Refusal | None
+) -> dict[str, object]:
+    failed = [c for c in checks if c.required and c.status in {Check.Status.FAILED, Check.Status.PENDING}]
+    words = labels.move_words(found)
+    blocked = _blocked(found, actor)
+    return {
+        "action": f"/approvals/{found.pk}/decide",
+        "object": f"v{found.version.version} for {words['target']}",
+        "digest": found.subject_digest,
+        "facts": [
+            {"label": "Subject", "digest": found.subject_digest},
+            {"label": "Files", "digest": found.version.manifest.digest if found.version.manifest else ""},
+            {"label": "Move", "value": words["action"]},
+            {"label": "Policy", "value": labels.policy_words(found).removeprefix("Policy ")},
+        ],
+        "may_decide": not blocked,
+        "blocked": blocked,
+        "may_approve": not failed,
+        "approve_blocked": f"Cannot be approved until this passes: {', '.join(c.name for c in failed)}.",
+        "comment": typed.get("comment", ""),
+        "errors": {"comment": refusal.sentence} if isinstance(refusal, Invalid) else {},
+        "next_approvers": _approvers(found) if found.state == RequestState.OPEN else [],
+    }
+
+
+def _blocked(found: ApprovalRequest, actor: Actor) -> str:
+    """Return why this person cannot decide, or an empty string."""
+    if found.state != RequestState.OPEN:
+        return f"This request is {found.get_state_display().lower()}; there is nothing to decide."
+    if found.expires_at <= clock.now():
+        return "This request has expired. Ask again."
+    if any(d.person_id == (actor.user.pk if actor.user else None) for d in found.decisions.all()):
+        return "You decided already."
+    if not actor.holds(Permission.REQUEST_DECIDE):
+        return f"Deciding needs the role {' or '.join(role.label for role in roles_with(Permission.REQUEST_DECIDE))}."
+    return decisions.conflict_of_interest(found, actor)
+
+
+def _approvers(found: ApprovalRequest) -> list[str]:
+    roles = [str(role) for role in roles_with(Permission.REQUEST_DECIDE)]
+    left_out = {found.requester_id, found.version.registered_by_id, found.version.run_author_id}
+    people = User.objects.filter(groups__name__in=roles, is_active=True).exclude(pk__in=[pk for pk in left_out if pk])
+    return list(people.order_by("username").values_list("username", flat=True).distinct()[:10])
+
+
+def _told_decision(decision: Decision) -> dict[str, object]:
+    return {
+        "id": decision.pk,
+        "person": decision.person.username,
+        "verdict": decision.verdict,
+        "comment": decision.comment,
+        "at": decision.at,
+        "via": decision.via,
+    }
+
+
+def _told_comment(found: ApprovalRequest, comment: Comment, actor: Actor) -> dict[str, object]:
+    mine = comment.author == actor.user and found.state == RequestState.OPEN and actor.holds(Permission.REQUEST_DISCUSS)
+    return {
+        "comment": comment,
+        "earlier": comment.earlier.all(),
+        "edit_action": f"/approvals/{found.pk}/comments/{comment.pk}" if mine else "",
+    }
+
+
+def _withdraw(found: ApprovalRequest, actor: Actor) -> dict[str, object] | None:
+    usable = found.state in {RequestState.OPEN, RequestState.APPROVED}
+    may = found.requester == actor.user or access.may(
+        actor, requirement(requests.move_of(found)).permission, found.model
+    )
+    return {"action": f"/approvals/{found.pk}/withdraw", "errors": {}} if usable and may else None
+
+
+def _execute(found: ApprovalRequest, actor: Actor) -> dict[str, object] | None:
+    move = requests.move_of(found)
+    may = found.requester == actor.user or access.may(actor, requirement(move).permission, found.model)
+    if found.state != RequestState.APPROVED or not may or not isinstance(move, StageMove):
+        return None
+    path = labels.version_path(found.model.name, found.version.version)
+    return {
+        "action": f"{path}/move",
+        "label": f"Move v{found.version.version} to {move.to_stage}",
+        "to": str(move.to_stage),
+        "archive": move.archive_existing,
+    }
+
+
+@require_POST
+def decide(request: HttpRequest, number: int) -> HttpResponse:
+    """Take the decision; a refusal shows the page again with what was typed."""
+    actor = actor_of(request)
+    found = requests.find_request(number, actor=actor)
+    typed = {"comment": request.POST.get("comment", "")}
+    try:
+        outcome = decisions.decide(found, _choice(request, found), actor=actor)
+    except (Invalid, Conflict) as why:
+        return review_page(request, requests.find_request(number, actor=actor), actor, typed=typed, refusal=why)
+    if isinstance(outcome, decisions.Moved):
+        stale = Conflict(
+            "The registry moved past this request while you read it, so nothing was decided.",
+            next_step="Whoever wants the move asks again.",
+        )
+        return review_page(
+            request,
+            requests.find_request(number, actor=actor),
+            actor,
+            typed=typed,
+            refusal=stale,
+            changed=outcome.changed,
+        )
+    messages.success(request, f"{outcome.get_verdict_display()}. The ledger has your decision and comment.")
+    return HttpResponseRedirect(f"/approvals/{number}")
+
+
+def _choice(request: HttpRequest, found: ApprovalRequest) -> decisions.Choice:
+    verdict = request.POST.get("verdict", "")
+    if verdict not in decisions.Verdict.values:
+        raise Invalid("Choose approve or reject.", field="verdict")
+    accepted = [check.pk for check in found.checks.all() if request.POST.get(f"accept-{check.pk}") == "yes"]
+    return decisions.Choice(decisions.Verdict(verdict), posted(request, "digest"), posted(request, "comment"), accepted)
+
+
+@require_POST
+def comment(request: HttpRequest, number: int) -> HttpResponse:
+    """Add to the discussion."""
+    actor = actor_of(request)
+    made = requests.add_comment(requests.find_request(number, actor=actor), body=posted(request, "body"), actor=actor)
+    return HttpResponseRedirect(f"/approvals/{number}#comment-{made.pk}")
+
+
+@require_POST
+def edit_comment(request: HttpRequest, number: int, comment_id: int) -> HttpResponse:
+    """Change one's own comment while the request is open."""
+    actor = actor_of(request)
+    found = requests.find_request(number, actor=actor)
+    made = requests.edit_comment(requests.find_comment(found, comment_id), body=posted(request, "body"), actor=actor)
+    return HttpResponseRedirect(f"/approvals/{number}#comment-{made.pk}")
+
+
+@require_POST
+def withdraw(request: HttpRequest, number: int) -> HttpResponse:
+    """End the request without a decision."""
+    actor = actor_of(request)
+    requests.withdraw(requests.find_request(number, actor=actor), comment=posted(request, "comment"), actor=actor)
+    messages.success(request, "Withdrawn. It can be asked for again any time.")
+    return HttpResponseRedirect(f"/approvals/{number}")

@@ -1,0 +1,544 @@
+"""Made-up data of the registry's pages, by template and state."""
+
+from types import SimpleNamespace
+from typing import Any
+
+from web.pages import gantt
+from web.pages.gallery_stock import (
+    CHECKS,
+    COMMENTS,
+    DECISION,
+    DECISIONS,
+    DIFFERENCE,
+    DIGEST,
+    FACTS,
+    PLAN,
+    PYTHON,
+    REGISTER,
+    STEPS,
+    Context,
+    at,
+)
+
+CHAMPION = {"name": "champion", "protected": True}
+CHALLENGER = {"name": "challenger", "protected": False}
+COUNTS = {"passed": 4, "warn": 1, "failed": 1, "pending": 0}
+CLEAN = {"passed": 6, "warn": 0, "failed": 0, "pending": 0}
+
+
+def event(
+    number: int, actor: str, role: str, action: str, label: str, comment: str = "", outcome: str = "done"
+) -> Context:
+    """Return an event as registry.history tells it."""
+    return {
+        "id": number,
+        "seq": number,
+        "at": at(24, 15, 0, number % 60),
+        "actor": actor,
+        "roles": [role],
+        "via": "page",
+        "address": "192.0.2.17",
+        "request_id": "3f6c2f2e9b0d4f0c8f5e6f1d2a3b4c5d",
+        "action": action,
+        "outcome": outcome,
+        "words": f"{actor}: {action} on {label}",
+        "label": label,
+        "object_url": "/models/credit-risk/versions/5",
+        "comment": comment,
+        "leaf": DIGEST,
+        "body": '{"action":"' + action + '","at":"2026-11-24T15:00:35Z","object":{"kind":"version"}}',
+    }
+
+
+EVENTS = [
+    event(
+        48211,
+        "dana",
+        "Data scientist",
+        "request.opened",
+        "credit-risk version 5",
+        "Better recall on thin files, same latency.",
+    ),
+    event(48210, "rita", "Reviewer", "request.approved", "churn version 2", "Checked against the hold-out set."),
+    event(48207, "otto", "no role", "version.stage.changed", "churn version 2", "Needs Ops.", "denied"),
+    event(48199, "ci-bot", "ML engineer", "version.registered", "credit-risk version 5"),
+]
+
+MODEL = {
+    "name": "credit-risk",
+    "owner": "risk-team",
+    "description": "Probability that a consumer loan defaults within a year.\nNot for business loans.",
+    "risk_tier": "high",
+    "restricted": False,
+    "created_at": at(1),
+    "updated_at": at(24),
+}
+LIVE = {"version": 3, "since": at(2), "by": "olga", "approved_by": "rita", "approval_href": "/approvals/97"}
+VERSIONS = [
+    {
+        "version": 5,
+        "stage": "Staging",
+        "aliases": [CHALLENGER],
+        "registered_by": "ci-bot",
+        "created_at": at(20, 8),
+        "verified": True,
+        "description": "More thin files.",
+        "waiting_href": "/approvals/128",
+    },
+    {
+        "version": 4,
+        "stage": "Archived",
+        "aliases": [],
+        "registered_by": "dana",
+        "created_at": at(12),
+        "verified": False,
+        "description": "",
+    },
+    {
+        "version": 3,
+        "stage": "Production",
+        "aliases": [CHAMPION],
+        "registered_by": "ci-bot",
+        "created_at": at(1),
+        "verified": True,
+        "description": "First with the bureau features.",
+    },
+]
+ROWS = [
+    {
+        "name": "credit-risk",
+        "champion": 3,
+        "production": [3],
+        "staging": [5],
+        "latest": 5,
+        "owner": "risk-team",
+        "risk_tier": "high",
+        "restricted": False,
+        "updated_at": at(24),
+        "waiting": 1,
+    },
+    {
+        "name": "churn",
+        "champion": 2,
+        "production": [2],
+        "staging": [],
+        "latest": 2,
+        "owner": "dana",
+        "risk_tier": "medium",
+        "restricted": False,
+        "updated_at": at(20),
+        "waiting": 0,
+    },
+    {
+        "name": "salary-bands",
+        "champion": None,
+        "production": [],
+        "staging": [],
+        "latest": 1,
+        "owner": "eli",
+        "risk_tier": "low",
+        "restricted": True,
+        "updated_at": at(3),
+        "waiting": 0,
+    },
+]
+VERSION = {
+    "version": 5,
+    "stage": "Staging",
+    "status": "READY",
+    "description": "Gradient boosting on the bureau features, refitted with thin files.",
+    "registered_by": "ci-bot",
+    "created_at": at(20, 8),
+    "run_id": "4be1c2aa5520",
+    "source": "mlflow-artifacts:/1/4be1c2aa5520/artifacts/model",
+}
+MOVE = {
+    "to": "Production",
+    "label": "Request Production",
+    "action": "/models/credit-risk/versions/5/stage",
+    "needs_approval": True,
+    "archive": True,
+    "archive_label": "Archive version 3, which is live now",
+    "key": "0d3c1f",
+    "effect": "One reviewer decides. Version 3 stays live until then.",
+}
+SIGNATURE = {
+    "inputs": [
+        {"name": "income", "type": "double", "required": True},
+        {"name": "age", "type": "long", "required": False},
+    ],
+    "outputs": [{"name": "", "type": "double"}],
+}
+VERSION_PAGE: Context = {
+    "model": MODEL,
+    "version": VERSION,
+    "aliases": [CHALLENGER],
+    "digest": DIGEST,
+    "verification": "held",
+    "damaged": [],
+    "steps": STEPS,
+    "moves": [MOVE],
+    "no_move": "",
+    "open_request": None,
+    "compare_href": "/models/credit-risk/compare?v=3&v=5",
+    "difference": {"old_label": "v3", "new_label": "v5", "lines": DIFFERENCE},
+    "facts": FACTS,
+    "params": [{"key": "learning_rate", "value": "0.05"}, {"key": "max_depth", "value": "6"}],
+    "version_tags": [{"key": "team", "value": "risk"}],
+    "signature": SIGNATURE,
+    "files": [
+        {"path": "MLmodel", "size": 1200, "sha256": DIGEST},
+        {"path": "model.skops", "size": 4_810_000, "sha256": PLAN},
+    ],
+    "lineage": [
+        {"label": "Commit", "text": "4be1c2 (main)", "href": ""},
+        {"label": "Run", "text": "4be1c2aa5520", "href": "/runs/4be1c2aa5520"},
+        {"label": "Data", "text": "loans-2026-10", "digest": PLAN},
+    ],
+    "environment": [{"key": "python", "value": "3.11.9"}, {"key": "scikit-learn", "value": "1.7.2"}],
+    "annotations": [
+        {
+            "id": 1,
+            "title": "Training data",
+            "body": "Loans from 2019 to 2026.\nWithout business loans.",
+            "author": "dana",
+            "created_at": at(21),
+        }
+    ],
+    "annotate": {"action": "/models/credit-risk/versions/5/annotations", "title": "", "body": "", "errors": {}},
+    "snippets": [
+        {"label": "Python", "code": PYTHON},
+        {
+            "label": "curl",
+            "code": "curl -H 'Authorization: Bearer $TOKEN' http://127.0.0.1:8000/api/v1/models/credit-risk",
+        },
+    ],
+    "events": EVENTS[:2],
+}
+SPANS: list[Any] = [
+    SimpleNamespace(
+        version=5, label="Staging", start=at(22), end=None, actor="rita", comment="", event=48100, approval=None
+    ),
+    SimpleNamespace(
+        version=3, label="@champion", start=at(10), end=None, actor="olga", comment="", event=47002, approval=97
+    ),
+    SimpleNamespace(
+        version=3,
+        label="Production",
+        start=at(10),
+        end=None,
+        actor="olga",
+        comment="Better calibrated.",
+        event=47001,
+        approval=97,
+    ),
+    SimpleNamespace(
+        version=1, label="Production", start=at(1), end=at(10), actor="olga", comment="", event=40001, approval=12
+    ),
+]
+LINES = [
+    {"name": "max_depth", "before": "4", "after": "6", "changed": True},
+    {"name": "learning_rate", "before": "0.05", "after": "0.05", "changed": False},
+]
+FILES = [
+    {"name": "model.skops", "before": "77aa…01", "after": "9f3c…b2", "changed": True},
+    {"name": "conda.yaml", "before": None, "after": "1b2c…33", "changed": True},
+]
+APPROVAL = {
+    "number": 128,
+    "object": "credit-risk v5",
+    "model": "credit-risk",
+    "version": 5,
+    "target": "Production",
+    "action": "Staging → Production",
+    "state": "open",
+    "requester": "dana",
+    "requester_roles": ["Data scientist"],
+    "reason": "Better recall on thin files, same latency.\nThe fairness gap grew; see the notebook.",
+    "created_at": at(24, 15, 0, 35),
+    "expires_at": at(30, 15),
+    "ended_at": None,
+    "approvals": 0,
+    "approvals_needed": 1,
+    "policy": "Default policy v1",
+    "subject_digest": DIGEST,
+}
+APPROVAL_PAGE: Context = {
+    "approval": APPROVAL,
+    "production": True,
+    "checks": CHECKS,
+    "check_summary": COUNTS,
+    "difference": {"old_label": "v3", "new_label": "v5", "lines": DIFFERENCE},
+    "params": LINES,
+    "files": FILES,
+    "signature": {"verdict": "compatible", "reasons": ["new optional input age (long)"]},
+    "effects": ["Version 5 goes to Production and @champion points at it.", "Version 3 goes to Archived."],
+    "decision": {**DECISION, "may_approve": False, "approve_blocked": "Approve is off: 1 required check failed."},
+    "decisions": [],
+    "discussion": [
+        {"comment": COMMENTS[0], "earlier": COMMENTS[0]["earlier"], "edit_action": ""},
+        {"comment": COMMENTS[1], "earlier": [], "edit_action": "/approvals/128/comments/2"},
+    ],
+    "comment_form": {"action": "/approvals/128/comments", "value": "", "error": ""},
+    "withdraw": None,
+    "execute": None,
+    "changed": [],
+    "errors": [],
+    "events": EVENTS[:1],
+    "subject": '{"type":"signoff.subject/1","model":"credit-risk","version":5}',
+}
+OWN = {"may_decide": False, "blocked": "You asked for this yourself. Someone else decides."}
+REQUEST_ROWS = [
+    {**APPROVAL, "risk_tier": "high", "checks": COUNTS, "overdue": False},
+    {
+        **APPROVAL,
+        "number": 127,
+        "object": "churn v2",
+        "state": "open",
+        "risk_tier": "medium",
+        "checks": CLEAN,
+        "overdue": True,
+        "approvals": 1,
+        "approvals_needed": 2,
+    },
+]
+TABS = [
+    {"label": "Waiting for me", "href": "/approvals", "current": True, "count": 2},
+    {"label": "By me", "href": "/approvals?tab=mine", "current": False},
+    {"label": "All", "href": "/approvals?tab=all", "current": False},
+    {"label": "Done", "href": "/approvals?tab=done", "current": False},
+]
+MODEL_TABS = [
+    {"label": "Versions", "href": "/models/credit-risk", "current": True},
+    {"label": "History", "href": "/models/credit-risk/history", "current": False},
+]
+HISTORY_TABS = [{**tab, "current": not tab["current"]} for tab in MODEL_TABS]
+OWNERS = [{"value": "", "label": "anyone"}, {"value": "dana", "label": "dana"}]
+CHIPS = [{"label": "owner: dana", "remove_href": "/models"}]
+FILTER = {"person": "", "action": "", "model": "", "since": "", "until": "", "denied": False}
+AUDIT: Context = {
+    "filter": FILTER,
+    "people": OWNERS,
+    "actions": [{"value": "", "label": "any"}, {"value": "request.opened", "label": "request.opened"}],
+    "chips": [],
+    "clear_href": "/audit",
+    "events": EVENTS,
+    "newer": "",
+    "older": "/audit?before=48199",
+    "shown": "50 per page",
+    "verify": None,
+    "verify_action": "/audit/verify",
+    "exports": [{"label": "CSV", "href": "/audit.csv"}, {"label": "Zip with checkpoint", "href": "/audit.zip"}],
+}
+
+PAGES: dict[str, dict[str, Context]] = {
+    "home/index": {
+        "usual": {
+            "needs_you": [
+                {
+                    "label": "Approve credit-risk v5 → Production",
+                    "detail": "asked by dana",
+                    "href": "/approvals/128",
+                    "action": "Review",
+                    "due_at": at(30),
+                    "checks": COUNTS,
+                },
+                {
+                    "label": "Approve churn v2 → Production",
+                    "detail": "asked by eli",
+                    "href": "/approvals/127",
+                    "action": "Review",
+                    "due_at": at(29),
+                    "checks": CLEAN,
+                },
+            ],
+            "production": [
+                {"model": "credit-risk", "aliases": [CHAMPION], **LIVE},
+                {
+                    "model": "churn",
+                    "version": 2,
+                    "aliases": [],
+                    "since": at(9),
+                    "by": "olga",
+                    "approved_by": "",
+                    "approval_href": "",
+                },
+            ],
+            "production_total": "2 versions",
+            "events": EVENTS,
+            "first_run": None,
+        },
+        "first run": {
+            "needs_you": [],
+            "production": [],
+            "production_total": "",
+            "events": [],
+            "first_run": [{"label": "Python", "code": REGISTER}],
+        },
+    },
+    "models/list": {
+        "usual": {
+            "rows": ROWS,
+            "any": True,
+            "q": "",
+            "owners": OWNERS,
+            "owner": "",
+            "chips": [],
+            "shown": "3 models",
+            "newer": "",
+            "older": "",
+            "may_create": False,
+        },
+        "no match": {
+            "rows": [],
+            "any": True,
+            "q": "zebra",
+            "owners": OWNERS,
+            "owner": "dana",
+            "chips": CHIPS,
+            "clear_href": "/models",
+            "shown": "no model",
+        },
+        "empty": {"rows": [], "any": False, "q": "", "chips": [], "empty_snippet": REGISTER},
+    },
+    "models/detail": {
+        "usual": {
+            "model": MODEL,
+            "live": LIVE,
+            "versions": VERSIONS,
+            "tabs": MODEL_TABS,
+            "tags": [{"key": "team", "value": "risk"}],
+            "thresholds": [],
+            "edit": {
+                "action": "/models/credit-risk",
+                "description": MODEL["description"],
+                "risk_tier": "high",
+                "risks": [{"value": "high", "label": "high"}],
+                "errors": {},
+            },
+            "snippet": PYTHON,
+        },
+        "empty": {
+            "model": {**MODEL, "description": ""},
+            "live": None,
+            "versions": [],
+            "tabs": MODEL_TABS,
+            "edit": None,
+            "register_snippet": REGISTER,
+        },
+    },
+    "models/version": {
+        "usual": VERSION_PAGE,
+        "damaged": {**VERSION_PAGE, "damaged": ["model.skops"]},
+        "unverified": {
+            **VERSION_PAGE,
+            "digest": None,
+            "verification": "unverified",
+            "files": [],
+            "moves": [],
+            "no_move": "Production needs bytes that Signoff holds.",
+            "signature": None,
+            "difference": {"old_label": "", "new_label": "v5", "lines": DIFFERENCE[:3]},
+        },
+        "waiting": {
+            **VERSION_PAGE,
+            "moves": [],
+            "open_request": {"number": 128, "href": "/approvals/128", "to": "Production", "state": "open"},
+        },
+    },
+    "models/compare": {
+        "usual": {
+            "model": MODEL,
+            "old": {"version": 3, "stage": "Production", "label": "v3"},
+            "new": {"version": 5, "stage": "Staging", "label": "v5"},
+            "choices": [{"value": 3, "label": "Version 3"}, {"value": 5, "label": "Version 5"}],
+            "swap_href": "?v=5&v=3",
+            "csv_href": "?v=3&v=5&format=csv",
+            "metrics": DIFFERENCE,
+            "params": LINES,
+            "files": FILES,
+            "signature": {"verdict": "breaking", "reasons": ["input age became required"]},
+        }
+    },
+    "models/history": {
+        "usual": {
+            "model": MODEL,
+            "at": at(12),
+            "at_text": "2026-11-12",
+            "live": SPANS[1:3],
+            "spans": SPANS,
+            "gantt": gantt.layout(SPANS, now=at(24)),
+            "tabs": HISTORY_TABS,
+            "events": EVENTS,
+        },
+        "before": {
+            "model": MODEL,
+            "at": at(1, 0),
+            "at_text": "soon",
+            "at_error": "Write it as 2026-11-24T15:00.",
+            "live": [],
+            "spans": [],
+            "gantt": None,
+            "tabs": HISTORY_TABS,
+        },
+    },
+    "approvals/list": {
+        "usual": {"tabs": TABS, "rows": REQUEST_ROWS, "shown": "2 requests", "newer": "", "older": ""},
+        "empty": {
+            "tabs": TABS,
+            "rows": [],
+            "empty_sentence": "Nothing waits for you. Requests you may decide on appear here.",
+        },
+    },
+    "approvals/detail": {
+        "usual": APPROVAL_PAGE,
+        "clean": {**APPROVAL_PAGE, "checks": CHECKS[:2], "check_summary": CLEAN, "decision": DECISION},
+        "own": {
+            **APPROVAL_PAGE,
+            "decision": {**DECISION, **OWN},
+            "withdraw": {"action": "/approvals/128/withdraw", "key": "1", "errors": {}},
+        },
+        "stale": {
+            **APPROVAL_PAGE,
+            "changed": FILES,
+            "errors": [{"field": "", "message": "The request changed while you read it. Look again, then decide."}],
+        },
+        "approved": {
+            **APPROVAL_PAGE,
+            "approval": {**APPROVAL, "state": "approved", "approvals": 1},
+            "decisions": [{"id": 7, **DECISIONS[0]}],
+            "decision": {**DECISION, "may_decide": False, "blocked": "It is decided. Ops carries it out."},
+            "execute": {"action": "/approvals/128/execute", "label": "Move v5 to Production", "key": "2"},
+            "comment_form": None,
+        },
+    },
+    "audit/list": {
+        "usual": AUDIT,
+        "verified": {**AUDIT, "verify": {"state": "ok", "size": 48212, "root": PLAN, "at": at(24)}},
+        "broken": {
+            **AUDIT,
+            "verify": {"state": "broken", "broken_at": 47120, "why": "Its leaf does not fit its body."},
+        },
+        "no match": {**AUDIT, "events": [], "chips": CHIPS, "older": ""},
+    },
+    "audit/event": {
+        "usual": {
+            "event": EVENTS[0],
+            "changes": [{"name": "stage", "before": "Staging", "after": "Production", "changed": True}],
+            "facts": [{"label": "Policy", "value": "default v1"}],
+            "proof": {"size": 48212, "root": PLAN, "at": at(24)},
+            "newer_href": "",
+            "older_href": "/audit/48210",
+        },
+        "sealing": {"event": {**EVENTS[3], "seq": None}, "changes": [], "facts": [], "proof": None},
+    },
+    "account/access": {
+        "usual": {
+            "form": {"role": {"value": "reviewer", "errors": []}, "reason": {"value": "", "errors": ["Say why."]}},
+            "roles": [{"value": "reviewer", "label": "Reviewer"}],
+            "open": [],
+            "held": ["Data scientist"],
+            "admins": ["ada"],
+        }
+    },
+}

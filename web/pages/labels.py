@@ -1,0 +1,67 @@
+"""Words and addresses that several pages show."""
+
+from collections import Counter
+from collections.abc import Iterable
+from urllib.parse import quote
+
+from registry import subjects
+from registry.models import ApprovalRequest, Check
+from registry.policy import PROTECTED_ALIASES, StageMove
+from registry.requests import move_of
+
+
+def model_path(name: str) -> str:
+    """Return the address of a model's page."""
+    return f"/models/{quote(name, safe='')}"
+
+
+def version_path(name: str, number: int) -> str:
+    """Return the address of a version's page."""
+    return f"{model_path(name)}/versions/{number}"
+
+
+def aliases(names: Iterable[str]) -> list[dict[str, object]]:
+    """Return aliases with whether the policy protects them; protected ones first, so that champion is never hidden."""
+    return [
+        {"name": n, "protected": n in PROTECTED_ALIASES}
+        for n in sorted(names, key=lambda n: (n not in PROTECTED_ALIASES, n))
+    ]
+
+
+def check_summary(checks: Iterable[Check]) -> dict[str, int]:
+    """Return how many checks stand how."""
+    counts = Counter(str(check.status) for check in checks)
+    return {status: counts[status] for status in ("passed", "warn", "failed", "pending")}
+
+
+def move_words(request: ApprovalRequest) -> dict[str, str]:
+    """Return the move in words: `target` and `action`."""
+    move = move_of(request)
+    if isinstance(move, StageMove):
+        return {"target": str(move.to_stage), "action": f"{move.from_stage} → {move.to_stage}"}
+    return {"target": f"@{move.alias}", "action": f"point @{move.alias} here"}
+
+
+def request_row(request: ApprovalRequest) -> dict[str, object]:
+    """Return what a list shows of a request."""
+    return {
+        "number": request.pk,
+        "object": f"{request.model.name} v{request.version.version}",
+        "model": request.model.name,
+        "version": request.version.version,
+        "requester": request.requester.username,
+        "state": request.state,
+        "risk_tier": request.model.risk_tier,
+        "created_at": request.created_at,
+        "expires_at": request.expires_at,
+        "checks": check_summary(request.checks.all()),
+        "approvals": sum(d.verdict == "approve" for d in request.decisions.all()),
+        "approvals_needed": request.approvals_needed,
+        **move_words(request),
+    }
+
+
+def policy_words(request: ApprovalRequest) -> str:
+    """Return the policy a request is held to."""
+    policy = subjects.document(request)["policy"]
+    return f"Policy {policy['id']} v{policy['version']}"  # type: ignore[index]

@@ -1,0 +1,261 @@
+"""Pages of registered models: list, create, one model, its history."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from django.conf import settings
+from django.contrib import messages
+from django.db.models import Count, OuterRef, Prefetch, Q, QuerySet, Subquery
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from accounts.permissions import Permission
+from core import clock
+from core.refusals import Invalid, Refusal
+from registry import access, history, registered
+from registry.models import Alias, ApprovalRequest, MetricThreshold, ModelVersion, RegisteredModel
+from registry.models.registered import RiskTier
+from registry.stages import ACTIVE, Stage
+from web.actors import actor_of
+from web.pages import labels
+from web.pages.forms import Form, posted
+from web.pages.gantt import layout
+from web.pages.home import entry
+from web.pages.paging import address, counted, listed
+from web.pages.snippets import load_snippet, register_snippets
+
+FILTERS = {"q": "search", "owner": "owner", "stage": "stage", "risk": "risk tier"}
+
+
+def base_url(request: HttpRequest) -> str:
+    """Return the address people reach this server at."""
+    return settings.PUBLIC_URL or request.build_absolute_uri("/").rstrip("/")
+
+
+@require_GET
+def models(request: HttpRequest) -> HttpResponse:
+    """List the models the person may see, last changed first."""
+    actor = actor_of(request)
+    visible = RegisteredModel.objects.visible_to(actor)
+    chosen = {name: request.GET.get(name, "").replace("\0", "").strip() for name in FILTERS}
+    rows = _filtered(visible, chosen)
+    page = listed(request, _with_standing(rows), "pk")
+    any_model = bool(page.rows) or visible.exists()
+    context = {
+        **chosen,
+        "rows": [_row(model) for model in page.rows],
+        "owners": _choices(
+            "Anyone", visible.order_by("owner__username").values_list("owner__username", flat=True).distinct()[:200]
+        ),
+        "stages": _choices("Any", [str(stage) for stage in Stage]),
+        "risks": _choices("Any", RiskTier.values),
+        "chips": [
+            {"label": f"{word}: {chosen[name]}", "remove_href": address(request, **{name: None})}
+            for name, word in FILTERS.items()
+            if chosen[name]
+        ],
+        "clear_href": "/models",
+        "newer": page.newer,
+        "older": page.older,
+        "shown": counted(rows, "model"),
+        "any": any_model,
+        "empty_snippet": "\n".join(part["code"] for part in register_snippets(base_url(request))),
+        "may_create": actor.holds(Permission.MODEL_CREATE),
+    }
+    return render(request, "models/list.html", context)
+
+
+def _choices(all_word: str, values: Any) -> list[dict[str, str]]:
+    return [{"value": "", "label": all_word}, *({"value": value, "label": value} for value in values)]
+
+
+def _filtered(rows: QuerySet[RegisteredModel], chosen: dict[str, str]) -> QuerySet[RegisteredModel]:
+    if chosen["q"]:
+        rows = rows.filter(Q(name__icontains=chosen["q"]) | Q(description__icontains=chosen["q"]))
+    if chosen["owner"]:
+        rows = rows.filter(owner__username=chosen["owner"])
+    if chosen["risk"]:
+        rows = rows.filter(risk_tier=chosen["risk"])
+    if chosen["stage"]:
+        rows = rows.filter(pk__in=ModelVersion.objects.live().filter(stage=chosen["stage"]).values("model"))
+    return rows
+
+
+def _with_standing(rows: QuerySet[RegisteredModel]) -> QuerySet[RegisteredModel]:
+    """Add what the list shows, in a fixed number of queries however long it is."""
+    latest = ModelVersion.objects.live().filter(model=OuterRef("pk")).order_by("-version").values("version")[:1]
+    champion = Alias.objects.filter(model=OuterRef("pk"), name="champion").values("version__version")[:1]
+    waiting = Count("requests", filter=Q(requests__state="open"))
+    active = ModelVersion.objects.live().filter(stage__in=ACTIVE).order_by("-version").only("version", "stage", "model")
+    return (
+        rows.select_related("owner")
+        .annotate(latest=Subquery(latest), champion=Subquery(champion), waiting=waiting)
+        .prefetch_related(Prefetch("versions", active, to_attr="active"))
+    )
+
+
+def _row(model: Any) -> dict[str, object]:
+    at = {stage: [v.version for v in model.active if v.stage == stage] for stage in ACTIVE}
+    return {
+        "name": model.name,
+        "champion": model.champion,
+        "production": at[Stage.PRODUCTION],
+        "staging": at[Stage.STAGING],
+        "latest": model.latest,
+        "owner": model.owner.username,
+        "risk_tier": model.risk_tier,
+        "restricted": model.restricted,
+        "updated_at": model.updated_at,
+        "waiting": model.waiting,
+    }
+
+
+@require_http_methods(["GET", "POST"])
+def new(request: HttpRequest) -> HttpResponse:
+    """Create a model that the person owns."""
+    actor = actor_of(request)
+    form = Form(name=posted(request, "name"), description=posted(request, "description"))
+    if request.method == "POST":
+        try:
+            model = registered.create_model(
+                str(form["name"].value), description=str(form["description"].value), actor=actor
+            )
+        except Refusal as why:
+            if why.kind not in {"invalid", "already_exists"}:
+                raise
+            form["name"].errors.append(why.sentence)
+        else:
+            messages.success(request, "The model is there. Register its first version with the client.")
+            return HttpResponseRedirect(labels.model_path(model.name))
+    return render(request, "models/new.html", {"form": form}, status=400 if form.errors else 200)
+
+
+@require_http_methods(["GET", "POST"])
+def model(request: HttpRequest, name: str) -> HttpResponse:
+    """Show a model; a POST changes its description or risk tier."""
+    actor = actor_of(request)
+    found = access.find_model(name, actor=actor)
+    if request.method == "POST":
+        registered.update_model(
+            found, actor=actor, description=posted(request, "description"), risk_tier=posted(request, "risk_tier")
+        )
+        messages.success(request, "Saved.")
+        return HttpResponseRedirect(labels.model_path(name))
+    page = listed(request, _versions(found), "version")
+    live = ModelVersion.objects.live().filter(model=found, stage=Stage.PRODUCTION).order_by("-version").first()
+    champion = found.aliases.filter(name="champion").exists()
+    context = {
+        "model": found,
+        "live": entry(live) if live else None,
+        "versions": [_version_row(version) for version in page.rows],
+        "newer": page.newer,
+        "older": page.older,
+        "tabs": tabs(found, "versions"),
+        "tags": found.tags.all(),
+        "thresholds": found.thresholds.all(),
+        "threshold_form": _threshold_form(found) if actor.holds(Permission.THRESHOLD_SET) else None,
+        "edit": _edit_form(found) if access.may(actor, Permission.MODEL_WRITE, found) else None,
+        "snippet": load_snippet(name, "@champion") if champion else "",
+        "register_snippet": "\n".join(part["code"] for part in register_snippets(base_url(request), name)),
+    }
+    return render(request, "models/detail.html", context)
+
+
+def tabs(model: RegisteredModel, current: str) -> list[dict[str, object]]:
+    """Return the tabs of a model's pages."""
+    path = labels.model_path(model.name)
+    return [
+        {"label": "Versions", "href": path, "current": current == "versions"},
+        {"label": "History", "href": f"{path}/history", "current": current == "history"},
+    ]
+
+
+def _versions(model: RegisteredModel) -> QuerySet[ModelVersion]:
+    waiting = ApprovalRequest.objects.filter(version=OuterRef("pk"), state="open").order_by("-pk").values("pk")[:1]
+    rows = ModelVersion.objects.live().filter(model=model).select_related("registered_by").prefetch_related("aliases")
+    return rows.annotate(waiting=Subquery(waiting)).defer("evidence")
+
+
+def _version_row(version: Any) -> dict[str, object]:
+    return {
+        "version": version.version, "stage": version.stage, "registered_by": version.registered_by.username,
+        "aliases": labels.aliases(alias.name for alias in version.aliases.all()), "created_at": version.created_at,
+        "verified": version.verified, "status": version.status, "description": version.description,
+        "waiting_href": f"/approvals/{version.waiting}" if version.waiting else "",
+    }  # fmt: skip
+
+
+def _edit_form(model: RegisteredModel) -> dict[str, object]:
+    risks = [{"value": value, "label": label} for value, label in RiskTier.choices]
+    return {
+        "action": labels.model_path(model.name),
+        "description": model.description,
+        "risk_tier": model.risk_tier,
+        "risks": risks,
+        "errors": {},
+    }
+
+
+def _threshold_form(model: RegisteredModel) -> dict[str, object]:
+    comparisons = [{"value": value, "label": label} for value, label in MetricThreshold.Comparison.choices]
+    return {"action": f"{labels.model_path(model.name)}/thresholds", "comparisons": comparisons}
+
+
+@require_POST
+def set_threshold(request: HttpRequest, name: str) -> HttpResponse:
+    """Set a limit that versions must keep before Production."""
+    actor = actor_of(request)
+    found = access.find_model(name, actor=actor)
+    try:
+        value = float(posted(request, "value"))
+    except ValueError as why:
+        raise Invalid("The threshold must be a number, such as 0.9.", field="value") from why
+    registered.set_threshold(
+        found, metric=posted(request, "metric"), comparison=posted(request, "comparison"), value=value,
+        required=bool(request.POST.get("required")), actor=actor,
+    )  # fmt: skip
+    messages.success(request, "The limit is set. Requests opened before it must be asked for again.")
+    return HttpResponseRedirect(labels.model_path(name))
+
+
+@require_POST
+def delete_threshold(request: HttpRequest, name: str, threshold_id: int) -> HttpResponse:
+    """Drop a limit."""
+    actor = actor_of(request)
+    registered.delete_threshold(access.find_model(name, actor=actor), threshold_id, actor=actor)
+    return HttpResponseRedirect(labels.model_path(name))
+
+
+@require_GET
+def model_history(request: HttpRequest, name: str) -> HttpResponse:
+    """Show what was live when, and what held at one instant."""
+    actor = actor_of(request)
+    found = access.find_model(name, actor=actor)
+    text = request.GET.get("at", "").strip()
+    at, error = _moment(text)
+    spans = history.spans(found)
+    told = history.page_of(history.events_visible_to(actor).filter(model_uuid=found.uuid))
+    context = {
+        "model": found,
+        "at": at,
+        "at_text": text,
+        "at_error": error,
+        "live": history.live_at(found, at),
+        "spans": spans[::-1],
+        "gantt": layout(spans, now=clock.now()) if spans else None,
+        "tabs": tabs(found, "history"),
+        "events": told.events,
+    }
+    return render(request, "models/history.html", context, status=400 if error else 200)
+
+
+def _moment(text: str) -> tuple[datetime | None, str]:
+    """Read a moment in UTC; return it and, where it cannot be read, why."""
+    if not text:
+        return None, ""
+    try:
+        moment = datetime.fromisoformat(text.removesuffix(" UTC"))
+    except ValueError:
+        return None, "Write it as 2026-11-24T15:00, in UTC."
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)), ""

@@ -1,0 +1,327 @@
+"""Pages of a model version: where it stands, what may happen next, what it is; and two versions side by side."""
+
+from typing import TYPE_CHECKING, Any
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.views.decorators.http import require_GET, require_POST
+
+from accounts.actors import Actor
+from accounts.permissions import Permission, roles_with
+from core.refusals import Invalid
+from registry import access, compare, evidence, history, manifests, subjects, transitions, versions
+from registry.models import ApprovalRequest, ModelVersion, RegisteredModel
+from registry.models.approvals import RequestState
+from registry.policy import StageMove, requirement
+from registry.requests import ApprovalRequired
+from registry.stages import ACTIVE, Stage, parse_stage
+from web.actors import actor_of
+from web.pages import labels
+from web.pages.forms import Form, posted
+from web.pages.snippets import load_snippet, promote_snippet
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+PATH = (Stage.NONE, Stage.STAGING, Stage.PRODUCTION, Stage.ARCHIVED)
+
+
+@require_GET
+def version(request: HttpRequest, name: str, number: int) -> HttpResponse:
+    """Show a version."""
+    actor = actor_of(request)
+    return version_page(request, access.find_version(name, number, actor=actor), actor)
+
+
+def version_page(request: HttpRequest, found: ModelVersion, actor: Actor, form: Form | None = None) -> HttpResponse:
+    """Return the page, with the note form as it was typed where it was refused."""
+    told = history.page_of(
+        history.events_visible_to(actor).filter(
+            object_kind="model_version", object_id=f"{found.model.uuid}/{found.version}"
+        )
+    ).events
+    champion = subjects.champion_of(found)
+    said = evidence.read(found)
+    files, damaged = _files(found)
+    moves = _moves(found, actor)
+    context = {
+        "model": found.model,
+        "version": found,
+        "aliases": labels.aliases(found.aliases.values_list("name", flat=True)),
+        "digest": found.manifest.digest if found.manifest else None,
+        "verification": "held" if found.verified else "unverified",
+        "damaged": damaged,
+        "steps": _steps(found, told),
+        "moves": moves,
+        "no_move": _no_move(found),
+        "open_request": _open_request(found),
+        "compare_href": f"{labels.model_path(found.model.name)}/compare?v={champion.version}&v={found.version}"
+        if champion
+        else "",
+        "difference": _difference(found, champion),
+        "champion": {"version": champion.version, "href": labels.version_path(found.model.name, champion.version)}
+        if champion
+        else None,
+        "facts": _facts(found),
+        "params": _pairs(said["params"]),
+        "version_tags": found.tags.all(),
+        "signature": found.signature or None,
+        "files": files,
+        "lineage": _lineage(found),
+        "environment": _environment(found),
+        "annotations": found.annotations.select_related("author"),
+        "annotate": _annotate(found, form) if access.may(actor, Permission.MODEL_WRITE, found.model) else None,
+        "snippets": _snippets(found),
+        "events": told,
+    }
+    return render(request, "models/version.html", context, status=400 if form and form.errors else 200)
+
+
+def _files(found: ModelVersion) -> tuple[list[manifests.FileLine], list[str]]:
+    if not found.manifest:
+        return [], []
+    try:
+        return manifests.files_of(found.manifest), manifests.missing_files(found.manifest)
+    except ValueError as why:
+        return [], [str(why)]
+
+
+def _moves(found: ModelVersion, actor: Actor) -> list[dict[str, object]]:
+    """Return the moves the actor may make or ask for, the likeliest first."""
+    return [move for stage in (Stage.PRODUCTION, Stage.STAGING, Stage.ARCHIVED) if (move := _move(found, stage, actor))]
+
+
+def _move(found: ModelVersion, to: Stage, actor: Actor) -> dict[str, object] | None:
+    if found.stage == to or (to is Stage.ARCHIVED and found.stage == Stage.NONE):
+        return None
+    move = StageMove(Stage(found.stage), to, archive_existing=to in ACTIVE)
+    need = requirement(move)
+    asks = bool(need.approvals)
+    approved = (
+        ApprovalRequest.objects.pending().filter(version=found, move_key=move.key, state=RequestState.APPROVED).first()
+    )
+    holds = access.may(actor, need.permission, found.model)
+    if asks and not approved and not (found.verified and actor.holds(Permission.REQUEST_OPEN)):
+        return None
+    if (not asks and not holds) or (approved and not holds and approved.requester != actor.user):
+        return None
+    others = subjects.displaced(found, move)
+    listed = ", ".join(f"version {other['version']}" for other in others)
+    return {
+        "to": str(to),
+        "label": f"Request {to}" if asks and not approved else f"Move to {to}",
+        "action": f"{labels.version_path(found.model.name, found.version)}/move",
+        "needs_approval": asks and not approved,
+        "archive": to in ACTIVE and bool(others),
+        "archive_label": f"Archive {listed}",
+        "effect": _effect(to, asks=asks and not approved, approved=approved),
+        "errors": {},
+    }
+
+
+def _effect(to: Stage, *, asks: bool, approved: ApprovalRequest | None) -> str:
+    if asks:
+        return "A reviewer who is neither you nor the one who trained it decides. Nothing moves until then."
+    if approved:
+        return f"Uses the approval of request #{approved.pk}, once."
+    return "Takes effect at once." if to is Stage.STAGING else "Takes effect at once. It can be asked for again later."
+
+
+def _no_move(found: ModelVersion) -> str:
+    if not found.verified:
+        return "Signoff does not hold this version's files, so it cannot be approved."
+    asks = ", ".join(role.label for role in roles_with(Permission.REQUEST_OPEN))
+    return f"A move is asked for by: {asks}."
+
+
+def _open_request(found: ModelVersion) -> dict[str, object] | None:
+    row = ApprovalRequest.objects.pending().filter(version=found).order_by("-pk").first()
+    if row is None:
+        return None
+    return {
+        "number": row.pk,
+        "href": f"/approvals/{row.pk}",
+        "to": labels.move_words(row)["target"],
+        "state": row.state,
+    }
+
+
+def _steps(found: ModelVersion, told: list[history.Told]) -> list[dict[str, object]]:
+    entered = {str(t.after["stage"]): t for t in reversed(told) if t.action == "version.stage.changed"}
+    now = PATH.index(Stage(found.stage))
+    steps: list[dict[str, object]] = []
+    for place, stage in enumerate(PATH):
+        event = entered.get(stage)
+        state = "now" if place == now else "done" if event or place == 0 else "later"
+        at, by = (event.at, event.actor) if event else (None, "")
+        if stage is Stage.NONE and not event:
+            at, by = found.created_at, found.registered_by.username
+        steps.append({"label": str(stage), "state": state, "at": at, "by": by})
+    return steps
+
+
+def _difference(found: ModelVersion, champion: ModelVersion | None) -> dict[str, object]:
+    before = evidence.read(champion)["metrics"] if champion else {}
+    lines = compare.compare_metrics(before, evidence.read(found)["metrics"])
+    hint = "this is the champion" if found.aliases.filter(name="champion").exists() else "no champion to compare with"
+    return {
+        "old_label": f"v{champion.version}" if champion else "",
+        "new_label": f"v{found.version}",
+        "lines": lines,
+        "hint": hint,
+    }
+
+
+def _facts(found: ModelVersion) -> list[dict[str, object]]:
+    run: dict[str, object] = (
+        {"label": "Run", "value": found.run_id[:8], "href": f"/runs/{found.run_id}"}
+        if found.run_id
+        else {"label": "Run", "value": ""}
+    )
+    return [
+        {"label": "Registered", "at": found.created_at},
+        {"label": "By", "value": found.registered_by.username},
+        {"label": "Framework", "value": found.framework},
+        {"label": "Risk tier", "value": found.model.get_risk_tier_display()},
+        {"label": "Owner", "value": found.model.owner.username},
+        run,
+        {"label": "Source", "code": found.source},
+        {"label": "Manifest", "digest": found.manifest.digest if found.manifest else ""},
+    ]
+
+
+def _pairs(values: dict[str, object]) -> list[dict[str, object]]:
+    return [{"key": key, "value": values[key]} for key in sorted(values)]
+
+
+def _lineage(found: ModelVersion) -> list[dict[str, object]]:
+    tags = evidence.read(found)["tags"]
+    steps: list[dict[str, object]] = []
+    if commit := tags.get("mlflow.source.git.commit"):
+        steps.append({"label": "commit", "text": str(commit)[:12], "digest": str(commit)})
+    if found.run_id:
+        steps.append(
+            {
+                "label": "run",
+                "text": str(tags.get("mlflow.runName") or found.run_id[:8]),
+                "href": f"/runs/{found.run_id}",
+            }
+        )
+    if found.logged_model_id:
+        steps.append({"label": "logged model", "text": found.logged_model_id})
+    if found.manifest:
+        steps.append(
+            {"label": "frozen files", "text": f"{found.manifest.files.count()} files", "digest": found.manifest.digest}
+        )
+    steps.append({"label": "version", "text": str(found)})
+    return steps
+
+
+def _environment(found: ModelVersion) -> list[dict[str, object]]:
+    said = found.environment or {}
+    rows = [
+        {"key": "Python", "value": said.get("python") or "not given"},
+        {"key": "Saved with", "value": said.get("serialization") or "not given"},
+    ]
+    return [*rows, {"key": "Locked", "value": "not yet" if not said.get("lock") else said["lock"]}]
+
+
+def _annotate(found: ModelVersion, form: Form | None) -> dict[str, object]:
+    action = f"{labels.version_path(found.model.name, found.version)}/annotations"
+    if form is None:
+        return {"action": action, "title": "", "body": "", "errors": {}}
+    errors = {name: field.errors[0] for name, field in form.items() if field.errors}
+    return {"action": action, "title": form["title"].value, "body": form["body"].value, "errors": errors}
+
+
+def _snippets(found: ModelVersion) -> list[dict[str, str]]:
+    name = found.model.name
+    return [
+        {"label": "Load this version", "code": load_snippet(name, f"/{found.version}")},
+        {"label": "Ask for Production", "code": promote_snippet(name, found.version)},
+    ]
+
+
+@require_POST
+def move(request: HttpRequest, name: str, number: int) -> HttpResponse:
+    """Move the version, or open the request that the move waits for."""
+    actor = actor_of(request)
+    found = access.find_version(name, number, actor=actor)
+    outcome = transitions.transition(
+        found, to=parse_stage(posted(request, "to")), archive_existing=bool(request.POST.get("archive_existing")),
+        comment=posted(request, "reason"), actor=actor,
+    )  # fmt: skip
+    if isinstance(outcome, ApprovalRequired):
+        if outcome.opened:
+            messages.success(
+                request, f"Request #{outcome.request.pk} is open. A reviewer decides; you find it under Approvals."
+            )
+        return HttpResponseRedirect(f"/approvals/{outcome.request.pk}")
+    archived = ", ".join(f"version {n}" for n in outcome.archived)
+    messages.success(
+        request, f"Version {number} is in {outcome.version.stage}." + (f" Archived: {archived}." if archived else "")
+    )
+    return HttpResponseRedirect(labels.version_path(name, number))
+
+
+@require_POST
+def annotate(request: HttpRequest, name: str, number: int) -> HttpResponse:
+    """Add a note to the version."""
+    actor = actor_of(request)
+    found = access.find_version(name, number, actor=actor)
+    form = Form(title=posted(request, "title"), body=posted(request, "body"))
+    try:
+        versions.annotate(found, title=str(form["title"].value), body=str(form["body"].value), actor=actor)
+    except Invalid as why:
+        form.blame(why)
+        return version_page(request, found, actor, form)
+    return HttpResponseRedirect(f"{labels.version_path(name, number)}#card")
+
+
+@require_GET
+def side_by_side(request: HttpRequest, name: str) -> HttpResponse:
+    """Compare two versions: the query's `v`, twice, in the order old, new."""
+    actor = actor_of(request)
+    found = access.find_model(name, actor=actor)
+    old, new = _picked(request, found, actor)
+    pair = [evidence.read(v) for v in (old, new)]
+    context = {
+        "model": found,
+        "old": _side(old),
+        "new": _side(new),
+        "choices": [
+            {"value": n, "label": f"Version {n}"}
+            for n in ModelVersion.objects.live()
+            .filter(model=found)
+            .order_by("-version")
+            .values_list("version", flat=True)[:500]
+        ],
+        "swap_href": f"{labels.model_path(name)}/compare?v={new.version}&v={old.version}",
+        "metrics": compare.compare_metrics(pair[0]["metrics"], pair[1]["metrics"]),
+        "params": compare.compare_values(pair[0]["params"], pair[1]["params"]),
+        "files": compare.compare_values(_digests(old), _digests(new)),
+        "environment": compare.compare_values(
+            *({str(r["key"]): r["value"] for r in _environment(v)} for v in (old, new))
+        ),
+        "signature": compare.compare_signatures(old.signature, new.signature),
+    }
+    parts: Iterable[Any] = (context["metrics"], context["params"], context["files"], context["environment"])
+    context["identical"] = not any(line.changed for lines in parts for line in lines)
+    return render(request, "models/compare.html", context)
+
+
+def _picked(request: HttpRequest, model: RegisteredModel, actor: Actor) -> tuple[ModelVersion, ModelVersion]:
+    wished = [text for text in request.GET.getlist("v") if text.isascii() and text.isdigit() and len(text) < 10][:2]  # noqa: PLR2004 - fits
+    if len(wished) != 2:  # noqa: PLR2004 - a pair
+        raise Invalid("Choose two versions to compare.", next_step="Tick them on the model's page.")
+    old, new = (access.find_version(model.name, int(text), actor=actor) for text in wished)
+    return old, new
+
+
+def _side(found: ModelVersion) -> dict[str, object]:
+    return {"version": found.version, "stage": found.stage, "label": f"v{found.version}"}
+
+
+def _digests(found: ModelVersion) -> dict[str, object]:
+    return {line.path: line.sha256[:12] for line in _files(found)[0]}
