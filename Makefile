@@ -21,7 +21,7 @@ LOCK := $(UV) pip compile --quiet --no-config --default-index https://pypi.org/s
 	--custom-compile-command "make lock" $(UPGRADE)
 SYNC := $(UV) pip sync --quiet --require-hashes --compile-bytecode
 
-.PHONY: help install browser run demo check test lint bench soak lock clean
+.PHONY: help install browser run demo check test lint docs bench soak lock clean
 
 help: ## this text
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -50,6 +50,9 @@ lint: install ## style, types, layers, migrations, templates
 	.venv/bin/lint-imports
 	$(RUN) manage.py makemigrations --check --dry-run
 	$(RUN) -m tests.lint_templates
+
+docs: install ## write the tables of docs/reference anew, from the code
+	$(RUN) -m tests.write_reference
 
 bench: install ## timings, one process, in a fixed order
 	$(PYTEST) -p no:randomly -s -m bench

@@ -6,6 +6,8 @@ import sys
 
 from django.core.management import execute_from_command_line
 
+from config import env
+
 
 def take_home(argv: list[str]) -> list[str]:
     """Return `argv` without `--home DIR`, having put DIR in SIGNOFF_HOME."""
@@ -25,9 +27,14 @@ def take_home(argv: list[str]) -> list[str]:
 
 
 def main() -> None:
-    """Run the command named on the command line."""
+    """Run the command named on the command line; a bad setting is one sentence, not a traceback."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
-    execute_from_command_line(take_home(sys.argv))
+    argv = take_home(sys.argv)
+    try:
+        env.read_all()
+    except env.BadSetting as why:
+        sys.exit(str(why))
+    execute_from_command_line(argv)
 
 
 if __name__ == "__main__":
