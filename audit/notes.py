@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import os
+import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -83,7 +84,7 @@ def kept_signer(folder: Path, name: str) -> Signer:
     path = folder / "ledger.key"
     if not path.exists():
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        draft = path.with_name(f".ledger.key.{os.getpid()}")
+        draft = path.with_name(f".ledger.key.{os.getpid()}.{secrets.token_hex(4)}")
         draft.touch(mode=0o600)
         draft.write_bytes(Ed25519PrivateKey.generate().private_bytes_raw())
         try:

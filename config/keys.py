@@ -9,7 +9,7 @@ def kept_secret(path: Path) -> str:
     """Return the secret in `path`, made on first use; two processes that start together agree on one."""
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        draft = path.with_name(f".{path.name}.{os.getpid()}")
+        draft = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
         draft.write_text(secrets.token_urlsafe(48))
         draft.chmod(0o600)
         try:

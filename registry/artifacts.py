@@ -160,6 +160,7 @@ def require_writable(place: Place, actor: Actor) -> None:
             next_step="Log to a run of your own.",
             about=about,
         )
+    require_readable(place, actor)
 
 
 def require_readable(place: Place, actor: Actor) -> None:

@@ -20,6 +20,7 @@ from registry.models import Experiment, LoggedModel, Run
 from registry.models.tracking import Lifecycle
 from registry.paging import Page, check_size, page
 from registry.provenance import refuse_registered
+from registry.restricted import shown
 from registry.run_search import measured
 from registry.runs import TAG_MAX, made_up_name
 from registry.search import LISTED, TAG_WORDS, Asked, Field, condition, inside, orders
@@ -55,7 +56,7 @@ ORDERS = {
 def find_logged_model(model_id: str, *, actor: Actor) -> LoggedModel:
     """Return the active logged model; raise NotFound where there is none."""
     require_reading(actor)
-    rows = LoggedModel.objects.select_related("author", "source_run")
+    rows = shown(LoggedModel.objects.select_related("author", "source_run"), actor=actor)
     found = rows.filter(model_id=model_id, lifecycle_stage=Lifecycle.ACTIVE).first()
     if found is None:
         raise NotFound(f"Logged model with ID '{model_id[:80]}' not found.")
@@ -67,7 +68,7 @@ def search_logged_models(experiment_ids: Sequence[str], asked: Asked, *, actor: 
     require_reading(actor)
     size = check_size(asked.max_results, default=100, limit=1000)
     numbers = [int(text) for text in experiment_ids if text.isascii() and text.isdigit() and len(text) < 19]  # noqa: PLR2004
-    rows = LoggedModel.objects.filter(experiment__in=numbers, lifecycle_stage=Lifecycle.ACTIVE)
+    rows = shown(LoggedModel.objects.filter(experiment__in=numbers, lifecycle_stage=Lifecycle.ACTIVE), actor=actor)
     related = {"tag": inside("tags"), "param": inside("params"), "metric": measured("logged_model_id")}
     for clause in parse_filter(asked.filter, KINDS):
         rows = rows.filter(condition(clause, FIELDS, related, asked.filter))

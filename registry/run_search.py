@@ -11,6 +11,7 @@ from registry.experiments import view_of
 from registry.filters import Order, Value, parse_filter, parse_order
 from registry.models import Metric, Param, Run, RunTag
 from registry.paging import Page, check_size, page
+from registry.restricted import shown
 from registry.search import LISTED, NUMBER, TAG_WORDS, Asked, Field, Related, beside, comparison, condition
 
 KINDS = {
@@ -36,7 +37,7 @@ def search_runs(experiment_ids: Sequence[str], asked: Asked, *, view: str, actor
     require_reading(actor)
     size = check_size(asked.max_results, default=1000, limit=50_000)
     numbers = [int(text) for text in experiment_ids if text.isascii() and text.isdigit() and len(text) < 19]  # noqa: PLR2004
-    rows = Run.objects.filter(experiment__in=numbers, lifecycle_stage__in=view_of(view))
+    rows = shown(Run.objects.filter(experiment__in=numbers, lifecycle_stage__in=view_of(view)), actor=actor)
     related = {"tag": beside(RunTag, "run"), "param": beside(Param, "run"), "metric": measured("run")}
     for clause in parse_filter(asked.filter, KINDS):
         rows = rows.filter(condition(clause, FIELDS, related, asked.filter))

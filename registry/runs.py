@@ -16,6 +16,7 @@ from registry.authorship import author_of, require_active, require_author, requi
 from registry.models import Experiment, LoggedModel, Run, RunTag
 from registry.models.tracking import Lifecycle
 from registry.provenance import refuse_registered
+from registry.restricted import shown
 
 NAME_TAG = "mlflow.runName"
 NAME_MAX, TAG_MAX = 250, 8_000
@@ -59,9 +60,9 @@ def made_up_name() -> str:
 
 
 def find_run(run_id: str, *, actor: Actor) -> Run:
-    """Return the run, a deleted one too; raise NotFound where there is none."""
+    """Return the run, a deleted one too; raise NotFound where there is none or it is kept from the actor."""
     require_reading(actor)
-    run = Run.objects.select_related("author", "experiment").filter(run_id=run_id).first()
+    run = shown(Run.objects.select_related("author", "experiment"), actor=actor).filter(run_id=run_id).first()
     if run is None:
         raise NotFound(f"Run with id={run_id[:80]} not found")
     return run

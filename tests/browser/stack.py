@@ -80,7 +80,9 @@ class Stack:
     def django(self, code: str) -> str:
         """Run code inside Django on this home and return what it printed."""
         environment = {**self.environment, "DJANGO_SETTINGS_MODULE": "config.settings"}
-        done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            [sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+        )
         assert done.returncode == 0, done.stderr
         return done.stdout
 
@@ -127,7 +129,9 @@ class Person:
         where = self.page.url
         assert self.page.evaluate("window.__csp || []") == [], where
         found = Axe().run(self.page, options=AXE).response["violations"]
-        assert not found, f"{where}: " + "; ".join(f"{v['id']} {[n['html'][:120] for n in v['nodes'][:3]]}" for v in found)
+        assert not found, f"{where}: " + "; ".join(
+            f"{v['id']} {[n['html'][:120] for n in v['nodes'][:3]]}" for v in found
+        )
         wide = self.page.evaluate("document.scrollingElement.scrollWidth - innerWidth")
         assert wide <= 0, f"{where} is {wide} px too wide"
         assert self.page.locator("h1").count() == 1, where

@@ -31,7 +31,9 @@ def prepared(stack: Stack, name: str, *, ask: bool) -> int:
     return int(stack.django(PREPARE.replace("NAME", repr(name)).replace("ASK", repr(ask))))
 
 
-@pytest.mark.parametrize("look", [{"viewport": {"width": 320, "height": 800}}, {"color_scheme": "dark"}], ids=["light-320", "dark-1280"])
+@pytest.mark.parametrize(
+    "look", [{"viewport": {"width": 320, "height": 800}}, {"color_scheme": "dark"}], ids=["light-320", "dark-1280"]
+)
 def test_every_state_of_every_page_in_the_gallery_holds_its_rules(visit: Visit, look: dict[str, object]) -> None:
     ada = visit("ada", **look)
     broken = []
@@ -122,7 +124,13 @@ def test_the_stock_admin_reads_and_never_moves(stack: Stack, visit: Visit) -> No
     prepared(stack, "In-Admin", ask=True)
     for who in ("ada", "olga", "aude"):
         person = visit(who)
-        for path in ("/admin/", "/admin/registry/approvalrequest/", "/admin/registry/modelversion/", "/admin/audit/event/", "/admin/accounts/user/"):
+        for path in (
+            "/admin/",
+            "/admin/registry/approvalrequest/",
+            "/admin/registry/modelversion/",
+            "/admin/audit/event/",
+            "/admin/accounts/user/",
+        ):
             person.open(path)
             person.judge()
             assert person.page.locator("select[name=action]").count() == 0, path

@@ -97,10 +97,24 @@ def test_two_models_reach_production_on_another_persons_signature(stack: Stack, 
     assert verified.returncode == 0, verified.stdout
 
 
-@pytest.mark.parametrize("look", [{"color_scheme": "dark"}, {"viewport": {"width": 320, "height": 800}}], ids=["dark", "narrow"])
-def test_every_page_holds_its_rules_in_the_dark_and_on_a_phone(stack: Stack, visit: Visit, look: dict[str, object]) -> None:
+@pytest.mark.parametrize(
+    "look", [{"color_scheme": "dark"}, {"viewport": {"width": 320, "height": 800}}], ids=["dark", "narrow"]
+)
+def test_every_page_holds_its_rules_in_the_dark_and_on_a_phone(
+    stack: Stack, visit: Visit, look: dict[str, object]
+) -> None:
     admin = visit("ada", **look)
-    for path in ("/", "/models", "/approvals", "/approvals?tab=all", "/audit", "/account/tokens", "/account/access", "/nowhere", "/models/absent"):
+    for path in (
+        "/",
+        "/models",
+        "/approvals",
+        "/approvals?tab=all",
+        "/audit",
+        "/account/tokens",
+        "/account/access",
+        "/nowhere",
+        "/models/absent",
+    ):
         admin.open(path)
         admin.judge()
     stranger = visit("", **look)

@@ -157,7 +157,12 @@ TRACKING = [
     anyhow("POST", f"{M}logged-models", TRACKERS, body={"experiment_id": "0", "name": "m"}),
     anyhow("POST", f"{M}logged-models/search", body={"experiment_ids": ["0"]}),
     Deed("GET", f"{M}logged-models/<str:model_id>"),
-    Deed("PATCH", f"{M}logged-models/<str:model_id>", TRACKERS, body={"model_id": "{logged}", "status": "LOGGED_MODEL_READY"}),
+    Deed(
+        "PATCH",
+        f"{M}logged-models/<str:model_id>",
+        TRACKERS,
+        body={"model_id": "{logged}", "status": "LOGGED_MODEL_READY"},
+    ),
     Deed("DELETE", f"{M}logged-models/<str:model_id>", TRACKERS),
     Deed("PATCH", f"{M}logged-models/<str:model_id>/tags", TRACKERS, body={"tags": [{"key": "k", "value": "v"}]}),
     Deed("DELETE", f"{M}logged-models/<str:model_id>/tags/<path:tag_key>", TRACKERS),

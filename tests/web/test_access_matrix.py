@@ -66,7 +66,10 @@ def scene(people: dict[str, Actor]) -> SimpleNamespace:
     seal.seal()
     event = Event.objects.select_related("seal").filter(model_uuid=model.uuid).latest("id")
     experiment = Experiment.objects.create(name="e", tags={"old": "x"})
-    logged = LoggedModel.objects.create(model_id="m-" + "a" * 32, experiment_id=0, name="m", author=dana.person, tags={"old": "x"})
+    logged = LoggedModel.objects.create(
+        model_id="m-" + "a" * 32, experiment_id=0, name="m", author=dana.person, tags={"old": "x"}
+    )
+    type(first).objects.filter(pk=first.pk).update(logged_model_id=logged.model_id)
     token, _ = tokens.mint(dana.person, label="x", scopes=[Scope.READ], days=1, actor=dana)
     put_beside(first.run_id, dana)
     return SimpleNamespace(
@@ -112,7 +115,9 @@ def send(deed: Deed, scene: SimpleNamespace, actor: Actor | None) -> HttpRespons
         client.force_login(actor.person, backend=BACKEND)
     body = {name: filled(value, scene) if isinstance(value, str) else value for name, value in deed.body.items()}
     if is_api:
-        return client.generic(deed.method, url, json.dumps(body) if deed.method != "GET" else "", "application/json", headers=headers)
+        return client.generic(
+            deed.method, url, json.dumps(body) if deed.method != "GET" else "", "application/json", headers=headers
+        )
     return client.post(url, body) if deed.method == "POST" else client.get(url)
 
 
@@ -127,7 +132,9 @@ def got_through(response: HttpResponseBase) -> bool:
 
 
 @pytest.mark.parametrize("deed", DEEDS, ids=[f"{deed.method} /{deed.route}" for deed in DEEDS])
-def test_each_route_lets_through_exactly_whom_it_should(deed: Deed, scene: SimpleNamespace, people: dict[str, Actor]) -> None:
+def test_each_route_lets_through_exactly_whom_it_should(
+    deed: Deed, scene: SimpleNamespace, people: dict[str, Actor]
+) -> None:
     for restricted, expected in ((False, deed.open), (True, deed.in_shut)):
         registered.update_model(scene.model, actor=scene.dana, restricted=restricted)
         passed, statuses = set(), {}

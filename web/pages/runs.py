@@ -6,12 +6,9 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
-from accounts.actors import Actor
-from accounts.permissions import Permission
-from accounts.policy import require
-from core.refusals import NotFound
-from registry import artifacts, evidence
-from registry.models import ModelVersion, Run
+from registry import evidence
+from registry.models import ModelVersion
+from registry.runs import find_run
 from web.actors import actor_of
 
 
@@ -19,14 +16,14 @@ from web.actors import actor_of
 def run(request: HttpRequest, run_id: str) -> HttpResponse:
     """Show what a run logged and what was registered from it."""
     actor = actor_of(request)
-    found = find_run(run_id, actor)
+    found = find_run(run_id, actor=actor)
     registered = (
         ModelVersion.objects.visible_to(actor)
         .filter(run_id=run_id)
         .select_related("model")
         .order_by("model__name", "version")
     )
-    latest = evidence.latest_metrics(found.metrics.all())
+    latest = evidence.latest_metrics(found.metrics.newest())
     context = {
         "run": found,
         "started": _moment(found.start_time),
@@ -37,16 +34,6 @@ def run(request: HttpRequest, run_id: str) -> HttpResponse:
         "versions": [{"model": v.model.name, "version": v.version, "stage": v.stage} for v in registered],
     }
     return render(request, "runs/detail.html", context)
-
-
-def find_run(run_id: str, actor: Actor) -> Run:
-    """Return the run; raise NotFound where there is none or it belongs to a restricted model kept from the actor."""
-    require(actor, Permission.MODEL_READ, "read runs")
-    found = Run.objects.select_related("experiment", "author").filter(run_id=run_id).first()
-    if found is None:
-        raise NotFound(f"There is no run {run_id[:40]}.")
-    artifacts.require_readable(artifacts.parse_place(artifacts.run_root(found)), actor)
-    return found
 
 
 def _moment(milliseconds: int | None) -> datetime | None:
