@@ -11,6 +11,9 @@ from web.pages.gallery_data import addresses
 
 pytestmark = pytest.mark.browser
 Visit = Callable[..., Person]
+ADMIN = ["/admin/"] + [
+    f"/admin/{page}/" for page in ("registry/approvalrequest", "registry/modelversion", "audit/event", "accounts/user")
+]
 STATES = [str(row["href"]) for row in addresses()]
 PREPARE = """
 import django

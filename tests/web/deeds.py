@@ -5,6 +5,7 @@
 stands, in people, what must come of it.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 EVERYONE = frozenset({"dana", "eli", "olga", "rita", "rob", "aude", "ada", "otto"})
@@ -28,7 +29,7 @@ class Deed:
     route: str
     open: frozenset[str] = WITH_ROLE
     shut: frozenset[str] | None = None
-    body: dict[str, object] = field(default_factory=dict)
+    body: Mapping[str, object] = field(default_factory=dict)
     query: str = ""
     public: bool = False
 

@@ -90,9 +90,9 @@ def put_beside(run_id: str, dana: Actor) -> None:
 def address(deed: Deed, scene: SimpleNamespace) -> str:
     values = {
         "name": scene.name, "number": scene.number if "approvals" in deed.route or "requests" in deed.route else 1,
-        "token_id": scene.token_id, "threshold_id": scene.threshold_id, "comment_id": scene.comment_id, "seq": scene.seq,
-        "row": scene.row, "run_id": scene.run, "model_id": scene.logged, "tag_key": "old", "form": "csv", "secret": "x" * 43,
-        "path": f"{scene.root}/plots/roc.png",
+        "token_id": scene.token_id, "threshold_id": scene.threshold_id, "comment_id": scene.comment_id,
+        "seq": scene.seq, "row": scene.row, "run_id": scene.run, "model_id": scene.logged, "tag_key": "old",
+        "form": "csv", "secret": "x" * 43, "path": f"{scene.root}/plots/roc.png",
     }  # fmt: skip
     return "/" + PARAMETER.sub(lambda found: str(values[found.group(1)]), deed.route) + filled(deed.query, scene)
 
