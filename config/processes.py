@@ -97,4 +97,5 @@ def tick() -> Process:
 
 def processes(mode: str, address: Address) -> list[Process]:
     """Return what to run; each entry may rely on those before it."""
-    return {"web": [web(address), tick()], "all": [web(address), tick()]}[mode]
+    together = [tick(), web(address)]  # the web server is ready once the periodic work has begun
+    return {"web": together, "all": together}[mode]

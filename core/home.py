@@ -1,6 +1,8 @@
 """What a running server leaves in the home for commands beside it."""
 
 import json
+import os
+import time
 from pathlib import Path
 
 from django.conf import settings
@@ -15,6 +17,26 @@ def running() -> dict[str, object]:
     except (FileNotFoundError, ValueError):
         return {}
     return said
+
+
+def beat() -> None:
+    """Say that the periodic work goes on."""
+    path = Path(settings.HOME) / "run" / "tick.beat"
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    path.touch()
+
+
+def since_beat_s() -> float | None:
+    """Return the seconds since the periodic work last went round, or None where it never did."""
+    try:
+        return max(0.0, time.time() - (Path(settings.HOME) / "run" / "tick.beat").stat().st_mtime)
+    except FileNotFoundError:
+        return None
+
+
+def is_supervised() -> bool:
+    """Whether `up` started this process, with the others of its mode."""
+    return "LIFELINE" in os.environ
 
 
 def server_url() -> str:

@@ -7,7 +7,10 @@ from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
 from audit.checks import missing_triggers
+from core import home
 from core.version import VERSION
+
+LATE_S = 15.0
 
 
 def livez(request: HttpRequest) -> HttpResponse:
@@ -56,4 +59,21 @@ def _ledger() -> str:
     return f"the ledger lost its guards: {', '.join(missing)}" if missing else ""
 
 
-READINESS: dict[str, Callable[[], str]] = {"database": _database, "migrations": _migrations, "ledger": _ledger}
+def _periodic() -> str:
+    """Judged under `up` only, which starts it."""
+    if not home.is_supervised():
+        return ""
+    since_s = home.since_beat_s()
+    if since_s is not None and since_s < LATE_S:
+        return ""
+    return (
+        "the periodic work has not begun" if since_s is None else f"the periodic work stands still for {since_s:.0f} s"
+    )
+
+
+READINESS: dict[str, Callable[[], str]] = {
+    "database": _database,
+    "migrations": _migrations,
+    "ledger": _ledger,
+    "tick": _periodic,
+}

@@ -1,0 +1,101 @@
+import json
+
+import pytest
+from django.core.management import call_command
+from django.http import HttpResponse
+from django.test import Client
+
+from accounts import tokens
+from accounts.actors import Actor
+from accounts.permissions import Scope
+from audit import seal
+from audit.merkle import root_from_path
+from audit.notes import opened
+from tests.factories import make_model, make_version
+
+pytestmark = pytest.mark.django_db
+
+
+class Caller:
+    """Somebody with a token."""
+
+    def __init__(self, actor: Actor, *scopes: Scope) -> None:
+        chosen = scopes or (Scope.READ, Scope.WRITE)
+        text = tokens.mint(actor.person, label="x", scopes=chosen, days=1, actor=actor, fresh=True)[1]
+        self.headers = {"Authorization": f"Bearer {text}"}
+
+    def __call__(self, method: str, path: str, **body: object) -> HttpResponse:
+        sent = json.dumps(body) if body else ""
+        return Client().generic(method, f"/api/v1/{path}", sent, "application/json", headers=self.headers)
+
+
+def test_the_schema_is_openapi_3_1_without_a_warning(capsys: pytest.CaptureFixture[str]) -> None:
+    call_command("spectacular", "--validate", "--fail-on-warn")
+    assert capsys.readouterr().out.startswith("openapi: 3.1.0")
+
+
+def test_a_whole_sign_off_by_rest(dana: Actor, rita: Actor, aude: Actor) -> None:
+    make_version(make_model(dana), dana, metrics={"f1": 0.9})
+    ask, judge, read = Caller(dana), Caller(rita, Scope.READ, Scope.DECIDE), Caller(aude, Scope.READ)
+    move = {"model": "Fraud-Detection", "version": 1, "stage": "Production", "archive_existing": True}
+    waiting = ask("POST", "moves", **move)
+    assert waiting.status_code == 202
+    request = waiting.json()["request"]
+    assert request["subject"]["move"]["to"] == "Production"
+    refused = ask(
+        "POST", f"requests/{request['id']}/decisions", verdict="approve", digest=request["subject_digest"], comment="me"
+    )
+    assert refused.status_code == 403
+    stale = judge("POST", f"requests/{request['id']}/decisions", verdict="approve", digest="0" * 64, comment="fine")
+    assert (stale.status_code, stale.json()["error"]) == (409, "conflict")
+    decided = judge(
+        "POST",
+        f"requests/{request['id']}/decisions",
+        verdict="approve",
+        digest=request["subject_digest"],
+        comment="fine",
+    )
+    assert decided.status_code == 201
+    assert ask("POST", "moves", **move).json() == {"moved": True, "archived": [], "request": None}
+    assert read("GET", "models/Fraud-Detection/versions/1").json()["stage"] == "Production"
+    assert read("GET", f"requests/{request['id']}").json()["state"] == "executed"
+
+
+def test_the_ledger_is_read_and_proved_by_rest(dana: Actor, aude: Actor) -> None:
+    make_version(make_model(dana), dana)
+    seal.seal()
+    read = Caller(aude, Scope.READ)
+    page = read("GET", "audit/events?limit=2&model=Fraud-Detection").json()
+    assert [event["action"] for event in page["events"]] == ["version.registered", "model.created"]
+    seq = page["events"][0]["seq"]
+    assert read("GET", f"audit/events/{seq}").json() == page["events"][0]
+    seal.seal()
+    proof = read("GET", f"audit/events/{seq}/proof").json()
+    said = opened(proof["checkpoint"], proof["verifier_key"])
+    path = [bytes.fromhex(node) for node in proof["path"]]
+    assert root_from_path(bytes.fromhex(proof["leaf"]), seq, said.size, path) == said.root
+    assert read("GET", "audit/checkpoint").content.decode().startswith("signoff/ledger\n")
+
+
+@pytest.mark.parametrize(("method", "path", "body", "status"), [
+    ("GET", "models/absent", {}, 404),
+    ("POST", "models", {"name": "a/b"}, 400),
+    ("POST", "models", {}, 400),
+    ("POST", "moves", {"model": "x", "version": 1}, 400),
+    ("POST", "moves", {"model": "x", "version": 1, "stage": "Live"}, 400),
+    ("GET", "requests?before=x", {}, 400),
+    ("GET", "requests/999999", {}, 404),
+    ("DELETE", "models", {}, 405),
+])  # fmt: skip
+def test_bad_calls_are_refused_in_a_sentence(
+    dana: Actor, method: str, path: str, body: dict[str, object], status: int
+) -> None:
+    answer = Caller(dana)(method, path, **body)
+    assert answer.status_code == status
+    assert answer.json()["message"]
+
+
+def test_a_wrong_token_is_told_what_to_do() -> None:
+    answer = Client().get("/api/v1/me", headers={"Authorization": "Bearer so_nope"})
+    assert answer.status_code == 401
+    assert "token" in answer.json()["next_step"]

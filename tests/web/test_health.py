@@ -1,0 +1,41 @@
+import os
+import time
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+from django.test import Client
+
+from core.version import VERSION
+
+pytestmark = pytest.mark.django_db
+
+
+def test_a_server_that_works_says_so(client: Client) -> None:
+    assert client.get("/livez").content == b"OK"
+    assert client.get("/health").content == b"OK"
+    assert client.get("/version").content.decode() == VERSION
+    assert client.get("/readyz").json() == {"ready": True, "down": {}}
+
+
+def test_under_up_the_periodic_work_is_judged_and_named(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LIFELINE", "somewhere")
+    beat = Path(settings.HOME) / "run" / "tick.beat"
+    beat.parent.mkdir(parents=True, exist_ok=True)
+    beat.unlink(missing_ok=True)
+    assert "not begun" in client.get("/readyz").json()["down"]["tick"]
+    beat.touch()
+    assert client.get("/readyz").status_code == 200
+    os.utime(beat, (time.time() - 60, time.time() - 60))
+    answer = client.get("/readyz")
+    assert answer.status_code == 503
+    assert "stands still" in answer.json()["down"]["tick"]
+
+
+def test_every_answer_carries_its_id_and_its_policy(client: Client) -> None:
+    answer = client.get("/login", headers={"X-Request-Id": "abcdef-123456"})
+    assert answer["X-Request-Id"] == "abcdef-123456"
+    assert "default-src 'none'" in answer["Content-Security-Policy"]
+    assert "require-trusted-types-for 'script'" in answer["Content-Security-Policy"]
+    assert answer["X-Frame-Options"] == "DENY"
+    assert client.get("/login", headers={"X-Request-Id": "x" * 500})["X-Request-Id"] != "x" * 500
