@@ -1,8 +1,8 @@
 import json
+from typing import Any
 
 import pytest
 from django.core.management import call_command
-from django.http import HttpResponse
 from django.test import Client
 
 from accounts import tokens
@@ -24,7 +24,7 @@ class Caller:
         text = tokens.mint(actor.person, label="x", scopes=chosen, days=1, actor=actor, fresh=True)[1]
         self.headers = {"Authorization": f"Bearer {text}"}
 
-    def __call__(self, method: str, path: str, **body: object) -> HttpResponse:
+    def __call__(self, method: str, path: str, **body: object) -> Any:
         sent = json.dumps(body) if body else ""
         return Client().generic(method, f"/api/v1/{path}", sent, "application/json", headers=self.headers)
 
