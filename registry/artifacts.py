@@ -17,8 +17,10 @@ from core import clock
 from core.refusals import Conflict, Denied, Invalid, NotFound
 from registry import blobs
 from registry.models import Blob, LoggedModel, ManifestFile, ModelVersion, Run, StoredFile
+from registry.models.artifacts import PathQuerySet
 
 FROZEN_ROOT = "versions"
+Files = PathQuerySet[StoredFile] | PathQuerySet[ManifestFile]
 DRIVE = re.compile(r"[A-Za-z]:")
 
 
@@ -107,18 +109,10 @@ def delete_files(place: Place, *, actor: Actor) -> None:
 
 def find_file(place: Place, *, actor: Actor) -> Blob:
     """Return the blob at `place`; raise NotFound where there is none or it may not be seen, Invalid for a folder."""
-    file: ManifestFile | StoredFile | None
-    folder: QuerySet[ManifestFile] | QuerySet[StoredFile]
-    if place.root.split("/")[0] == FROZEN_ROOT:
-        version, path = frozen(place, actor)
-        file = ManifestFile.objects.select_related("blob").filter(manifest=version.manifest_id, path=path).first()
-        folder = ManifestFile.objects.filter(manifest=version.manifest_id).below(path)
-    else:
-        require_readable(place, actor)
-        file = StoredFile.objects.select_related("blob").filter(root=place.root, path=place.path).first()
-        folder = _below(place)
+    rows, path = _readable(place, actor)
+    file = rows.select_related("blob").filter(path=path).first()
     if file is None:
-        if folder.exists():
+        if rows.below(path).exists():
             raise Invalid(f"{place.whole} is a folder, not a file.", field="path")
         raise NotFound(f"No such artifact: '{place.whole}'")
     blob: Blob = file.blob
@@ -127,16 +121,17 @@ def find_file(place: Place, *, actor: Actor) -> Blob:
 
 def list_files(place: Place, *, actor: Actor) -> list[Entry]:
     """Return what lies directly below `place`, folders and files, by name."""
-    rows: QuerySet[ManifestFile] | QuerySet[StoredFile]
+    rows, path = _readable(place, actor)
+    return entries_below(f"{path}/" if path else "", rows.below(path).values_list("path", "blob__size"))
+
+
+def _readable(place: Place, actor: Actor) -> tuple[Files, str]:
+    """Return the rows of the place's root, frozen or not, and the path among them; refuse who may not read."""
     if place.root.split("/")[0] == FROZEN_ROOT:
         version, path = frozen(place, actor)
-        prefix = f"{path}/" if path else ""
-        rows = ManifestFile.objects.filter(manifest=version.manifest_id).below(path)
-    else:
-        require_readable(place, actor)
-        prefix = f"{place.path}/" if place.path else ""
-        rows = StoredFile.objects.filter(root=place.root).below(place.path)
-    return entries_below(prefix, rows.values_list("path", "blob__size"))
+        return ManifestFile.objects.filter(manifest=version.manifest_id), path
+    require_readable(place, actor)
+    return StoredFile.objects.filter(root=place.root), place.path
 
 
 def entries_below(prefix: str, rows: Iterable[tuple[str, int]]) -> list[Entry]:

@@ -60,8 +60,8 @@ def parse_filter(text: str, kinds: Mapping[str, str]) -> list[Clause]:
 
 def parse_order(text: str, kinds: Mapping[str, str]) -> Order:
     """Return the column and direction of one `order_by` entry."""
-    reader = _Reader(text, kinds)
     try:
+        reader = _Reader(text, kinds)
         kind, key = reader.name()
         way = reader.keyword("ASC", "DESC")
         reader.end()

@@ -65,7 +65,7 @@ def search_models(asked: Asked, *, actor: Actor) -> Page[RegisteredModel]:
     """Return the page of models the actor may see; prompts only where the filter asks for them."""
     size = check_size(asked.max_results, default=100, limit=1000)
     clauses, prompts = split_prompts(parse_filter(asked.filter, KINDS))
-    rows = RegisteredModel.objects.visible_to(actor)
+    rows = RegisteredModel.objects.visible_to(actor).select_related("owner")
     for clause in clauses:
         rows = rows.filter(condition(clause, MODEL_FIELDS, {"tag": beside(ModelTag, "model")}, asked.filter))
     prompt = Exists(ModelTag.objects.filter(model=OuterRef("pk"), key=names.PROMPT_TAG, value="true"))
@@ -77,7 +77,7 @@ def search_versions(asked: Asked, *, actor: Actor) -> Page[ModelVersion]:
     """Return the page of versions the actor may see, the last changed first; prompts only where asked for."""
     size = check_size(asked.max_results, default=200_000, limit=200_000)
     clauses, prompts = split_prompts(parse_filter(asked.filter, KINDS))
-    rows = ModelVersion.objects.visible_to(actor)
+    rows = ModelVersion.objects.visible_to(actor).select_related("model", "registered_by")
     for clause in clauses:
         rows = rows.filter(condition(clause, VERSION_FIELDS, {"tag": beside(VersionTag, "version")}, asked.filter))
     prompt = Exists(VersionTag.objects.filter(version__model=OuterRef("model"), key=names.PROMPT_TAG, value="true"))

@@ -25,7 +25,7 @@ def log(name, **named):
         mlflow.log_metric("accuracy", 0.91)
         info = mlflow.sklearn.log_model(
             fitted, name="model", registered_model_name=name, signature=infer_signature(frame, fitted.predict(frame)),
-            serialization_format="skops", skops_trusted_types=[], **named,
+            serialization_format="skops", skops_trusted_types=[], pip_requirements=["scikit-learn"], **named,
         )
     return run.info.run_id, info
 
@@ -119,7 +119,7 @@ def test_versions_are_registered_from_runs_copied_tagged_and_found(client: Clien
         TRAIN
         + """
 with mlflow.start_run() as run:
-    mlflow.sklearn.log_model(fitted, name="model", serialization_format="skops", skops_trusted_types=[])
+    mlflow.sklearn.log_model(fitted, name="model", serialization_format="skops", skops_trusted_types=[], pip_requirements=["scikit-learn"])
 version = mlflow.register_model(f"runs:/{run.info.run_id}/model", "Source", tags={"team": "risk"})
 assert (version.version, version.run_id, version.tags) == ("1", run.info.run_id, {"team": "risk"}), version
 copied = client.copy_model_version("models:/Source/1", "Target")
@@ -140,11 +140,14 @@ model = client.get_registered_model("Source")
 assert (model.description, model.tags, model.latest_versions[0].description) == ("all about it", {}, "what it is")
 assert [v.version for v in client.get_latest_versions("Source")] == ["1"]
 assert client.get_latest_versions("Source", ["staging"]) == []
-assert [v.name for v in client.search_model_versions(f"run_id = '{run.info.run_id}' AND name LIKE 'T%'")] == ["Target2", "Target"]
-assert [v.name for v in client.search_model_versions("tags.team = 'risk'", order_by=["name DESC"])] == ["Target2", "Target", "Source"]
-assert [m.name for m in client.search_registered_models("name ILIKE 'tar%'", order_by=["name DESC"])] == ["Target2", "Target"]
-first = client.search_registered_models("name ILIKE 'tar%'", max_results=1)
-assert first.token and [m.name for m in client.search_registered_models("name ILIKE 'tar%'", max_results=1, page_token=first.token)] == ["Target2"]
+names = lambda found: [one.name for one in found]
+versions, models = client.search_model_versions, client.search_registered_models
+assert names(versions(f"run_id = '{run.info.run_id}' AND name LIKE 'T%'")) == ["Target2", "Target"]
+assert names(versions("tags.team = 'risk'", order_by=["name DESC"])) == ["Target2", "Target", "Source"]
+assert names(models("name ILIKE 'tar%'", order_by=["name DESC"])) == ["Target2", "Target"]
+first = models("name ILIKE 'tar%'", max_results=1)
+assert names(first) == ["Target"] and first.token
+assert names(models("name ILIKE 'tar%'", max_results=1, page_token=first.token)) == ["Target2"]
 assert refusal(client.search_registered_models, "description = 'x'")[0] == "INVALID_PARAMETER_VALUE"
 
 client.rename_registered_model("Target2", "Renamed")
@@ -182,9 +185,10 @@ with mlflow.start_run() as run:
     mlflow.log_text("hello", "notes/hello.txt")
     mlflow.log_dict({}, "empty.json")
     mlflow.log_text("", "empty.txt")
-    mlflow.log_input(mlflow.data.meta_dataset.MetaDataset(mlflow.data.sources.HTTPDatasetSource("http://x/y.csv"), name="y"), context="train")
-    client.log_batch(run.info.run_id, [Metric("m", i, 1, i) for i in range(1000)], [], [RunTag("t", "v")]) if False else None
-    client.log_batch(run.info.run_id, [Metric("m", i, 1, i) for i in range(900)], [Param("p", "1")], [RunTag("t", "v")])
+    source = mlflow.data.sources.HTTPDatasetSource("http://x/y.csv")
+    mlflow.log_input(mlflow.data.meta_dataset.MetaDataset(source, name="y"), context="train")
+    values = [Metric("m", i, 1, i) for i in range(900)]
+    client.log_batch(run.info.run_id, values, [Param("p", "1")], [RunTag("t", "v")])
 run = client.get_run(run.info.run_id)
 assert run.info.status == "FINISHED" and run.info.user_id == "dana" and run.info.end_time >= run.info.start_time
 assert run.data.params == {"depth": "3", "rate": "0.1", "p": "1"}
@@ -196,7 +200,8 @@ assert history[0] == 0.5 and math.isnan(history[1]) and history[2:] == [math.inf
 assert [f.path for f in client.list_artifacts(run.info.run_id)] == ["empty.json", "empty.txt", "notes"]
 assert [(f.path, f.file_size) for f in client.list_artifacts(run.info.run_id, "notes")] == [("notes/hello.txt", 5)]
 assert mlflow.artifacts.load_text(f"runs:/{run.info.run_id}/notes/hello.txt") == "hello"
-found = client.search_runs([experiment.experiment_id], "metrics.loss > 0.7 and params.depth = '3' and attributes.status = 'FINISHED'", order_by=["metrics.loss DESC"])
+wanted = "metrics.loss > 0.7 and params.depth = '3' and attributes.status = 'FINISHED'"
+found = client.search_runs([experiment.experiment_id], wanted, order_by=["metrics.loss DESC"])
 assert [r.info.run_id for r in found] == [run.info.run_id]
 assert not client.search_runs([experiment.experiment_id], "metrics.gone >= 0")
 client.update_run(run.info.run_id, name="renamed")
@@ -234,7 +239,8 @@ for deed in (requests.put, requests.delete):
 frozen = client.get_model_version_download_uri("Frozen", "1").removeprefix("mlflow-artifacts:/")
 answer = requests.put(proxy + frozen + "/MLmodel", headers=head, data=b"x")
 assert answer.status_code == 403 and "frozen" in answer.json()["message"]
-assert requests.get(proxy + frozen + "/MLmodel", headers=head).text == requests.get(proxy + path + "/MLmodel", headers=head).text
+read = lambda root: requests.get(proxy + root + "/MLmodel", headers=head).text
+assert "sklearn" in read(frozen) and read(frozen) == read(path)
 part = requests.get(proxy + frozen + "/MLmodel", headers={**head, "Range": "bytes=0-3"})
 assert part.status_code == 206 and len(part.content) == 4
 
@@ -283,9 +289,17 @@ def test_prompts_stay_out_of_model_searches(client: Client) -> None:
     client.run(
         "dana",
         """
-client.create_registered_model("a prompt", tags={"mlflow.prompt.is_prompt": "true"})
-assert "a prompt" not in [m.name for m in client.search_registered_models()]
+import requests
+tags = [{"key": "mlflow.prompt.is_prompt", "value": "true"}, {"key": "mlflow.prompt.text", "value": "Hello {{name}}"}]
+head = {"Authorization": "Bearer " + os.environ["MLFLOW_TRACKING_TOKEN"]}
+call = os.environ["MLFLOW_TRACKING_URI"] + "/api/2.0/mlflow/"
+made = requests.post(call + "registered-models/create", json={"name": "greeting", "tags": tags[:1]}, headers=head)
+assert made.status_code == 200, made.text
+body = {"name": "greeting", "source": "dummy-source", "tags": tags}
+assert requests.post(call + "model-versions/create", json=body, headers=head).status_code == 200
+assert "greeting" not in [m.name for m in client.search_registered_models()]
 asked = client.search_registered_models("tags.`mlflow.prompt.is_prompt` = 'true'")
-assert [m.name for m in asked] == ["a prompt"]
+assert [m.name for m in asked] == ["greeting"]
+assert client.get_prompt_version("greeting", 1).template == "Hello {{name}}"
 """,
     )

@@ -1,0 +1,134 @@
+"""Every page in every state, without scripts, by keyboard alone."""
+
+import re
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.stack import Person, Stack
+from web.pages.gallery_data import addresses
+
+pytestmark = pytest.mark.browser
+Visit = Callable[..., Person]
+STATES = [str(row["href"]) for row in addresses()]
+PREPARE = """
+import django
+django.setup()
+from accounts.actors import Via, person
+from accounts.models import User
+from tests.factories import ask_production, make_model, make_version
+dana = person(User.objects.get(username="dana"), Via.PASSWORD)
+model = make_model(dana, NAME)
+for _ in range(2):
+    version = make_version(model, dana, metrics={"validation_accuracy": 0.9})
+print(ask_production(version, dana).pk if ASK else 0)
+"""
+
+
+def prepared(stack: Stack, name: str, *, ask: bool) -> int:
+    """Make a model with two versions; return the number of its open request."""
+    return int(stack.django(PREPARE.replace("NAME", repr(name)).replace("ASK", repr(ask))))
+
+
+@pytest.mark.parametrize("look", [{"viewport": {"width": 320, "height": 800}}, {"color_scheme": "dark"}], ids=["light-320", "dark-1280"])
+def test_every_state_of_every_page_in_the_gallery_holds_its_rules(visit: Visit, look: dict[str, object]) -> None:
+    ada = visit("ada", **look)
+    broken = []
+    for address in STATES:
+        ada.open(f"/gallery{address}")
+        try:
+            ada.judge()
+        except AssertionError as why:
+            broken.append(str(why))
+    assert not broken, "\n".join(broken)
+    assert len(STATES) > 25
+
+
+def ask(dana: Person, path: str, why: str) -> None:
+    page = dana.open(path)
+    page.get_by_role("button", name="Request Production").first.click()
+    page.get_by_label("Why").fill(why)
+    page.get_by_role("dialog").get_by_role("button", name="Request Production").click()
+    expect(page).to_have_url(re.compile(r"/approvals/\d+$"))
+
+
+def test_without_scripts_everything_can_be_done(stack: Stack, visit: Visit) -> None:
+    name = "No-Scripts"
+    prepared(stack, name, ask=False)
+    dana, rita, aude = (visit(who, java_script_enabled=False) for who in ("dana", "rita", "aude"))
+    page = dana.open(f"/models/{name}")
+    page.get_by_label("Compare version 1").check()
+    page.get_by_label("Compare version 2").check()
+    page.get_by_role("button", name="Compare").click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("version")
+    ask(dana, f"/models/{name}/versions/2", "ready")
+    number = int(dana.page.url.rsplit("/", 1)[1])
+    page = rita.open(f"/approvals/{number}")
+    page.locator("#decision-comment").fill("not yet")
+    page.get_by_role("button", name=re.compile("^Reject")).click()
+    expect(page.get_by_text("The ledger has your decision and comment.")).to_be_visible()
+    ask(dana, f"/models/{name}/versions/2", "now it is")
+    page = rita.open(dana.page.url)
+    page.locator("#decision-comment").fill("yes")
+    page.get_by_role("button", name=re.compile("^Approve")).click()
+    expect(page.get_by_text("The ledger has your decision and comment.")).to_be_visible()
+    page = aude.open("/audit")
+    page.get_by_label("Person").select_option("rita")
+    page.get_by_role("button", name="Filter").click()
+    expect(page.get_by_text("not yet").first).to_be_visible()
+    answer = aude.context.request.get("/audit/export.csv?person=rita")
+    assert "not yet" in answer.text()
+
+
+def test_a_reviewer_decides_by_keyboard_alone(stack: Stack, visit: Visit) -> None:
+    number = prepared(stack, "By-Keyboard", ask=True)
+    rita = visit("rita")
+    page = rita.open(f"/approvals/{number}")
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Skip to content")).to_be_focused()
+    for _ in range(60):
+        if page.evaluate("document.activeElement.id") == "decision-comment":
+            break
+        page.keyboard.press("Tab")
+    page.keyboard.type("read it with the keyboard")
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("button", name=re.compile("^Approve"))).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("The ledger has your decision and comment.")).to_be_visible()
+
+
+def test_a_hidden_second_click_decides_once(stack: Stack, visit: Visit) -> None:
+    number = prepared(stack, "Double-Click", ask=True)
+    rita = visit("rita")
+    page = rita.open(f"/approvals/{number}")
+    page.locator("#decision-comment").fill("once")
+    page.get_by_role("button", name=re.compile("^Approve")).dblclick()
+    expect(page.get_by_text("The ledger has your decision and comment.")).to_be_visible()
+    page = visit("aude").open("/audit?action=request.decided&person=rita")
+    assert page.get_by_text("once", exact=True).count() == 1
+
+
+def test_links_the_mlflow_client_prints_open_our_pages(stack: Stack, visit: Visit) -> None:
+    prepared(stack, "Hash-Link", ask=False)
+    dana = visit("dana")
+    page = dana.open("/#/models/Hash-Link/versions/2")
+    expect(page).to_have_url(re.compile("/models/Hash-Link/versions/2$"))
+    page = dana.open("/#/models/Hash-Link")
+    expect(page).to_have_url(re.compile("/models/Hash-Link$"))
+
+
+def test_the_stock_admin_reads_and_never_moves(stack: Stack, visit: Visit) -> None:
+    prepared(stack, "In-Admin", ask=True)
+    for who in ("ada", "olga", "aude"):
+        person = visit(who)
+        for path in ("/admin/", "/admin/registry/approvalrequest/", "/admin/registry/modelversion/", "/admin/audit/event/", "/admin/accounts/user/"):
+            person.open(path)
+            person.judge()
+            assert person.page.locator("select[name=action]").count() == 0, path
+    page = visit("ada").open("/admin/accounts/user/add/")
+    page.get_by_label("Username").fill("newcomer")
+    page.get_by_label("Reviewer").check()
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.get_by_text("newcomer").first).to_be_visible()
+    assert stack.manage("sign_in_link", "newcomer").returncode == 0

@@ -1,0 +1,303 @@
+"""Experiments, runs and logged models: who may write them, what is kept, what stays."""
+
+import math
+
+import pytest
+from pytest_django import Settings
+
+from accounts.actors import Actor
+from audit.models import Event
+from core.refusals import AlreadyExists, Conflict, Denied, Invalid, NotFound
+from registry import evidence, experiments, logged_models, measurements, run_search, runs, transitions, versions
+from registry.measurements import Batch, Measurement
+from registry.models import Experiment, LoggedModel, Run
+from registry.models.tracking import Lifecycle
+from registry.search import Asked
+from registry.stages import Stage
+from tests.factories import make_model, make_run, make_version, put
+
+pytestmark = [pytest.mark.postgresql, pytest.mark.django_db]
+
+
+@pytest.fixture
+def experiment() -> Experiment:
+    return Experiment.objects.get(pk=0)
+
+
+@pytest.fixture
+def run(dana: Actor, experiment: Experiment) -> Run:
+    return runs.create_run(experiment, actor=dana)
+
+
+def tags_of(run: Run) -> dict[str, str]:
+    return dict(run.tags.values_list("key", "value"))
+
+
+def test_a_run_without_a_name_gets_one_and_the_tag_says_it(run: Run) -> None:
+    assert run.name.count("-") == 2
+    assert tags_of(run) == {"mlflow.runName": run.name}
+
+
+def test_a_run_is_named_by_its_tag_and_renamed_with_it(dana: Actor, experiment: Experiment) -> None:
+    run = runs.create_run(experiment, actor=dana, tags={"mlflow.runName": "first"})
+    assert run.name == "first"
+    runs.set_run_tag(run, "mlflow.runName", "second", actor=dana)
+    assert runs.find_run(run.pk, actor=dana).name == "second"
+    runs.update_run(run, name="third", status="FINISHED", end_time=5, actor=dana)
+    assert tags_of(run)["mlflow.runName"] == "third"
+    with pytest.raises(Invalid, match="differ"):
+        runs.create_run(experiment, actor=dana, name="a", tags={"mlflow.runName": "b"})
+
+
+def test_only_its_author_or_an_engineer_writes_to_a_run(
+    run: Run, eli: Actor, olga: Actor, otto: Actor, dana: Actor
+) -> None:
+    theirs = runs.create_run(run.experiment, actor=eli)
+    runs.set_run_tag(run, "seen", "yes", actor=eli)
+    with pytest.raises(Denied, match="somebody else's"):
+        runs.set_run_tag(theirs, "seen", "yes", actor=dana)
+    with pytest.raises(Denied) as refusal:
+        runs.create_run(run.experiment, actor=olga)
+    assert "Data scientist" in refusal.value.next_step
+    with pytest.raises(Denied):
+        runs.find_run(run.pk, actor=otto)
+
+
+def test_a_param_never_changes(run: Run, dana: Actor) -> None:
+    measurements.log_param(run, "depth", "3", actor=dana)
+    measurements.log_param(run, "depth", "3", actor=dana)
+    with pytest.raises(Invalid, match="already logged with value='3'"):
+        measurements.log_param(run, "depth", "4", actor=dana)
+    with pytest.raises(Invalid, match="already logged"):
+        measurements.log_batch(run, Batch(params=[("new", "1"), ("new", "2")]), actor=dana)
+    measurements.log_param(run, "long", "x" * 7000, actor=dana)
+    measurements.log_param(run, "long", "x" * 7000, actor=dana)
+    assert len(run.params.get(key="long").value) == 6000
+
+
+def test_a_batch_is_kept_whole_or_not_at_all(run: Run, dana: Actor) -> None:
+    measurements.log_param(run, "depth", "3", actor=dana)
+    with pytest.raises(Invalid):
+        measurements.log_batch(
+            run, Batch([Measurement("m", 1.0, 1)], [("other", "1"), ("depth", "4")], {"t": "v"}), actor=dana
+        )
+    assert not run.metrics.exists()
+    assert not run.params.filter(key="other").exists()
+
+
+@pytest.mark.parametrize(
+    "batch",
+    [
+        Batch([Measurement("m", 1.0, n) for n in range(1001)]),
+        Batch(params=[(f"p{n}", "") for n in range(101)]),
+        Batch(tags={f"t{n}": "" for n in range(101)}),
+        Batch([Measurement("m", 1.0, n) for n in range(950)], [(f"p{n}", "") for n in range(51)]),
+        Batch([Measurement("", 1.0, 1)]),
+        Batch([Measurement("a,b", 1.0, 1)]),
+        Batch([Measurement("k" * 251, 1.0, 1)]),
+        Batch(params=[("a\nb", "")]),
+        Batch(tags={"mlflow.runName": ""}),
+    ],
+)
+def test_a_batch_has_limits(run: Run, dana: Actor, batch: Batch) -> None:
+    with pytest.raises(Invalid):
+        measurements.log_batch(run, batch, actor=dana)
+
+
+def test_a_metric_sent_again_is_kept_once_and_the_newest_counts(run: Run, dana: Actor) -> None:
+    values = [(0, 1, 0.1), (2, 1, 0.5), (2, 1, 0.5), (1, 9, 0.9), (2, 1, math.nan)]
+    for step, timestamp, value in values:
+        measurements.log_metric(run, Measurement("loss", value, timestamp, step), actor=dana)
+    measurements.log_metric(run, Measurement("far", math.inf, 1), actor=dana)
+    measurements.log_metric(run, Measurement("far", -math.inf, 2), actor=dana)
+    newest = {row.key: row.special or row.value for row in run.metrics.newest()}
+    assert newest == {"loss": 0.5, "far": "-Infinity"}
+    history = measurements.metric_history(run, "loss", actor=dana)
+    assert [row.special or row.value for row in history.rows] == [0.1, 0.5, "NaN", 0.9]
+    first = measurements.metric_history(run, "loss", actor=dana, max_results=3)
+    rest = measurements.metric_history(run, "loss", actor=dana, max_results=3, token=first.next_token)
+    assert (len(first.rows), len(rest.rows), rest.next_token) == (3, 1, "")
+
+
+def test_a_deleted_run_is_read_only_until_restored(run: Run, dana: Actor) -> None:
+    runs.delete_run(run, actor=dana)
+    runs.delete_run(run, actor=dana)
+    with pytest.raises(Invalid, match="must be in the 'active' state"):
+        measurements.log_param(run, "depth", "3", actor=dana)
+    runs.restore_run(run, actor=dana)
+    measurements.log_param(run, "depth", "3", actor=dana)
+    assert list(Event.objects.filter(object_id=run.pk).values_list("action", flat=True).order_by("id")) == [
+        "run.deleted",
+        "run.restored",
+    ]
+
+
+def test_what_a_registered_version_came_from_stays(dana: Actor) -> None:
+    model = make_model(dana)
+    version = make_version(model, dana)
+    came_from = Run.objects.get(pk=version.run_id)
+    with pytest.raises(Conflict, match="evidence"):
+        runs.delete_run(came_from, actor=dana)
+    versions.delete_version(version, actor=dana)
+    runs.delete_run(came_from, actor=dana)
+
+
+def test_without_approvals_runs_are_deleted_as_mlflow_does(dana: Actor, settings: Settings) -> None:
+    version = make_version(make_model(dana), dana)
+    settings.APPROVALS = False
+    runs.delete_run(Run.objects.get(pk=version.run_id), actor=dana)
+
+
+def test_a_logged_model_of_a_registered_version_stays(run: Run, dana: Actor, eli: Actor) -> None:
+    logged = logged_models.create_logged_model(run.experiment, source_run=run, name="model", actor=dana)
+    put_logged(logged, dana)
+    logged = logged_models.finalize_logged_model(logged, "LOGGED_MODEL_READY", actor=dana)
+    asked = versions.Registration(source=f"models:/{logged.pk}")
+    version = versions.register_version(make_model(dana), asked, actor=dana)
+    assert (version.run_id, version.logged_model_id, version.run_author) == (run.pk, logged.pk, dana.user)
+    with pytest.raises(Conflict, match="evidence"):
+        logged_models.delete_logged_model(logged, actor=dana)
+    with pytest.raises(Conflict, match="evidence"):
+        experiments.delete_experiment(_own_experiment(logged), actor=eli)
+
+
+def _own_experiment(logged: LoggedModel) -> Experiment:
+    other = Experiment.objects.create(name="other")
+    LoggedModel.objects.filter(pk=logged.pk).update(experiment=other)
+    return other
+
+
+def put_logged(logged: LoggedModel, actor: Actor) -> None:
+    from registry import artifacts  # noqa: PLC0415
+
+    place = artifacts.parse_place(f"{artifacts.logged_model_root(logged)}/MLmodel")
+    artifacts.put_file(place, [b"flavors: {}"], actor=actor)
+
+
+def test_evidence_and_authorship_are_of_the_run_that_wrote_the_files(dana: Actor, rita: Actor, eli: Actor) -> None:
+    trained, lent = make_run(eli, metrics={"accuracy": 0.5}), make_run(dana, metrics={"accuracy": 0.99})
+    asked = versions.Registration(source=f"runs:/{trained.pk}/model", run_id=lent.pk)
+    version = versions.register_version(make_model(dana), asked, actor=dana)
+    assert (version.run_id, version.run_author) == (trained.pk, eli.user)
+    assert evidence.measured(version, "accuracy") == 0.5
+
+
+def test_a_folder_is_another_than_one_of_other_case(dana: Actor) -> None:
+    run = make_run(dana)
+    put(run, "Model/extra.bin", b"x", dana)
+    asked = versions.Registration(source=f"runs:/{run.pk}/model", run_id=run.pk)
+    version = versions.register_version(make_model(dana), asked, actor=dana)
+    assert version.manifest is not None
+    assert sorted(version.manifest.files.values_list("path", flat=True)) == [
+        "MLmodel",
+        "model.skops",
+        "requirements.txt",
+    ]
+
+
+@pytest.mark.parametrize(
+    "source", ["http://[", "models:/Fraud-Detection/²", "mlflow-artifacts:/versions/x/y", "models:/x@y"]
+)
+def test_an_odd_source_is_refused(dana: Actor, source: str) -> None:
+    with pytest.raises((Invalid, NotFound)):
+        versions.register_version(make_model(dana), versions.Registration(source=source), actor=dana)
+
+
+def test_experiments_are_made_renamed_deleted_and_restored_with_their_runs(dana: Actor) -> None:
+    made = experiments.create_experiment("trials", tags={"team": "risk"}, actor=dana)
+    run = runs.create_run(made, actor=dana)
+    with pytest.raises(AlreadyExists):
+        experiments.create_experiment("trials", actor=dana)
+    experiments.rename_experiment(made, "trials 2", actor=dana)
+    experiments.delete_experiment(made, actor=dana)
+    assert runs.find_run(run.pk, actor=dana).lifecycle_stage == Lifecycle.DELETED
+    with pytest.raises(Invalid, match="active"):
+        runs.create_run(experiments.find_experiment(str(made.pk), actor=dana), actor=dana)
+    experiments.restore_experiment(made, actor=dana)
+    assert runs.find_run(run.pk, actor=dana).lifecycle_stage == Lifecycle.ACTIVE
+    found = experiments.search_experiments(
+        Asked(filter="tags.team = 'risk' AND name LIKE 'trial%'"), view="ALL", actor=dana
+    )
+    assert [row.name for row in found.rows] == ["trials 2"]
+
+
+def test_an_experiment_others_log_to_and_the_default_one_stay(dana: Actor, eli: Actor, experiment: Experiment) -> None:
+    shared = experiments.create_experiment("shared", actor=dana)
+    runs.create_run(shared, actor=eli)
+    with pytest.raises(Denied, match="others log to"):
+        experiments.delete_experiment(shared, actor=dana)
+    with pytest.raises(Conflict, match="Default"):
+        experiments.delete_experiment(experiment, actor=eli)
+
+
+@pytest.mark.parametrize(
+    ("text", "count"),
+    [
+        ("metrics.loss > 0.4", 1),
+        ("metrics.loss <= 0.4", 0),
+        ("metrics.odd = 0", 0),
+        ("params.depth = '3' AND tags.team = 'risk'", 1),
+        ("attributes.status = 'RUNNING'", 1),
+        ("run_name LIKE 'named%'", 1),
+        ("run_id IN ('x')", 0),
+        ("start_time >= 7", 1),
+        ("user_id = 'dana'", 1),
+        ("user_id = 'eli'", 0),
+    ],
+)
+def test_runs_are_found(dana: Actor, experiment: Experiment, text: str, count: int) -> None:
+    run = runs.create_run(experiment, actor=dana, name="named", start_time=7, tags={"team": "risk"})
+    values = [Measurement("loss", 0.1, 1), Measurement("loss", 0.5, 2), Measurement("odd", math.nan, 1)]
+    measurements.log_batch(run, Batch(values, [("depth", "3")]), actor=dana)
+    found = run_search.search_runs(["0", "x"], Asked(filter=text), view="ACTIVE_ONLY", actor=dana)
+    assert len(found.rows) == count
+
+
+def test_runs_are_ordered_by_metrics_params_and_attributes(dana: Actor, experiment: Experiment) -> None:
+    for name, value in (("b", 0.2), ("a", 0.9), ("c", 0.5)):
+        run = runs.create_run(experiment, actor=dana, name=name, tags={"t": name})
+        measurements.log_batch(run, Batch([Measurement("auc", value, 1)], [("p", name)]), actor=dana)
+    orders = {"metrics.auc DESC": "acb", "params.p": "abc", "tags.`t` DESC": "cba", "attributes.run_name": "abc"}
+    for order, names in orders.items():
+        found = run_search.search_runs(["0"], Asked(order_by=(order,)), view="ALL", actor=dana)
+        assert "".join(row.name for row in found.rows) == names
+
+
+def test_logged_models_are_found_tagged_and_end(run: Run, dana: Actor) -> None:
+    logged = logged_models.create_logged_model(
+        run.experiment, source_run=run, name="model", params={"p": "1"}, actor=dana
+    )
+    logged = logged_models.set_logged_model_tags(logged, {"a": "1", "b": "2"}, actor=dana)
+    logged_models.delete_logged_model_tag(logged, "a", actor=dana)
+    logged_models.log_logged_model_params(logged, {"q": "2"}, actor=dana)
+    measurements.log_metric(run, Measurement("auc", 0.9, 1, model_id=logged.pk), actor=dana)
+    for text, count in (
+        ("name = 'model'", 1),
+        ("tags.b = '2' AND params.q = '2'", 1),
+        ("tags.b != '3'", 1),
+        ("tags.a != '3'", 0),
+        ("metrics.auc > 0.8", 1),
+        (f"source_run_id = '{run.pk}'", 1),
+        ("status = 'LOGGED_MODEL_READY'", 0),
+    ):
+        assert len(logged_models.search_logged_models(["0"], Asked(filter=text), actor=dana).rows) == count, text
+    with pytest.raises(Invalid, match="Changing param"):
+        logged_models.log_logged_model_params(logged, {"q": "3"}, actor=dana)
+    logged_models.delete_logged_model(logged, actor=dana)
+    with pytest.raises(NotFound):
+        logged_models.find_logged_model(logged.pk, actor=dana)
+
+
+@pytest.mark.parametrize("name", ["a/b", "a:b", "a.b", "a%b", 'a"b', "a'b", "x" * 501])
+def test_a_logged_model_has_a_plain_name(run: Run, dana: Actor, name: str) -> None:
+    with pytest.raises(Invalid, match="Invalid model name"):
+        logged_models.create_logged_model(run.experiment, name=name, actor=dana)
+
+
+def test_a_run_stays_writable_after_registration_and_the_evidence_does_not_move(dana: Actor) -> None:
+    model = make_model(dana)
+    run = make_run(dana, metrics={"accuracy": 0.5})
+    version = versions.register_version(model, versions.Registration(source=f"runs:/{run.pk}/model"), actor=dana)
+    measurements.log_metric(run, Measurement("accuracy", 0.99, 9, 9), actor=dana)
+    assert evidence.measured(version, "accuracy") == 0.5
+    transitions.transition(version, to=Stage.ARCHIVED, actor=dana)

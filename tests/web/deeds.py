@@ -1,0 +1,180 @@
+"""Every route of the server, by method: what is sent there, and who gets through. The access matrix walks it.
+
+`open` are the people let through where dana's model is open to everyone with a role, `shut` where it is restricted.
+`{name}` and the like are filled from the scene. What a role may do is the table in accounts/permissions.py; here
+stands, in people, what must come of it.
+"""
+
+from dataclasses import dataclass, field
+
+EVERYONE = frozenset({"dana", "eli", "olga", "rita", "rob", "aude", "ada", "otto"})
+WITH_ROLE = EVERYONE - {"otto"}
+SEE_SHUT = frozenset({"dana", "aude", "ada"})
+WRITERS = frozenset({"dana", "eli"})
+TRACKERS = frozenset({"dana", "eli"})
+SPEAKERS = frozenset({"dana", "eli", "olga", "rita", "rob", "ada"})
+JUDGES = frozenset({"rita", "rob"})
+ASKERS = frozenset({"dana", "eli", "olga"})
+LIMITERS = frozenset({"rita", "rob", "ada"})
+READ_ALL = frozenset({"aude", "ada"})
+NOBODY: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class Deed:
+    """One request and the people it is answered for. `public` routes know nobody."""
+
+    method: str
+    route: str
+    open: frozenset[str] = WITH_ROLE
+    shut: frozenset[str] | None = None
+    body: dict[str, object] = field(default_factory=dict)
+    query: str = ""
+    public: bool = False
+
+    @property
+    def in_shut(self) -> frozenset[str]:
+        """Who gets through on a restricted model: of those let through, who can see it."""
+        return self.open & SEE_SHUT if self.shut is None else self.shut
+
+
+def anyhow(method: str, route: str, people: frozenset[str] = WITH_ROLE, **more: object) -> Deed:
+    """A deed on which the model's restriction has no bearing."""
+    return Deed(method, route, people, people, **more)  # type: ignore[arg-type]
+
+
+V1, MODEL = {"name": "{name}", "version": "1"}, {"name": "{name}"}
+M = "api/2.0/mlflow/"
+R = "api/v1/"
+DECISION = {"verdict": "reject", "digest": "{digest}", "comment": "no"}
+
+PAGES = [
+    Deed("GET", "livez", public=True), Deed("GET", "readyz", public=True), Deed("GET", "health", public=True),
+    Deed("GET", "version", public=True), Deed("GET", "login", public=True), Deed("POST", "login", public=True),
+    Deed("POST", "logout", public=True), Deed("POST", "account/theme", public=True),
+    Deed("GET", "gallery", public=True), Deed("GET", f"{R}schema", public=True),
+    Deed("GET", "sign-in/<str:secret>", NOBODY, NOBODY), Deed("POST", "sign-in/<str:secret>", NOBODY, NOBODY),
+    Deed("GET", "setup/<str:secret>", NOBODY, NOBODY), Deed("POST", "setup/<str:secret>", NOBODY, NOBODY),
+    anyhow("GET", "", EVERYONE),
+    anyhow("GET", "account/tokens", EVERYONE), anyhow("POST", "account/tokens", EVERYONE),
+    anyhow("POST", "account/tokens/<int:token_id>/revoke", frozenset({"dana"})),
+    anyhow("GET", "account/access", EVERYONE), anyhow("POST", "account/access", EVERYONE),
+    anyhow("GET", "models", EVERYONE), anyhow("GET", "new-model", EVERYONE),
+    anyhow("POST", "new-model", frozenset({"dana", "eli"}), body={"name": "another"}),
+    Deed("GET", "models/<str:name>"),
+    Deed("POST", "models/<str:name>", WRITERS, body={"description": "x", "risk_tier": "low"}),
+    Deed("GET", "models/<str:name>/history"),
+    Deed("POST", "models/<str:name>/thresholds", LIMITERS, body={"metric": "auc", "comparison": ">", "value": "0.5"}),
+    Deed("POST", "models/<str:name>/thresholds/<int:threshold_id>/delete", LIMITERS),
+    Deed("GET", "models/<str:name>/compare", query="?v=1&v=2"),
+    Deed("GET", "models/<str:name>/versions/<int:number>"),
+    Deed("POST", "models/<str:name>/versions/<int:number>/move", ASKERS, body={"to": "Production"}),
+    Deed("POST", "models/<str:name>/versions/<int:number>/annotations", WRITERS, body={"title": "t", "body": "b"}),
+    Deed("GET", "runs/<str:run_id>"),
+    anyhow("GET", "approvals", EVERYONE),
+    Deed("GET", "approvals/<int:number>"),
+    Deed("POST", "approvals/<int:number>/decide", JUDGES, body=DECISION),
+    Deed("POST", "approvals/<int:number>/comments", SPEAKERS, body={"body": "hm"}),
+    Deed("POST", "approvals/<int:number>/comments/<int:comment_id>", frozenset({"dana"}), body={"body": "hm"}),
+    Deed("POST", "approvals/<int:number>/withdraw", frozenset({"dana", "olga"}), body={"comment": "no"}),
+    anyhow("GET", "audit"), Deed("GET", "audit/<int:seq>"), Deed("GET", "audit/unsealed/<int:row>"),
+    anyhow("POST", "audit/verify"), anyhow("GET", "audit/export.zip", READ_ALL),
+    anyhow("GET", "audit/export.<str:form>"),
+]  # fmt: skip
+
+REST = [
+    anyhow("GET", f"{R}me"), anyhow("GET", f"{R}models"),
+    anyhow("POST", f"{R}models", frozenset({"dana", "eli"}), body={"name": "another"}),
+    Deed("GET", f"{R}models/<str:name>"),
+    Deed("PATCH", f"{R}models/<str:name>", WRITERS, body={"description": "x"}),
+    Deed("PUT", f"{R}models/<str:name>/thresholds", LIMITERS, body={"metric": "auc", "comparison": ">", "value": 0.5}),
+    Deed("GET", f"{R}models/<str:name>/versions/<int:number>"),
+    Deed("POST", f"{R}models/<str:name>/versions/<int:number>/annotations", WRITERS, body={"title": "t", "body": "b"}),
+    Deed("POST", f"{R}moves", ASKERS, body={"model": "{name}", "version": 1, "stage": "Production"}),
+    anyhow("GET", f"{R}requests"),
+    Deed("POST", f"{R}requests", ASKERS, body={"model": "{name}", "version": 1, "stage": "Production"}),
+    Deed("GET", f"{R}requests/<int:number>"),
+    Deed("POST", f"{R}requests/<int:number>/decisions", JUDGES, body=DECISION),
+    Deed("POST", f"{R}requests/<int:number>/comments", SPEAKERS, body={"body": "hm"}),
+    Deed("POST", f"{R}requests/<int:number>/withdraw", frozenset({"dana", "olga"})),
+    anyhow("GET", f"{R}audit/events"), Deed("GET", f"{R}audit/events/<int:seq>"),
+    Deed("GET", f"{R}audit/events/<int:seq>/proof"), anyhow("GET", f"{R}audit/checkpoint"),
+]  # fmt: skip
+
+REGISTRY = [
+    anyhow("POST", f"{M}registered-models/create", frozenset({"dana", "eli"}), body={"name": "another"}),
+    Deed("GET", f"{M}registered-models/get", query="?name={name}"),
+    Deed("PATCH", f"{M}registered-models/update", WRITERS, body={**MODEL, "description": "x"}),
+    Deed("POST", f"{M}registered-models/rename", WRITERS, body={**MODEL, "new_name": "renamed"}),
+    Deed("DELETE", f"{M}registered-models/delete", WRITERS, body=MODEL),
+    anyhow("GET", f"{M}registered-models/search", EVERYONE),
+    Deed("GET", f"{M}registered-models/get-latest-versions", query="?name={name}"),
+    Deed("POST", f"{M}registered-models/get-latest-versions", body=MODEL),
+    Deed("POST", f"{M}registered-models/set-tag", WRITERS, body={**MODEL, "key": "k", "value": "v"}),
+    Deed("DELETE", f"{M}registered-models/delete-tag", WRITERS, body={**MODEL, "key": "k"}),
+    Deed("POST", f"{M}registered-models/alias", WRITERS, body={**V1, "alias": "shadow"}),
+    Deed("DELETE", f"{M}registered-models/alias", WRITERS, body={**MODEL, "alias": "shadow"}),
+    Deed("GET", f"{M}registered-models/alias", query="?name={name}&alias=first"),
+    Deed("POST", f"{M}model-versions/create", WRITERS, body={**MODEL, "source": "s3://bucket/model"}),
+    Deed("GET", f"{M}model-versions/get", query="?name={name}&version=1"),
+    Deed("PATCH", f"{M}model-versions/update", WRITERS, body={**V1, "description": "x"}),
+    Deed("DELETE", f"{M}model-versions/delete", WRITERS, body=V1),
+    anyhow("GET", f"{M}model-versions/search", EVERYONE),
+    Deed("GET", f"{M}model-versions/get-download-uri", query="?name={name}&version=1"),
+    Deed("POST", f"{M}model-versions/transition-stage", ASKERS, body={**V1, "stage": "Production"}),
+    Deed("POST", f"{M}model-versions/set-tag", WRITERS, body={**V1, "key": "k", "value": "v"}),
+    Deed("DELETE", f"{M}model-versions/delete-tag", WRITERS, body={**V1, "key": "k"}),
+]
+
+OWN_RUN = {"run_id": "{run}", "run_uuid": "{run}"}
+EXPERIMENT = {"experiment_id": "{experiment}"}
+TRACKING = [
+    anyhow("POST", f"{M}experiments/create", TRACKERS, body={"name": "new experiment"}),
+    anyhow("GET", f"{M}experiments/get", query="?experiment_id=0"),
+    anyhow("GET", f"{M}experiments/get-by-name", query="?experiment_name=Default"),
+    anyhow("GET", f"{M}experiments/search", query="?max_results=5"),
+    anyhow("POST", f"{M}experiments/search", body={"max_results": 5}),
+    anyhow("POST", f"{M}experiments/update", TRACKERS, body={**EXPERIMENT, "new_name": "other"}),
+    anyhow("POST", f"{M}experiments/delete", TRACKERS, body=EXPERIMENT),
+    anyhow("POST", f"{M}experiments/restore", TRACKERS, body=EXPERIMENT),
+    anyhow("POST", f"{M}experiments/set-experiment-tag", TRACKERS, body={**EXPERIMENT, "key": "k", "value": "v"}),
+    anyhow("POST", f"{M}experiments/delete-experiment-tag", TRACKERS, body={**EXPERIMENT, "key": "old"}),
+    anyhow("POST", f"{M}runs/create", TRACKERS, body={"experiment_id": "0", "start_time": 1}),
+    Deed("GET", f"{M}runs/get", query="?run_id={run}"),
+    Deed("POST", f"{M}runs/update", TRACKERS, body={**OWN_RUN, "status": "FINISHED"}),
+    Deed("POST", f"{M}runs/delete", TRACKERS, body=OWN_RUN),
+    Deed("POST", f"{M}runs/restore", TRACKERS, body=OWN_RUN),
+    anyhow("POST", f"{M}runs/search", body={"experiment_ids": ["0"]}),
+    Deed("POST", f"{M}runs/log-metric", TRACKERS, body={**OWN_RUN, "key": "k", "value": 1.0, "timestamp": 1}),
+    Deed("POST", f"{M}runs/log-parameter", TRACKERS, body={**OWN_RUN, "key": "k", "value": "1"}),
+    Deed("POST", f"{M}runs/log-batch", TRACKERS, body={"run_id": "{run}"}),
+    Deed("POST", f"{M}runs/log-inputs", TRACKERS, body={"run_id": "{run}"}),
+    Deed("POST", f"{M}runs/outputs", TRACKERS, body={"run_id": "{run}"}),
+    Deed("POST", f"{M}runs/set-tag", TRACKERS, body={**OWN_RUN, "key": "k", "value": "v"}),
+    Deed("POST", f"{M}runs/delete-tag", TRACKERS, body={"run_id": "{run}", "key": "old"}),
+    Deed("POST", f"{M}runs/log-model", TRACKERS, body={"run_id": "{run}", "model_json": "{}"}),
+    Deed("GET", f"{M}metrics/get-history", query="?run_id={run}&metric_key=auc"),
+    anyhow("POST", f"{M}logged-models", TRACKERS, body={"experiment_id": "0", "name": "m"}),
+    anyhow("POST", f"{M}logged-models/search", body={"experiment_ids": ["0"]}),
+    Deed("GET", f"{M}logged-models/<str:model_id>"),
+    Deed("PATCH", f"{M}logged-models/<str:model_id>", TRACKERS, body={"model_id": "{logged}", "status": "LOGGED_MODEL_READY"}),
+    Deed("DELETE", f"{M}logged-models/<str:model_id>", TRACKERS),
+    Deed("PATCH", f"{M}logged-models/<str:model_id>/tags", TRACKERS, body={"tags": [{"key": "k", "value": "v"}]}),
+    Deed("DELETE", f"{M}logged-models/<str:model_id>/tags/<path:tag_key>", TRACKERS),
+    Deed("POST", f"{M}logged-models/<str:model_id>/params", TRACKERS, body={"params": []}),
+    Deed("GET", f"{M}logged-models/<str:model_id>/artifacts/directories"),
+    Deed("GET", f"{M}artifacts/list", query="?run_id={run}"),
+]
+
+PROXY = "api/2.0/mlflow-artifacts/"
+ARTIFACTS = [
+    Deed("GET", f"{PROXY}artifacts", query="?path={root}"),
+    Deed("GET", f"{PROXY}artifacts/<path:path>"),
+    Deed("PUT", f"{PROXY}artifacts/<path:path>", TRACKERS),
+    Deed("DELETE", f"{PROXY}artifacts/<path:path>", TRACKERS),
+    *(anyhow("POST", f"{PROXY}mpu/{step}/<path:path>", EVERYONE) for step in ("create", "complete", "abort")),
+    anyhow("GET", f"{PROXY}presigned/<path:path>", EVERYONE),
+    anyhow("GET", "api/3.0/mlflow/server-info", EVERYONE),
+]
+
+DEEDS = [*PAGES, *REST, *REGISTRY, *TRACKING, *ARTIFACTS]

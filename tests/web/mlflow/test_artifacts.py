@@ -1,0 +1,157 @@
+"""mlflow-artifacts/*: files in, files out, parts of files, listings."""
+
+import io
+from typing import Any
+
+import pytest
+from pytest_django import Settings
+
+from accounts.actors import Actor
+from registry import versions
+from registry.models import StoredFile
+from tests.factories import make_model, make_run, make_version
+from tests.web.mlflow.conftest import Api, refused
+
+pytestmark = pytest.mark.django_db
+PROXY = "/api/2.0/mlflow-artifacts/artifacts"
+
+
+@pytest.fixture
+def root(api: Api) -> str:
+    run_id = api.post("runs/create", experiment_id="0").json()["run"]["info"]["run_id"]
+    return f"0/{run_id}/artifacts"
+
+
+def put(api: Api, path: str, body: bytes, **named: Any) -> Any:
+    return api.http.generic("PUT", f"{PROXY}/{path}", body, content_type="application/octet-stream", **named)
+
+
+def get(api: Api, path: str, **headers: str) -> Any:
+    return api.http.get(f"{PROXY}/{path}", headers=headers)
+
+
+def test_a_file_comes_back_as_it_was_put(api: Api, root: str) -> None:
+    for name, body, kind in (
+        ("model/MLmodel", b"flavors: {}", "text/plain"),
+        ("model/model.pkl", bytes(range(256)) * 20_000, "application/octet-stream"),
+        ("a b/größe%20.html", b"<script>", "text/plain"),
+        ("empty", b"", "application/octet-stream"),
+    ):
+        quoted = name.replace("%", "%25").replace(" ", "%20")
+        answer = put(api, f"{root}/{quoted}", body)
+        assert (answer.status_code, answer.content) == (200, b""), name
+        answer = get(api, f"{root}/{quoted}")
+        assert b"".join(answer.streaming_content) == body
+        assert answer["Content-Type"] == kind
+        assert answer["Content-Disposition"].startswith("attachment")
+        assert answer["X-Content-Type-Options"] == "nosniff"
+        assert answer["Content-Length"] == str(len(body))
+        assert get(api, f"{root}/{quoted}", **{"If-None-Match": answer["ETag"]}).status_code == 304
+
+
+@pytest.mark.parametrize(
+    ("asked", "status", "body", "said"),
+    [
+        ("bytes=0-3", 206, b"0123", "bytes 0-3/10"),
+        ("bytes=7-", 206, b"789", "bytes 7-9/10"),
+        ("bytes=-2", 206, b"89", "bytes 8-9/10"),
+        ("bytes=-99", 206, b"0123456789", "bytes 0-9/10"),
+        ("bytes=8-99", 206, b"89", "bytes 8-9/10"),
+        ("bytes=10-", 416, None, "bytes */10"),
+        ("bytes=-0", 416, None, "bytes */10"),
+        ("bytes=3-1", 200, b"0123456789", None),
+        ("bytes=0-1,3-4", 200, b"0123456789", None),
+        ("lines=1-2", 200, b"0123456789", None),
+        ("bytes=-", 200, b"0123456789", None),
+    ],
+)
+def test_a_part_of_a_file_is_read(
+    api: Api, root: str, asked: str, status: int, body: bytes | None, said: str | None
+) -> None:
+    put(api, f"{root}/digits", b"0123456789")
+    answer = get(api, f"{root}/digits", Range=asked)
+    assert (answer.status_code, answer.get("Content-Range")) == (status, said)
+    if body is not None:
+        assert b"".join(answer.streaming_content) == body
+    assert get(api, f"{root}/digits", Range="bytes=0-1", **{"If-Range": '"other"'}).status_code == 200
+
+
+def test_a_part_of_an_empty_file_is_not_there(api: Api, root: str) -> None:
+    put(api, f"{root}/empty", b"")
+    assert get(api, f"{root}/empty", Range="bytes=0-").status_code == 416
+
+
+def test_folders_are_listed_relative_to_what_was_asked(api: Api, root: str) -> None:
+    put(api, f"{root}/model/MLmodel", b"x")
+    put(api, f"{root}/model/data/w.bin", b"xyz")
+
+    def listed(path: str) -> Any:
+        return api.http.get(PROXY, {"path": path}).json()
+
+    assert listed(f"{root}/model") == {
+        "files": [{"path": "MLmodel", "is_dir": False, "file_size": 1}, {"path": "data", "is_dir": True}]
+    }
+    assert listed(f"{root}/nothing") == {}
+    run_id = root.split("/")[1]
+    assert api.get("artifacts/list", run_id=run_id, path="model").json() == {
+        "root_uri": f"mlflow-artifacts:/{root}",
+        "files": [
+            {"path": "model/MLmodel", "is_dir": False, "file_size": 1},
+            {"path": "model/data", "is_dir": True},
+        ],
+    }
+    refused(get(api, f"{root}/model"), 400, "INVALID_PARAMETER_VALUE", "is a folder")
+    refused(get(api, f"{root}/nothing"), 404, "RESOURCE_DOES_NOT_EXIST")
+
+
+@pytest.mark.parametrize("path", ["../x", "%2e%2e/x", "%252e%252e/x", "/etc/x", "a%5C..%5Cx", "a/%00", "a//b"])
+def test_a_path_that_climbs_is_refused(api: Api, root: str, path: str) -> None:
+    for answer in (
+        put(api, f"{root}/{path}", b"x"),
+        get(api, f"{root}/{path}"),
+        api.http.delete(f"{PROXY}/{root}/{path}"),
+    ):
+        refused(answer, 400, "INVALID_PARAMETER_VALUE")
+    refused(api.get("artifacts/list", run_id=root.split("/")[1], path="../x"), 400, "INVALID_PARAMETER_VALUE")
+
+
+def test_deleting_twice_is_fine(api: Api, root: str) -> None:
+    put(api, f"{root}/model/a", b"x")
+    put(api, f"{root}/modelling", b"x")
+    for _ in range(2):
+        assert api.http.delete(f"{PROXY}/{root}/model").status_code == 200
+    assert list(StoredFile.objects.values_list("path", flat=True)) == ["modelling"]
+
+
+def test_files_of_a_version_are_frozen_and_of_another_person_closed(api: Api, dana: Actor, eli: Actor) -> None:
+    version = make_version(make_model(dana), dana)
+    for path in (f"{version.frozen_root}/model/MLmodel", f"versions/{version.model.uuid}/1/MLmodel"):
+        refused(put(api, path, b"x"), 403, "PERMISSION_DENIED", "frozen")
+        refused(api.http.delete(f"{PROXY}/{path}"), 403, "PERMISSION_DENIED", "frozen")
+        assert b"sklearn" in b"".join(get(api, path).streaming_content)
+    theirs = make_run(eli)
+    refused(put(api, f"0/{theirs.pk}/artifacts/x", b"x"), 403, "PERMISSION_DENIED", "somebody else's")
+    refused(put(api, "0/nobody/artifacts/x", b"x"), 404, "RESOURCE_DOES_NOT_EXIST")
+    versions.delete_version(version, actor=dana)
+    assert put(api, f"{version.frozen_root}/model/MLmodel", b"x").status_code == 200
+
+
+def test_a_body_in_chunks_and_one_cut_off(api: Api, root: str) -> None:
+    chunked = {"wsgi.input": io.BytesIO(b"x" * 3_000_000), "HTTP_TRANSFER_ENCODING": "chunked", "CONTENT_LENGTH": ""}
+    assert put(api, f"{root}/chunked", b"", **chunked).status_code == 200
+    assert StoredFile.objects.get(path="chunked").blob.size == 3_000_000
+    cut = put(api, f"{root}/cut", b"", **{"wsgi.input": io.BytesIO(b"12345"), "CONTENT_LENGTH": "9"})
+    refused(cut, 400, "INVALID_PARAMETER_VALUE", "cut off")
+    assert not StoredFile.objects.filter(path="cut").exists()
+
+
+def test_a_file_over_the_limit_is_refused(api: Api, root: str, settings: Settings) -> None:
+    settings.MAX_UPLOAD_BYTES = 1024 * 1024
+    refused(put(api, f"{root}/large", b"x" * (1024 * 1024 + 1)), 400, "INVALID_PARAMETER_VALUE", "1 MiB")
+
+
+def test_multipart_falls_back_to_one_put(api: Api, root: str) -> None:
+    answer = api.http.post(f"/api/2.0/mlflow-artifacts/mpu/create/{root}/x", {}, content_type="application/json")
+    assert answer.status_code == 501
+    assert answer.json()["message"].startswith("Multipart upload is not supported")
+    assert api.http.get(f"/api/2.0/mlflow-artifacts/presigned/{root}/x").status_code == 501
