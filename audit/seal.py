@@ -8,12 +8,22 @@ from django.db import IntegrityError, connection, transaction
 
 from audit import notes
 from audit.merkle import Frontier
-from audit.models import Checkpoint, Event, Seal
+from audit.models import Checkpoint, Seal
 from core import clock
 
 ORIGIN = "signoff/ledger"
 BATCH = 5_000
 SEALER_LOCK = 0x5163_0FF1
+# One statement, so one snapshot: a row seen in it that has a number from its xmax on was written under another server's
+# counter and came with a restore. Such a number says nothing about what is running here.
+XMAX = "(SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint)"
+XMIN = "(SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint)"
+FINISHED = f"xact >= %(from)s AND (xact < {XMIN} OR xact >= {XMAX})"
+WAITING = f"""
+    SELECT id, leaf FROM audit_event
+    WHERE {FINISHED} AND NOT EXISTS (SELECT FROM audit_seal WHERE event_id = audit_event.id)
+    ORDER BY xact >= {XMAX} DESC, xact, id LIMIT %(batch)s
+"""  # noqa: S608 - the constants above
 
 
 def seal_pending() -> int:
@@ -28,13 +38,10 @@ def seal_pending() -> int:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [SEALER_LOCK])
         last = Seal.objects.order_by("-seq").values_list("seq", "event__xact").first()
         start, sealed_xact = (last[0] + 1, last[1]) if last else (0, 0)
-        cursor.execute("SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint")
-        horizon = cursor.fetchone()[0]
-        waiting = list(
-            Event.objects.filter(xact__gte=sealed_xact, xact__lt=horizon, seal__isnull=True)
-            .order_by("xact", "id")
-            .values_list("id", "leaf")[:BATCH]
-        )
+        cursor.execute(f"SELECT {XMAX}")
+        restored = sealed_xact >= cursor.fetchone()[0]
+        cursor.execute(WAITING, {"from": 0 if restored else sealed_xact, "batch": BATCH})
+        waiting = cursor.fetchall()
         Seal.objects.bulk_create(
             Seal(seq=start + place, event_id=event_id, leaf=leaf) for place, (event_id, leaf) in enumerate(waiting)
         )

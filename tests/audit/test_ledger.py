@@ -157,6 +157,23 @@ def test_a_removed_tail_is_found_by_the_outside_copy_even_where_checkpoints_went
     assert "states" in verified(outside).problems[-1]
 
 
+def test_sealing_goes_on_after_a_restore_under_a_younger_transaction_counter() -> None:
+    if connection.vendor != "postgresql":
+        pytest.skip("SQLite seals as it writes")
+    write(1)
+    values = Event.objects.values(*(field.attname for field in Event._meta.fields if not field.primary_key)).get()
+    first, _ = (Event.objects.create(**{**values, "xact": 10**12 + place}) for place in range(2))
+    Seal.objects.create(seq=0, event=first, leaf=first.leaf)
+    write(3)
+    sealed()
+    assert verified().ok
+    assert verified().unsealed == 0
+    assert Seal.objects.count() == Event.objects.count() == 6
+    write(1)
+    sealed()
+    assert Seal.objects.latest("seq").event_id == Event.objects.latest("id").pk
+
+
 def test_look_up_columns_that_lie_are_found() -> None:
     write(3)
     sealed()
