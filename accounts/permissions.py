@@ -25,6 +25,9 @@ class Permission(StrEnum):
     STAGE_STAGING = "stage.staging"
     STAGE_PRODUCTION = "stage.production"
     ALIAS_PROTECTED = "alias.protected"
+    DEPLOY_STAGING = "deploy.staging"
+    DEPLOY_PRODUCTION = "deploy.production"
+    ENDPOINT_MANAGE = "endpoint.manage"
     THRESHOLD_SET = "threshold.set"
     GRANT_GIVE = "grant.give"
     USER_MANAGE = "user.manage"
@@ -48,12 +51,13 @@ GRANTED: dict[Role, frozenset[Permission]] = {
     Role.ML_ENGINEER: frozenset(
         EVERYONE
         | {P.MODEL_CREATE, P.MODEL_WRITE, P.TRACKING_WRITE, P.TRACKING_WRITE_ALL, P.REQUEST_OPEN, P.REQUEST_DISCUSS}
-        | {P.MODEL_WRITE_OWN, P.STAGE_STAGING},
+        | {P.MODEL_WRITE_OWN, P.STAGE_STAGING, P.DEPLOY_STAGING},
     ),
     Role.OPS: frozenset(
         EVERYONE
         | {P.MODEL_WRITE_OWN, P.REQUEST_OPEN, P.REQUEST_DISCUSS}
-        | {P.STAGE_STAGING, P.STAGE_PRODUCTION, P.ALIAS_PROTECTED},
+        | {P.STAGE_STAGING, P.STAGE_PRODUCTION, P.ALIAS_PROTECTED}
+        | {P.DEPLOY_STAGING, P.DEPLOY_PRODUCTION, P.ENDPOINT_MANAGE},
     ),
     Role.REVIEWER: frozenset(EVERYONE | {P.REQUEST_DISCUSS, P.REQUEST_DECIDE, P.THRESHOLD_SET}),
     Role.AUDITOR: frozenset(EVERYONE | {P.MODEL_READ_RESTRICTED}),

@@ -1,5 +1,7 @@
 """Finds what the caller may see and refuses what she may not change."""
 
+from django.db.models import QuerySet
+
 from accounts.actors import Actor
 from accounts.permissions import Permission
 from accounts.policy import denied
@@ -18,6 +20,11 @@ def model_subject(model: RegisteredModel) -> Subject:
 def version_subject(version: ModelVersion) -> Subject:
     """Return `version` as the ledger names it."""
     return Subject("model_version", f"{version.model.uuid}/{version.version}", str(version), version.model.uuid)
+
+
+def visible_models(actor: Actor) -> QuerySet[RegisteredModel]:
+    """Return the models the actor may read."""
+    return RegisteredModel.objects.visible_to(actor)
 
 
 def find_model(name: str, *, actor: Actor) -> RegisteredModel:

@@ -115,6 +115,8 @@ def refuse_protected(version: ModelVersion) -> None:
         raise Conflict(
             f"{version} is @{alias.name} and cannot be deleted.", next_step="Point the alias at another version first."
         )
+    if held := version.holds.first():
+        raise Conflict(f"{version} is held by {held.label}.", next_step="It can be deleted once nothing serves it.")
     waiting = ApprovalRequest.objects.pending().filter(version=version).first()
     if waiting:
         raise Conflict(

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Q
 
 from accounts.actors import SYSTEM, Actor
 from accounts.permissions import Permission
@@ -70,7 +71,9 @@ def advance(request: ApprovalRequest, to: RequestState, *, actor: Actor, change:
     record(f"request.{to}", request_subject(request), actor=actor, change=told)
 
 
-def open_request(version: ModelVersion, move: Move, *, reason: str, actor: Actor) -> ApprovalRequired:
+def open_request(
+    version: ModelVersion, move: Move, *, reason: str, actor: Actor, deployment: subjects.Deployment | None = None
+) -> ApprovalRequired:
     """Return the usable request for `move`, opened now where there is none. Takes the model's lock.
 
     Raises Denied for someone who may not ask, Conflict for a version whose bytes Signoff does not hold and for a
@@ -85,15 +88,26 @@ def open_request(version: ModelVersion, move: Move, *, reason: str, actor: Actor
         row = access.reread(version, access.locked(version.model))
         if not requirement(move).approvals:
             raise Conflict(f"{row} can go {move.label} without an approval.", next_step="Make the move itself.")
-        return usable(row, move, actor) or _open(row, move, reason, actor)
+        return usable(row, move, actor, deployment) or _open(row, move, reason, actor, deployment)
 
 
-def usable(version: ModelVersion, move: Move, actor: Actor) -> ApprovalRequired | None:
-    """Return the open or approved request for `move` whose subject still holds; a stale or expired one ends here."""
-    rows = ApprovalRequest.objects.select_related("requester", "model", "version__manifest").filter(
-        version=version, move_key=move.key
-    )
-    for request in rows.filter(state__in=[RequestState.OPEN, RequestState.APPROVED]):
+def key_of(move: Move, deployment: subjects.Deployment | None) -> str:
+    """Name what is asked within its version: the move, and the endpoint it is deployed to."""
+    return f"{move.key}+{deployment['endpoint']}" if deployment else move.key
+
+
+def usable(
+    version: ModelVersion, move: Move, actor: Actor, deployment: subjects.Deployment | None = None
+) -> ApprovalRequired | None:
+    """Return the open or approved request for `move` whose subject still holds; a stale or expired one ends here.
+
+    A request that carries a deployment beside the move covers the move too.
+    """
+    wanted = Q(move_key=key_of(move, deployment))
+    if deployment is None:
+        wanted |= Q(move_key__startswith=f"{move.key}+")
+    rows = ApprovalRequest.objects.select_related("requester", "model", "version__manifest").filter(wanted, version=version)
+    for request in rows.filter(state__in=[RequestState.OPEN, RequestState.APPROVED]).order_by("state"):
         request.version, request.model = version, version.model
         if settle(request, actor=actor) is None:
             return ApprovalRequired(request, opened=False)
@@ -117,7 +131,9 @@ def settle(request: ApprovalRequest, *, actor: Actor) -> list[subjects.Changed] 
     return changed
 
 
-def _open(version: ModelVersion, move: Move, reason: str, actor: Actor) -> ApprovalRequired:
+def _open(
+    version: ModelVersion, move: Move, reason: str, actor: Actor, deployment: subjects.Deployment | None
+) -> ApprovalRequired:
     if not version.verified:
         raise Conflict(
             f"{version} is unverified: Signoff does not hold its files, so nobody can sign for them.",
@@ -126,9 +142,9 @@ def _open(version: ModelVersion, move: Move, reason: str, actor: Actor) -> Appro
     if actor.user is None:
         raise Denied("Only a person can ask for an approval.")
     expires = clock.now() + timedelta(days=settings.REQUEST_TTL_DAYS)
-    subject = subjects.build(version, move, subjects.Asked(actor.user, clock.iso(expires)))
+    subject = subjects.build(version, move, subjects.Asked(actor.user, clock.iso(expires)), deployment)
     request = ApprovalRequest.objects.create(
-        model=version.model, version=version, move_key=move.key, subject=canonical.dump(subject),
+        model=version.model, version=version, move_key=key_of(move, deployment), subject=canonical.dump(subject),
         subject_digest=canonical.digest(subject), requester=actor.user, reason=reason.strip(),
         approvals_needed=requirement(move).approvals, expires_at=expires,
     )  # fmt: skip
@@ -148,6 +164,15 @@ def _open(version: ModelVersion, move: Move, reason: str, actor: Actor) -> Appro
         change=Change(after={"move": move.document}, comment=request.reason, facts=facts),
     )
     return ApprovalRequired(request, opened=True)
+
+
+def covers_deployment(
+    request: ApprovalRequest, *, endpoint: str, plan: dict[str, object], digest: str
+) -> bool:
+    """Whether the request's subject is this deployment: the same files, endpoint and plan."""
+    said = subjects.document(request)
+    deployment = subjects.deployment_of(said)
+    return deployment is not None and (deployment["endpoint"], deployment["plan"], said["manifest"]) == (endpoint, plan, digest)
 
 
 def withdraw(request: ApprovalRequest, *, comment: str, actor: Actor) -> None:

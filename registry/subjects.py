@@ -18,8 +18,11 @@ class Asked:
     expires_at: str
 
 
-def build(version: ModelVersion, move: Move, asked: Asked) -> dict[str, object]:
-    """Return the subject as the registry stands now. Endpoint, plan and limits are null in a stage-only request."""
+Deployment = dict[str, object]
+
+
+def build(version: ModelVersion, move: Move, asked: Asked, deployment: Deployment | None = None) -> dict[str, object]:
+    """Return the subject as the registry stands now. Endpoint and plan are null in a request for the stage alone."""
     need = requirement(move)
     return {
         "type": "signoff.subject/1",
@@ -30,8 +33,8 @@ def build(version: ModelVersion, move: Move, asked: Asked) -> dict[str, object]:
         "evidence": canonical_digest(bytes(version.evidence)),
         "move": move.document,
         "displaces": displaced(version, move),
-        "endpoint": None,
-        "plan": None,
+        "endpoint": {part: deployment[part] for part in ("endpoint", "environment", "target")} if deployment else None,
+        "plan": deployment["plan"] if deployment else None,
         "limits": [
             str(t) + ("" if t.required else " (advice)") for t in MetricThreshold.objects.filter(model=version.model)
         ],
@@ -85,7 +88,14 @@ def compared_with(request: ApprovalRequest) -> ModelVersion | None:
 
 def current(request: ApprovalRequest, move: Move) -> dict[str, object]:
     """Return the request's subject as it would read now."""
-    return build(request.version, move, Asked(request.requester, str(document(request)["expires_at"])))
+    said = document(request)
+    return build(request.version, move, Asked(request.requester, str(said["expires_at"])), deployment_of(said))
+
+
+def deployment_of(said: dict[str, object]) -> Deployment | None:
+    """Return the deployment a subject carries, or None for a stage alone."""
+    endpoint = said["endpoint"]
+    return {**endpoint, "plan": said["plan"]} if isinstance(endpoint, dict) else None
 
 
 def document(request: ApprovalRequest) -> dict[str, object]:

@@ -1,0 +1,107 @@
+"""Endpoints and the tokens that may call them."""
+
+import re
+import secrets
+from datetime import timedelta
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.db.models import Q, QuerySet
+
+from accounts.actors import Actor
+from accounts.permissions import Permission
+from accounts.policy import require
+from accounts.tokens import digest
+from audit.record import Change, Subject, record
+from core import clock
+from core.refusals import AlreadyExists, Invalid, NotFound
+from deployments.models import Endpoint, EndpointToken, Environment, Rollout
+from deployments.states import RolloutState
+from deployments.targets.kinds import KINDS
+from registry.models import RegisteredModel
+
+NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}\Z")
+MARK = "se_"
+
+
+def endpoint_subject(endpoint: Endpoint) -> Subject:
+    """Return `endpoint` as the ledger names it."""
+    return Subject("endpoint", endpoint.name, f"{endpoint.name} ({endpoint.environment.name})", endpoint.model.uuid)
+
+
+def create_endpoint(name: str, *, model: RegisteredModel, environment: str, actor: Actor, target: str = "local") -> Endpoint:
+    """Create a stable address for `model` in `environment`; it serves nothing yet.
+
+    Raises Invalid for a name, environment or target that is none, AlreadyExists for a taken name.
+    """
+    if not NAME.match(name):
+        raise Invalid("An endpoint's name has small letters, digits and hyphens, at most 63.", field="name")
+    place = Environment.objects.filter(name=environment).first()
+    if place is None:
+        raise Invalid(f"There is no environment {environment}.", field="environment")
+    if target not in KINDS:
+        raise Invalid(f"There is no target {target}; there are {', '.join(sorted(KINDS))}.", field="target")
+    about = Subject("endpoint", name, name, model.uuid)
+    needed = Permission.ENDPOINT_MANAGE if place.needs_approval else Permission.DEPLOY_STAGING
+    require(actor, needed, f"create endpoints in {environment}", about=about)
+    try:
+        with transaction.atomic():
+            made = Endpoint.objects.create(
+                name=name, environment=place, model=model, target=target, salt=secrets.token_hex(16), created_by=actor.person
+            )
+            record("endpoint.created", endpoint_subject(made), actor=actor, change=Change(after={"target": target}))
+    except IntegrityError as why:
+        raise AlreadyExists(f"There is an endpoint named {name}.") from why
+    return made
+
+
+def endpoints_visible_to(actor: Actor) -> QuerySet[Endpoint]:
+    """Return the endpoints of models the actor may see, by name."""
+    visible = RegisteredModel.objects.visible_to(actor)
+    return Endpoint.objects.filter(model__in=visible).select_related("environment", "model").order_by("name")
+
+
+def find_endpoint(name: str, *, actor: Actor) -> Endpoint:
+    """Return the endpoint; raise NotFound where there is none or its model may not be seen."""
+    endpoint = endpoints_visible_to(actor).filter(name=name).first()
+    if endpoint is None:
+        raise NotFound(f"There is no endpoint {name[:80]}.")
+    return endpoint
+
+
+def serving(endpoint: Endpoint) -> Rollout | None:
+    """Return the rollout whose version the endpoint serves, or None. Derived, so that it cannot disagree."""
+    done = Q(state=RolloutState.DONE, right__withdrawn_at=None)
+    return endpoint.rollouts.filter(done).select_related("version__model", "version__manifest").order_by("-ended_at").first()
+
+
+def mint_endpoint_token(endpoint: Endpoint, *, label: str, days: int, actor: Actor) -> tuple[EndpointToken, str]:
+    """Make a token that may ask `endpoint` for predictions and return it with its text, shown this once."""
+    require(actor, endpoint.environment.permission, f"make tokens for {endpoint}", about=endpoint_subject(endpoint))
+    if not label.strip():
+        raise Invalid("Give the token a name, such as the service it is for.", field="label")
+    if not 1 <= days <= settings.TOKEN_TTL_DAYS:
+        raise Invalid(f"A token lives from 1 to {settings.TOKEN_TTL_DAYS} days.", field="days")
+    prefix = secrets.token_hex(4)
+    text = f"{MARK}{prefix}_{secrets.token_urlsafe(32)}"
+    with transaction.atomic():
+        row = EndpointToken.objects.create(
+            endpoint=endpoint, label=label.strip()[:80], prefix=prefix, sha256=digest(text),
+            created_by=actor.person, expires_at=clock.now() + timedelta(days=days),
+        )  # fmt: skip
+        record("endpoint.token.created", endpoint_subject(endpoint), actor=actor, change=Change(after={"token": prefix}))
+    return row, text
+
+
+def revoke_endpoint_token(endpoint: Endpoint, token_id: int, *, actor: Actor) -> None:
+    """End a token; doing it again changes nothing."""
+    require(actor, endpoint.environment.permission, f"revoke tokens of {endpoint}", about=endpoint_subject(endpoint))
+    with transaction.atomic():
+        row = EndpointToken.objects.select_for_update().filter(endpoint=endpoint, pk=token_id).first()
+        if row is None:
+            raise NotFound("There is no such token.")
+        if row.revoked_at is None:
+            row.revoked_at = clock.now()
+            row.save(update_fields=["revoked_at"])
+            change = Change(after={"token": row.prefix})
+            record("endpoint.token.revoked", endpoint_subject(endpoint), actor=actor, change=change)

@@ -1,0 +1,140 @@
+"""Rows of deployments: environments, endpoints, rollouts and their steps, and the rights rollouts leave behind."""
+
+import uuid
+
+from django.conf import settings
+from django.db import models
+from django.utils import timezone
+
+from accounts.permissions import Permission
+from deployments.states import LIVE, RolloutState, StepStatus
+from registry.models import ApprovalRequest, ModelVersion, RegisteredModel
+
+
+class Environment(models.Model):
+    """`staging` or `production`: decides who deploys and whether a signature is needed."""
+
+    name = models.CharField(max_length=40, unique=True)
+    needs_approval = models.BooleanField(default=True)
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def permission(self) -> Permission:
+        """What starting a rollout here takes."""
+        return Permission.DEPLOY_PRODUCTION if self.needs_approval else Permission.DEPLOY_STAGING
+
+
+class Endpoint(models.Model):
+    """A stable address that serves one registered model. What it serves is the newest rollout that is done."""
+
+    name = models.CharField(max_length=63, unique=True)
+    environment = models.ForeignKey(Environment, on_delete=models.PROTECT, related_name="endpoints")
+    model = models.ForeignKey(RegisteredModel, on_delete=models.PROTECT, related_name="endpoints")
+    target = models.CharField(max_length=32, default="local")
+    salt = models.CharField(max_length=64)
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    created_at = models.DateTimeField(default=timezone.now)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class EndpointToken(models.Model):
+    """A token that may ask an endpoint for predictions; known by its SHA-256 only."""
+
+    endpoint = models.ForeignKey(Endpoint, on_delete=models.PROTECT, related_name="tokens")
+    label = models.CharField(max_length=80)
+    prefix = models.CharField(max_length=16, unique=True)
+    sha256 = models.CharField(max_length=64, unique=True)
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    created_at = models.DateTimeField(default=timezone.now)
+    expires_at = models.DateTimeField()
+    revoked_at = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return f"{self.prefix} ({self.label})"
+
+
+class Rollout(models.Model):
+    """One change of what an endpoint serves. `fence` rises with each claim: a target refuses an older one."""
+
+    class Kind(models.TextChoices):
+        """Why it happens."""
+
+        DEPLOY = "deploy", "Deployment"
+        ROLLBACK = "rollback", "Rollback"
+
+    uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    endpoint = models.ForeignKey(Endpoint, on_delete=models.PROTECT, related_name="rollouts")
+    version = models.ForeignKey(ModelVersion, on_delete=models.PROTECT, related_name="rollouts")
+    digest = models.CharField(max_length=64)
+    kind = models.CharField(max_length=8, choices=Kind.choices, default=Kind.DEPLOY)
+    plan = models.JSONField(default=dict)
+    request = models.OneToOneField(ApprovalRequest, on_delete=models.PROTECT, null=True, related_name="rollout")
+    last_good = models.ForeignKey("self", on_delete=models.PROTECT, null=True, related_name="+")
+    state = models.CharField(max_length=16, choices=RolloutState.choices, default=RolloutState.QUEUED)
+    reason = models.TextField(blank=True, default="")
+    why = models.CharField(max_length=500, blank=True, default="")
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    created_at = models.DateTimeField(default=timezone.now)
+    started_at = models.DateTimeField(null=True)
+    ended_at = models.DateTimeField(null=True)
+    fence = models.PositiveBigIntegerField(default=0)
+    holder = models.CharField(max_length=64, blank=True, default="")
+    lease_until = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        """One live rollout per endpoint."""
+
+        constraints = [
+            models.UniqueConstraint(
+                fields=["endpoint"], condition=models.Q(state__in=sorted(LIVE)), name="rollout_one_live_per_endpoint"
+            )
+        ]
+        indexes = [models.Index(fields=["state", "lease_until"], name="rollout_due")]
+
+    def __str__(self) -> str:
+        return f"deployment #{self.pk}"
+
+
+class RolloutStep(models.Model):
+    """One step of a rollout. `key` makes applying it twice harmless."""
+
+    rollout = models.ForeignKey(Rollout, on_delete=models.PROTECT, related_name="steps")
+    position = models.PositiveSmallIntegerField()
+    name = models.CharField(max_length=32)
+    arguments = models.JSONField(default=dict)
+    key = models.CharField(max_length=100, unique=True)
+    status = models.CharField(max_length=8, choices=StepStatus.choices, default=StepStatus.PENDING)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    not_before = models.DateTimeField(default=timezone.now)
+    deadline_at = models.DateTimeField(null=True)
+    observed = models.JSONField(default=dict)
+    why = models.CharField(max_length=500, blank=True, default="")
+    started_at = models.DateTimeField(null=True)
+    ended_at = models.DateTimeField(null=True)
+
+    class Meta:
+        """In order."""
+
+        ordering = ("position",)
+        constraints = [models.UniqueConstraint(fields=["rollout", "position"], name="step_once_per_position")]
+
+    def __str__(self) -> str:
+        return f"{self.name} of {self.rollout}"
+
+
+class InstalledRight(models.Model):
+    """What a finished rollout installed: restart and rollback need only this, and that the digest still holds."""
+
+    endpoint = models.ForeignKey(Endpoint, on_delete=models.PROTECT, related_name="rights")
+    version = models.ForeignKey(ModelVersion, on_delete=models.PROTECT, related_name="+")
+    digest = models.CharField(max_length=64)
+    rollout = models.OneToOneField(Rollout, on_delete=models.PROTECT, related_name="right")
+    installed_at = models.DateTimeField(default=timezone.now)
+    withdrawn_at = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return f"{self.version} at {self.endpoint}"

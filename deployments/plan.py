@@ -1,0 +1,105 @@
+"""What to do next in a rollout: pure functions over what is wanted and what was observed. No clock, no database."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+INSTALL_S, ROUTE_S, RETIRE_S = 600.0, 30.0, 60.0
+ATTEMPTS = 3
+
+
+class Strategy(StrEnum):
+    """How traffic goes over."""
+
+    ALL_AT_ONCE = "all-at-once"
+    BLUE_GREEN = "blue-green"
+
+
+@dataclass(frozen=True)
+class Spec:
+    """A step to be made: its name, arguments, deadline from its first apply, and how often it may be tried."""
+
+    name: str
+    arguments: dict[str, object] = field(default_factory=dict)
+    deadline_s: float = ROUTE_S
+    attempts: int = ATTEMPTS
+
+
+def steps_of(strategy: Strategy, *, bake_s: float = 0.0) -> list[Spec]:
+    """Return the steps of a rollout in order: install beside what serves, send traffic over, wait, retire the old."""
+    steps = [Spec("install", deadline_s=INSTALL_S), Spec("route", {"share_pct": 100})]
+    if strategy is Strategy.BLUE_GREEN and bake_s > 0:
+        steps.append(Spec("bake", {"for_s": bake_s}, deadline_s=bake_s + ROUTE_S))
+    return [*steps, Spec("retire", deadline_s=RETIRE_S)]
+
+
+class Sight(StrEnum):
+    """What the target shows of a step."""
+
+    ABSENT = "absent"
+    UNDER_WAY = "under way"
+    REACHED = "reached"
+    BROKEN = "broken"
+    STALE = "stale"
+
+
+@dataclass(frozen=True)
+class StepView:
+    """A step as the engine knows it: its status, tries, whether its time is over, whether it may be tried yet."""
+
+    name: str
+    status: str
+    attempts: int
+    allowed: int
+    late: bool
+    due: bool
+
+
+class Act(StrEnum):
+    """What the engine does."""
+
+    APPLY = "apply"
+    WAIT = "wait"
+    FINISH_STEP = "finish step"
+    FINISH = "finish"
+    ROLL_BACK = "roll back"
+    ASK_OPERATOR = "ask operator"
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What to do, on which step (its index), and why."""
+
+    act: Act
+    step: int | None = None
+    why: str = ""
+
+
+def next_step(steps: list[StepView], sight: Sight, *, rolling_back: bool) -> Decision:
+    """Return what to do about the first step that is not done, given what the target shows of it.
+
+    A step is done only when it is seen, never because it was applied. One that broke, ran late or was tried too often
+    rolls the rollout back; a rollback that cannot go on asks an operator.
+    """
+    place = next((index for index, step in enumerate(steps) if step.status != "done"), None)
+    if place is None:
+        return Decision(Act.FINISH)
+    step = steps[place]
+    if sight is Sight.REACHED:
+        return Decision(Act.FINISH_STEP, place)
+    if sight is Sight.STALE:
+        return Decision(Act.WAIT, place, "another engine holds this rollout")
+    gave_up = _gave_up(step, sight)
+    if gave_up:
+        return Decision(Act.ASK_OPERATOR if rolling_back else Act.ROLL_BACK, place, gave_up)
+    if sight is Sight.UNDER_WAY and step.status == "applied":
+        return Decision(Act.WAIT, place)
+    return Decision(Act.APPLY, place) if step.due else Decision(Act.WAIT, place, "waits before the next try")
+
+
+def _gave_up(step: StepView, sight: Sight) -> str:
+    """Return why a step is given up, or an empty string."""
+    if step.late:
+        return f"{step.name} was not reached in time"
+    if sight is not Sight.REACHED and step.attempts >= step.allowed and (sight is Sight.BROKEN or sight is Sight.ABSENT):
+        return f"{step.name} was tried {step.attempts} times"
+    return ""

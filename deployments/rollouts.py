@@ -1,0 +1,242 @@
+"""Asks for, starts, rolls back and cancels rollouts. The engine does the rest."""
+
+from dataclasses import dataclass
+
+from django.db import IntegrityError, transaction
+
+from accounts.actors import SYSTEM, Actor
+from accounts.policy import require
+from audit.record import Change, Subject, record
+from core import clock
+from core.refusals import Conflict, Invalid, NotFound
+from deployments.endpoints import endpoint_subject, serving
+from deployments.models import Endpoint, InstalledRight, Rollout, RolloutStep
+from deployments.plan import Strategy, steps_of
+from deployments.states import ENDED, LIVE, MOVES, RolloutState
+from deployments.targets.contract import Release
+from deployments.targets.kinds import target
+from registry import access, holds, manifests, requests
+from registry.models import ApprovalRequest, ModelVersion
+from registry.models.approvals import RequestState
+
+BAKE_MAX_S = 7 * 24 * 3600.0
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How a rollout goes; its document is part of what a reviewer signs."""
+
+    strategy: Strategy
+    bake_s: float = 0.0
+
+    @property
+    def document(self) -> dict[str, object]:
+        """The plan as plain JSON."""
+        return {"strategy": str(self.strategy), "bake_s": self.bake_s}
+
+    @classmethod
+    def of(cls, document: dict[str, object]) -> "Plan":
+        """Return the plan `document` says; raise Invalid where it is none."""
+        try:
+            plan = cls(Strategy(str(document["strategy"])), float(str(document.get("bake_s", 0))))
+        except (KeyError, ValueError) as why:
+            raise Invalid(f"The strategy is one of {', '.join(Strategy)}.", field="strategy") from why
+        if not 0 <= plan.bake_s <= BAKE_MAX_S:
+            raise Invalid("The bake time is from 0 seconds to 7 days.", field="bake_s")
+        return plan
+
+
+def rollout_subject(rollout: Rollout) -> Subject:
+    """Return `rollout` as the ledger names it."""
+    label = f"{rollout}: {rollout.version} to {rollout.endpoint.name}"
+    return Subject("rollout", str(rollout.pk), label, rollout.endpoint.model.uuid)
+
+
+def request_deployment(version: ModelVersion, move: requests.Move, endpoint: Endpoint, plan: Plan, *, reason: str, actor: Actor) -> requests.ApprovalRequired:
+    """Ask for one signature over the stage move, the endpoint and the plan together."""
+    _refuse_other_model(version, endpoint)
+    deployment = {"endpoint": endpoint.name, "environment": endpoint.environment.name, "target": endpoint.target, "plan": plan.document}
+    return requests.open_request(version, move, reason=reason, actor=actor, deployment=deployment)
+
+
+def start(version: ModelVersion, endpoint: Endpoint, plan: Plan, *, actor: Actor, reason: str = "") -> Rollout:
+    """Queue a rollout of `version` to `endpoint`; a second click returns the one that is queued.
+
+    Raises Denied without the environment's permission, Conflict where a signature is missing, the bytes are not the
+    frozen ones, the target cannot follow the plan, or another rollout is live.
+    """
+    about = endpoint_subject(endpoint)
+    require(actor, endpoint.environment.permission, f"deploy to {endpoint} ({endpoint.environment})", about=about)
+    _refuse_other_model(version, endpoint)
+    _refuse_unable(endpoint, plan)
+    digest = _intact(version)
+    with transaction.atomic():
+        model = access.locked(version.model)
+        row = access.reread(version, model)
+        if again := _same_waiting(row, endpoint, plan):
+            return again
+        _refuse_busy(endpoint)
+        granted = _covering(row, endpoint, plan, digest) if endpoint.environment.needs_approval else None
+        return _queue(row, endpoint, plan, digest, actor=actor, reason=reason, request=granted, kind=Rollout.Kind.DEPLOY)
+
+
+def roll_back(endpoint: Endpoint, *, to: Rollout | None = None, reason: str, actor: Actor) -> Rollout:
+    """Queue a return to what `endpoint` served before (or to `to`, an earlier rollout of it). Needs a reason, no new signature:
+    what was installed once is pre-approved; its digest is checked again.
+    """
+    require(actor, endpoint.environment.permission, f"roll back {endpoint}", about=endpoint_subject(endpoint))
+    if not reason.strip():
+        raise Invalid("Say why: a rollback needs a reason.", field="reason")
+    goal = to or previous(endpoint)
+    if goal is None or goal.endpoint_id != endpoint.pk:
+        raise Conflict(f"{endpoint} served nothing before that it could go back to.")
+    right = InstalledRight.objects.filter(rollout=goal, withdrawn_at=None).first()
+    if right is None:
+        raise Conflict(f"The right to serve {goal.version} here was withdrawn.")
+    if _intact(goal.version) != right.digest:
+        raise Conflict(f"The files of {goal.version} are not those that were installed.")
+    with transaction.atomic():
+        access.locked(endpoint.model)
+        plan = Plan(Strategy.ALL_AT_ONCE)
+        if again := _same_waiting(goal.version, endpoint, plan):
+            return again
+        _refuse_busy(endpoint)
+        return _queue(goal.version, endpoint, plan, right.digest, actor=actor, reason=reason.strip(), request=None, kind=Rollout.Kind.ROLLBACK)
+
+
+def previous(endpoint: Endpoint) -> Rollout | None:
+    """Return the newest rollout before the one that serves whose version differs, or None."""
+    now = serving(endpoint)
+    rows = endpoint.rollouts.filter(state=RolloutState.DONE, right__withdrawn_at=None).select_related("version__model", "version__manifest")
+    return rows.exclude(version=now.version if now else None).order_by("-ended_at").first() if now else None
+
+
+def cancel(rollout: Rollout, *, actor: Actor, reason: str) -> None:
+    """End a queued rollout before it starts; doing it again changes nothing."""
+    require(actor, rollout.endpoint.environment.permission, f"cancel {rollout}", about=rollout_subject(rollout))
+    with transaction.atomic():
+        row = lock(rollout)
+        if row.state != RolloutState.CANCELLED:
+            advance(row, RolloutState.CANCELLED, actor=actor, why=reason)
+
+
+def lock(rollout: Rollout) -> Rollout:
+    """Return the rollout read again under its model's lock."""
+    access.locked(rollout.endpoint.model)
+    rows = Rollout.objects.select_related("endpoint__environment", "endpoint__model", "version__model", "version__manifest", "last_good")
+    return rows.get(pk=rollout.pk)
+
+
+def advance(rollout: Rollout, to: RolloutState, *, actor: Actor = SYSTEM, why: str = "") -> None:
+    """Move the rollout along `MOVES` with its event; nothing else assigns the state."""
+    if to not in MOVES.get(rollout.state, frozenset()):
+        raise Conflict(f"{rollout} is {rollout.get_state_display().lower()}; it cannot become {to.label.lower()}.")
+    before, rollout.state, rollout.why = rollout.state, to, why[:500]
+    if to == RolloutState.RUNNING and rollout.started_at is None:
+        rollout.started_at = clock.now()
+    if to in ENDED:
+        rollout.ended_at = clock.now()
+    rollout.save(update_fields=["state", "why", "started_at", "ended_at"])
+    facts: dict[str, object] = {"digest": rollout.digest, "fence": rollout.fence, "kind": rollout.kind}
+    name = "started" if to == RolloutState.RUNNING else to
+    change = Change({"state": before}, {"state": to}, why, facts)
+    record(f"rollout.{name}", rollout_subject(rollout), actor=actor, change=change)
+
+
+def _refuse_other_model(version: ModelVersion, endpoint: Endpoint) -> None:
+    if version.model_id != endpoint.model_id:
+        raise Invalid(f"{endpoint} serves {endpoint.model.name}, not {version.model.name}.", field="endpoint")
+
+
+def _refuse_unable(endpoint: Endpoint, plan: Plan) -> None:
+    able = target(endpoint.target).capabilities().strategies
+    if plan.strategy not in able:
+        raise Conflict(f"The target {endpoint.target} cannot roll out {plan.strategy}; it can {', '.join(sorted(able))}.")
+
+
+def _intact(version: ModelVersion) -> str:
+    """Return the manifest's digest after every byte was checked against it."""
+    if version.manifest is None:
+        raise Conflict(f"{version} is unverified: Signoff does not hold its files, so it cannot be deployed.")
+    if damaged := manifests.damaged_files(version.manifest):
+        raise Conflict(f"The stored files of {version} are damaged: {', '.join(damaged[:3])}.")
+    return version.manifest.digest
+
+
+def _same_waiting(version: ModelVersion, endpoint: Endpoint, plan: Plan) -> Rollout | None:
+    rows = endpoint.rollouts.filter(version=version, plan=plan.document).exclude(state__in=ENDED)
+    return rows.order_by("-pk").first()
+
+
+def _refuse_busy(endpoint: Endpoint) -> None:
+    busy = endpoint.rollouts.filter(state__in=[*LIVE, RolloutState.QUEUED]).first()
+    if busy:
+        raise Conflict(f"{busy} of {endpoint} is {busy.get_state_display().lower()}.", next_step="Wait for its end, or cancel it.")
+
+
+def _covering(version: ModelVersion, endpoint: Endpoint, plan: Plan, digest: str) -> ApprovalRequest:
+    """Return the unused approval of exactly this version, endpoint and plan; raise Conflict where there is none."""
+    usable = [RequestState.APPROVED, RequestState.EXECUTED]
+    rows = ApprovalRequest.objects.filter(version=version, state__in=usable, rollout=None, expires_at__gt=clock.now())
+    for request in rows.order_by("-pk"):
+        if requests.covers_deployment(request, endpoint=endpoint.name, plan=plan.document, digest=digest):
+            return request
+    raise Conflict(
+        f"{version} has no approval for {endpoint} with this plan.",
+        next_step="Ask for Production together with the endpoint and the plan; an approval of the stage alone does not cover it.",
+    )
+
+
+def _queue(version: ModelVersion, endpoint: Endpoint, plan: Plan, digest: str, *, actor: Actor, reason: str, request: ApprovalRequest | None, kind: Rollout.Kind) -> Rollout:
+    try:
+        with transaction.atomic():
+            made = Rollout.objects.create(
+                endpoint=endpoint, version=version, digest=digest, kind=kind, plan=plan.document, request=request,
+                last_good=serving(endpoint), reason=reason, created_by=actor.person,
+            )  # fmt: skip
+            RolloutStep.objects.bulk_create(_steps(made, plan))
+    except IntegrityError as why:
+        raise Conflict(f"Another rollout of {endpoint} is live.", next_step="Wait for its end.") from why
+    holds.place(version, kind="rollout", label=f"{made} to {endpoint.name}")
+    facts: dict[str, object] = {"digest": digest, "plan": plan.document, "approval": request.pk if request else "not needed", "kind": kind}
+    record("rollout.requested", rollout_subject(made), actor=actor, change=Change(comment=reason, facts=facts))
+    return made
+
+
+def _steps(rollout: Rollout, plan: Plan) -> list[RolloutStep]:
+    return [
+        RolloutStep(rollout=rollout, position=place, name=spec.name, arguments={**spec.arguments, "deadline_s": spec.deadline_s, "attempts": spec.attempts}, key=f"{rollout.uuid}/{place}")
+        for place, spec in enumerate(steps_of(plan.strategy, bake_s=plan.bake_s))
+    ]
+
+
+def release_of(rollout: Rollout) -> Release:
+    """Return what a target needs to serve the rollout's version."""
+    version = rollout.version
+    files = manifests.files_of(version.manifest) if version.manifest else []
+    return Release(
+        rollout=str(rollout.uuid), endpoint=rollout.endpoint.name, model=version.model.name, version=version.version,
+        digest=rollout.digest, files=tuple((line.path, line.sha256, line.size) for line in files),
+        lock_digest=str(version.environment.get("lock") or ""), salt=rollout.endpoint.salt,
+    )  # fmt: skip
+
+
+def settle_holds(rollout: Rollout) -> None:
+    """Hold what the endpoint serves and could go back to; lift the rest, under the model's lock."""
+    now, before = serving(rollout.endpoint), previous(rollout.endpoint)
+    kept = {row.version_id for row in (now, before) if row}
+    for row in rollout.endpoint.rollouts.select_related("version"):
+        label = f"{row} to {row.endpoint.name}"
+        if row.version_id in kept or row.state not in ENDED:
+            holds.place(row.version, kind="rollout", label=label)
+        else:
+            holds.lift(row.version, kind="rollout", label=label)
+
+
+def find_rollout(number: int, *, actor: Actor) -> Rollout:
+    """Return the rollout; raise NotFound where there is none or its model may not be seen."""
+    rows = Rollout.objects.select_related("endpoint__environment", "endpoint__model", "version__model", "version__manifest", "created_by")
+    found = rows.filter(pk=number, endpoint__model__in=access.visible_models(actor)).first()
+    if found is None:
+        raise NotFound(f"There is no deployment #{number}.")
+    return found

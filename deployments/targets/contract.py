@@ -1,0 +1,85 @@
+"""What every target does. The engine knows targets by this contract only; tests/deployments/conformance.py holds them to it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from deployments.plan import Sight, Strategy
+
+
+class TryAgain(Exception):
+    """The target could not be reached or was busy: the same step may work later."""
+
+
+class GiveUp(Exception):
+    """The target says no for good; its text is a sentence for people."""
+
+
+class StaleFence(Exception):
+    """A newer engine was here: whoever holds the older fence stops."""
+
+
+@dataclass(frozen=True)
+class Capabilities:
+    """What a target can do."""
+
+    strategies: frozenset[Strategy]
+    rest: bool = True
+    batch: bool = False
+
+
+@dataclass(frozen=True)
+class Release:
+    """A version to be served: everything a target needs, nothing it has to look up."""
+
+    rollout: str
+    endpoint: str
+    model: str
+    version: int
+    digest: str
+    files: tuple[tuple[str, str, int], ...]
+    lock_digest: str
+    salt: str
+    sandbox: str = "required"
+    memory_mb: int = 2048
+
+
+@dataclass(frozen=True)
+class Step:
+    """A step to bring about: `previous` is the rollout that served before, or an empty string."""
+
+    name: str
+    release: Release
+    arguments: Mapping[str, object] = field(default_factory=dict)
+    previous: str = ""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What the target shows of a step, with numbers a page can print."""
+
+    sight: Sight
+    facts: Mapping[str, object] = field(default_factory=dict)
+    why: str = ""
+
+
+class Target(Protocol):
+    """A kind of place that serves models."""
+
+    def capabilities(self) -> Capabilities:
+        """Return what it can do; an unsupported strategy is refused before a rollout starts."""
+        ...
+
+    def observe(self, step: Step, *, key: str, fence: int) -> Seen:
+        """Return what it shows of `step`, from the place itself, never from our own rows. Raises TryAgain."""
+        ...
+
+    def apply(self, step: Step, *, key: str, fence: int) -> None:
+        """Bring `step` on its way within 2 s. Idempotent by `key`; raises StaleFence for an older fence than it has seen,
+        TryAgain, or GiveUp.
+        """
+        ...
+
+    def revert(self, release: Release, *, previous: str, key: str, fence: int) -> None:
+        """Send all traffic back to `previous` (none: refuse requests) and stop `release`. Idempotent; as `apply`."""
+        ...
