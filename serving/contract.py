@@ -23,6 +23,10 @@ Track = Literal["stable", "canary", "shadow"]
 PREDICT = "predict"  # the token scope that may ask for predictions
 SOCKET_BYTES = 100  # the kernel's limit is 107; Envoy and others stop earlier
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
+WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+HOST = re.compile(r"[a-z0-9][a-z0-9.-]{0,252}")
+SALT = re.compile(r"[0-9a-f]{32,128}")
+SHARES = 10_000  # what the shares of an endpoint sum to, always: a unit that is in the canary stays in it as it grows
 HEX = re.compile(r"[0-9a-f]{64}")
 
 
@@ -136,6 +140,61 @@ class Inference:
 
 
 @dataclass(frozen=True)
+class TrackRoute:
+    """Where one track's requests go. `share` of 10,000 take it; of a shadow, that many are copied to it."""
+
+    track: Track
+    replicas: tuple[str, ...]
+    share: int
+
+
+@dataclass(frozen=True)
+class Routes:
+    """How the router should divide an endpoint's requests. Written by a target; without the file nothing is served."""
+
+    KIND: ClassVar = "signoff.routes/1"
+
+    endpoint: str
+    version: int  # rises with every writing
+    fence: int
+    key: str  # the step's idempotency key; comes back in Routed
+    rollout_id: str
+    step: str
+    salt: str  # secret and of this rollout alone: which units are in the canary cannot be guessed, nor carried over
+    tracks: tuple[TrackRoute, ...]
+    timeout_s: float = 30.0
+    host: str = ""  # requests to this host name go here too, without a prefix
+
+    def __post_init__(self) -> None:
+        _name("endpoint", self.endpoint)
+        _word("rollout_id", self.rollout_id)
+        _word("step", self.step)
+        if not SALT.fullmatch(self.salt):
+            raise ContractError("salt should be 32 to 128 hexadecimal digits.")
+        if self.host and not HOST.fullmatch(self.host):
+            raise ContractError(f"host should be a host name in small letters and is {self.host!r}.")
+        if not 0 < self.timeout_s <= 3600:  # noqa: PLR2004 - an hour
+            raise ContractError(f"timeout_s should be more than 0 and 3600 at most, and is {self.timeout_s}.")
+        _shares(self.tracks)
+
+
+@dataclass(frozen=True)
+class Routed:
+    """What the router does with an endpoint's requests, as it says itself. `at` is the time of the look."""
+
+    KIND: ClassVar = "signoff.routed/1"
+
+    endpoint: str
+    version: int  # of the routes it follows; 0 where it has none
+    key: str
+    fence: int
+    shares: dict[str, int]  # by track
+    requests: dict[str, int]  # by track, since the router started or the rollout began
+    why: str  # why newer routes are not followed; empty where they are
+    at: float
+
+
+@dataclass(frozen=True)
 class Layout:
     """Where everything lies under a home. No other file builds these paths."""
 
@@ -160,6 +219,39 @@ class Layout:
     def tokens(self) -> Path:
         """The token table; in a folder of its own, so that a sandbox that shows the folder sees each renaming."""
         return self.root / "feed" / "tokens.json"
+
+    @property
+    def routes_folder(self) -> Path:
+        """One file for each endpoint that should be served."""
+        return self.root / "routes"
+
+    @property
+    def routed_folder(self) -> Path:
+        """One file for each endpoint the router knows."""
+        return self.root / "routed"
+
+    @property
+    def router(self) -> Path:
+        """The router's own folder; nobody else writes there."""
+        return self.root / "router"
+
+    @property
+    def access_log(self) -> Path:
+        """One line of JSON for each request that came to the router."""
+        return self.router / "access.log"
+
+    @property
+    def admin_socket(self) -> Path:
+        """The router's administration, alone in a folder that only its owner can enter."""
+        return self._socket("/router")  # no replica has such a name
+
+    def routes(self, endpoint: str) -> Path:
+        """Return the file of how requests should be divided."""
+        return self.routes_folder / f"{_name('endpoint', endpoint)}.json"
+
+    def routed(self, endpoint: str) -> Path:
+        """Return the file of how they are."""
+        return self.routed_folder / f"{_name('endpoint', endpoint)}.json"
 
     def desired(self, replica: str) -> Path:
         """Return the file of what should run."""
@@ -191,7 +283,10 @@ class Layout:
 
     def socket(self, replica: str) -> Path:
         """Return the model server's socket, alone in its folder; under a deep home it moves to the system's tmp."""
-        short = hashlib.sha256(_name("replica", replica).encode()).hexdigest()[:12]
+        return self._socket(_name("replica", replica))
+
+    def _socket(self, whose: str) -> Path:
+        short = hashlib.sha256(whose.encode()).hexdigest()[:12]
         path = self.root / "sockets" / short / "s"
         if len(os.fsencode(path)) < SOCKET_BYTES:
             return path
@@ -319,6 +414,27 @@ def _name(what: str, value: str) -> str:
     if not NAME.fullmatch(value):
         raise ContractError(f"{what} should be small letters, digits and hyphens, 63 at most, and is {value!r}.")
     return value
+
+
+def _word(what: str, value: str) -> str:
+    if not WORD.fullmatch(value):
+        raise ContractError(f"{what} should be letters, digits, _ and -, 64 at most, and is {value!r}.")
+    return value
+
+
+def _shares(tracks: tuple[TrackRoute, ...]) -> None:
+    """Refuse a division that is not one."""
+    names = [way.track for way in tracks]
+    if len(set(names)) < len(names):
+        raise ContractError(f"Each track may stand once, and these are {', '.join(names)}.")
+    for way in tracks:
+        for replica in way.replicas:
+            _name("replica", replica)
+        if not 0 <= way.share <= SHARES or (way.share and not way.replicas):
+            raise ContractError(f"The share of {way.track} is {way.share} on {len(way.replicas)} replicas.")
+    whole = sum(way.share for way in tracks if way.track != "shadow")
+    if whole != SHARES and any(way.replicas for way in tracks):
+        raise ContractError(f"The shares should sum to {SHARES} and sum to {whole}.")
 
 
 def _hex(what: str, value: str) -> str:
