@@ -29,7 +29,9 @@ def endpoint_subject(endpoint: Endpoint) -> Subject:
     return Subject("endpoint", endpoint.name, f"{endpoint.name} ({endpoint.environment.name})", endpoint.model.uuid)
 
 
-def create_endpoint(name: str, *, model: RegisteredModel, environment: str, actor: Actor, target: str = "local") -> Endpoint:
+def create_endpoint(
+    name: str, *, model: RegisteredModel, environment: str, actor: Actor, target: str = "local"
+) -> Endpoint:
     """Create a stable address for `model` in `environment`; it serves nothing yet.
 
     Raises Invalid for a name, environment or target that is none, AlreadyExists for a taken name.
@@ -47,7 +49,12 @@ def create_endpoint(name: str, *, model: RegisteredModel, environment: str, acto
     try:
         with transaction.atomic():
             made = Endpoint.objects.create(
-                name=name, environment=place, model=model, target=target, salt=secrets.token_hex(16), created_by=actor.person
+                name=name,
+                environment=place,
+                model=model,
+                target=target,
+                salt=secrets.token_hex(16),
+                created_by=actor.person,
             )
             record("endpoint.created", endpoint_subject(made), actor=actor, change=Change(after={"target": target}))
     except IntegrityError as why:
@@ -72,7 +79,12 @@ def find_endpoint(name: str, *, actor: Actor) -> Endpoint:
 def serving(endpoint: Endpoint) -> Rollout | None:
     """Return the rollout whose version the endpoint serves, or None. Derived, so that it cannot disagree."""
     done = Q(state=RolloutState.DONE, right__withdrawn_at=None)
-    return endpoint.rollouts.filter(done).select_related("version__model", "version__manifest").order_by("-ended_at").first()
+    return (
+        endpoint.rollouts.filter(done)
+        .select_related("version__model", "version__manifest")
+        .order_by("-ended_at")
+        .first()
+    )
 
 
 def mint_endpoint_token(endpoint: Endpoint, *, label: str, days: int, actor: Actor) -> tuple[EndpointToken, str]:
@@ -89,7 +101,9 @@ def mint_endpoint_token(endpoint: Endpoint, *, label: str, days: int, actor: Act
             endpoint=endpoint, label=label.strip()[:80], prefix=prefix, sha256=digest(text),
             created_by=actor.person, expires_at=clock.now() + timedelta(days=days),
         )  # fmt: skip
-        record("endpoint.token.created", endpoint_subject(endpoint), actor=actor, change=Change(after={"token": prefix}))
+        record(
+            "endpoint.token.created", endpoint_subject(endpoint), actor=actor, change=Change(after={"token": prefix})
+        )
     return row, text
 
 

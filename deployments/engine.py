@@ -11,6 +11,7 @@ import structlog
 from django.db import transaction
 from django.db.models import F, Q
 
+from accounts.actors import SYSTEM
 from audit.models import Checkpoint, Event
 from audit.record import Change, record
 from core import clock
@@ -20,7 +21,6 @@ from deployments.plan import Act, Sight, StepView
 from deployments.states import WORKED_ON, RolloutState, StepStatus
 from deployments.targets.contract import GiveUp, Release, Seen, StaleFence, Step, Target, TryAgain
 from deployments.targets.kinds import target
-from accounts.actors import SYSTEM
 
 log = structlog.get_logger(__name__)
 LEASE = timedelta(seconds=20)
@@ -51,7 +51,9 @@ def claim(pk: int, holder: str) -> bool:
 
 def work(pk: int, holder: str) -> None:
     """Do the next thing for a claimed rollout. A fault is logged and the claim runs out; nothing is lost."""
-    rollout = Rollout.objects.select_related("endpoint__environment", "endpoint__model", "version__model", "version__manifest", "last_good").get(pk=pk)
+    rollout = Rollout.objects.select_related(
+        "endpoint__environment", "endpoint__model", "version__model", "version__manifest", "last_good"
+    ).get(pk=pk)
     try:
         if rollout.state == RolloutState.QUEUED and not _begin(rollout):
             return
@@ -76,7 +78,9 @@ def _begin(rollout: Rollout) -> bool:
 
 
 def _is_sealed(rollout: Rollout) -> bool:
-    decided = Event.objects.filter(object_kind="approval_request", object_id=str(rollout.request_id), action="request.decided").order_by("-id")
+    decided = Event.objects.filter(
+        object_kind="approval_request", object_id=str(rollout.request_id), action="request.decided"
+    ).order_by("-id")
     seq = decided.values_list("seal__seq", flat=True).first()
     return seq is not None and Checkpoint.objects.filter(size__gt=seq).exists()
 
@@ -110,10 +114,14 @@ def _baked(step: RolloutStep) -> Seen:
 
 def _view(step: RolloutStep, moment: datetime) -> StepView:
     late = step.deadline_at is not None and moment > step.deadline_at
-    return StepView(step.name, step.status, step.attempts, int(str(step.arguments["attempts"])), late, moment >= step.not_before)
+    return StepView(
+        step.name, step.status, step.attempts, int(str(step.arguments["attempts"])), late, moment >= step.not_before
+    )
 
 
-def _do(rollout: Rollout, step: RolloutStep | None, decision: plan.Decision, seen: Seen, place: Target, holder: str) -> None:
+def _do(
+    rollout: Rollout, step: RolloutStep | None, decision: plan.Decision, seen: Seen, place: Target, holder: str
+) -> None:
     if decision.act is Act.APPLY and step:
         _apply(rollout, step, place, holder)
     elif decision.act is Act.FINISH_STEP and step:
@@ -151,11 +159,23 @@ def _finish_step(rollout: Rollout, step: RolloutStep, seen: Seen, holder: str) -
         row = rollouts.lock(rollout)
         if not _still_mine(row, holder, fence=rollout.fence):
             return
-        moved = RolloutStep.objects.filter(pk=step.pk).exclude(status=StepStatus.DONE).update(
-            status=StepStatus.DONE, ended_at=clock.now(), started_at=step.started_at or clock.now(), observed=dict(seen.facts)
+        moved = (
+            RolloutStep.objects.filter(pk=step.pk)
+            .exclude(status=StepStatus.DONE)
+            .update(
+                status=StepStatus.DONE,
+                ended_at=clock.now(),
+                started_at=step.started_at or clock.now(),
+                observed=dict(seen.facts),
+            )
         )
         if moved:
-            facts: dict[str, object] = {"step": step.name, "key": step.key, "fence": rollout.fence, "observed": dict(seen.facts)}
+            facts: dict[str, object] = {
+                "step": step.name,
+                "key": step.key,
+                "fence": rollout.fence,
+                "observed": dict(seen.facts),
+            }
             record("rollout.step.done", rollouts.rollout_subject(row), actor=SYSTEM, change=Change(facts=facts))
 
 

@@ -100,6 +100,10 @@ def _gave_up(step: StepView, sight: Sight) -> str:
     """Return why a step is given up, or an empty string."""
     if step.late:
         return f"{step.name} was not reached in time"
-    if sight is not Sight.REACHED and step.attempts >= step.allowed and (sight is Sight.BROKEN or sight is Sight.ABSENT):
+    if (
+        sight is not Sight.REACHED
+        and step.attempts >= step.allowed
+        and (sight is Sight.BROKEN or sight is Sight.ABSENT)
+    ):
         return f"{step.name} was tried {step.attempts} times"
     return ""

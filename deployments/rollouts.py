@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from django.db import IntegrityError, transaction
+from django.db.models import Max
 
 from accounts.actors import SYSTEM, Actor
 from accounts.policy import require
@@ -52,10 +53,17 @@ def rollout_subject(rollout: Rollout) -> Subject:
     return Subject("rollout", str(rollout.pk), label, rollout.endpoint.model.uuid)
 
 
-def request_deployment(version: ModelVersion, move: requests.Move, endpoint: Endpoint, plan: Plan, *, reason: str, actor: Actor) -> requests.ApprovalRequired:
+def request_deployment(
+    version: ModelVersion, move: requests.Move, endpoint: Endpoint, plan: Plan, *, reason: str, actor: Actor
+) -> requests.ApprovalRequired:
     """Ask for one signature over the stage move, the endpoint and the plan together."""
     _refuse_other_model(version, endpoint)
-    deployment = {"endpoint": endpoint.name, "environment": endpoint.environment.name, "target": endpoint.target, "plan": plan.document}
+    deployment = {
+        "endpoint": endpoint.name,
+        "environment": endpoint.environment.name,
+        "target": endpoint.target,
+        "plan": plan.document,
+    }
     return requests.open_request(version, move, reason=reason, actor=actor, deployment=deployment)
 
 
@@ -77,7 +85,9 @@ def start(version: ModelVersion, endpoint: Endpoint, plan: Plan, *, actor: Actor
             return again
         _refuse_busy(endpoint)
         granted = _covering(row, endpoint, plan, digest) if endpoint.environment.needs_approval else None
-        return _queue(row, endpoint, plan, digest, actor=actor, reason=reason, request=granted, kind=Rollout.Kind.DEPLOY)
+        return _queue(
+            row, endpoint, plan, digest, actor=actor, reason=reason, request=granted, kind=Rollout.Kind.DEPLOY
+        )
 
 
 def roll_back(endpoint: Endpoint, *, to: Rollout | None = None, reason: str, actor: Actor) -> Rollout:
@@ -101,13 +111,24 @@ def roll_back(endpoint: Endpoint, *, to: Rollout | None = None, reason: str, act
         if again := _same_waiting(goal.version, endpoint, plan):
             return again
         _refuse_busy(endpoint)
-        return _queue(goal.version, endpoint, plan, right.digest, actor=actor, reason=reason.strip(), request=None, kind=Rollout.Kind.ROLLBACK)
+        return _queue(
+            goal.version,
+            endpoint,
+            plan,
+            right.digest,
+            actor=actor,
+            reason=reason.strip(),
+            request=None,
+            kind=Rollout.Kind.ROLLBACK,
+        )
 
 
 def previous(endpoint: Endpoint) -> Rollout | None:
     """Return the newest rollout before the one that serves whose version differs, or None."""
     now = serving(endpoint)
-    rows = endpoint.rollouts.filter(state=RolloutState.DONE, right__withdrawn_at=None).select_related("version__model", "version__manifest")
+    rows = endpoint.rollouts.filter(state=RolloutState.DONE, right__withdrawn_at=None).select_related(
+        "version__model", "version__manifest"
+    )
     return rows.exclude(version=now.version if now else None).order_by("-ended_at").first() if now else None
 
 
@@ -123,7 +144,9 @@ def cancel(rollout: Rollout, *, actor: Actor, reason: str) -> None:
 def lock(rollout: Rollout) -> Rollout:
     """Return the rollout read again under its model's lock."""
     access.locked(rollout.endpoint.model)
-    rows = Rollout.objects.select_related("endpoint__environment", "endpoint__model", "version__model", "version__manifest", "last_good")
+    rows = Rollout.objects.select_related(
+        "endpoint__environment", "endpoint__model", "version__model", "version__manifest", "last_good"
+    )
     return rows.get(pk=rollout.pk)
 
 
@@ -151,7 +174,9 @@ def _refuse_other_model(version: ModelVersion, endpoint: Endpoint) -> None:
 def _refuse_unable(endpoint: Endpoint, plan: Plan) -> None:
     able = target(endpoint.target).capabilities().strategies
     if plan.strategy not in able:
-        raise Conflict(f"The target {endpoint.target} cannot roll out {plan.strategy}; it can {', '.join(sorted(able))}.")
+        raise Conflict(
+            f"The target {endpoint.target} cannot roll out {plan.strategy}; it can {', '.join(sorted(able))}."
+        )
 
 
 def _intact(version: ModelVersion) -> str:
@@ -171,7 +196,9 @@ def _same_waiting(version: ModelVersion, endpoint: Endpoint, plan: Plan) -> Roll
 def _refuse_busy(endpoint: Endpoint) -> None:
     busy = endpoint.rollouts.filter(state__in=[*LIVE, RolloutState.QUEUED]).first()
     if busy:
-        raise Conflict(f"{busy} of {endpoint} is {busy.get_state_display().lower()}.", next_step="Wait for its end, or cancel it.")
+        raise Conflict(
+            f"{busy} of {endpoint} is {busy.get_state_display().lower()}.", next_step="Wait for its end, or cancel it."
+        )
 
 
 def _covering(version: ModelVersion, endpoint: Endpoint, plan: Plan, digest: str) -> ApprovalRequest:
@@ -187,25 +214,51 @@ def _covering(version: ModelVersion, endpoint: Endpoint, plan: Plan, digest: str
     )
 
 
-def _queue(version: ModelVersion, endpoint: Endpoint, plan: Plan, digest: str, *, actor: Actor, reason: str, request: ApprovalRequest | None, kind: Rollout.Kind) -> Rollout:
+def _queue(
+    version: ModelVersion,
+    endpoint: Endpoint,
+    plan: Plan,
+    digest: str,
+    *,
+    actor: Actor,
+    reason: str,
+    request: ApprovalRequest | None,
+    kind: Rollout.Kind,
+) -> Rollout:
     try:
         with transaction.atomic():
             made = Rollout.objects.create(
                 endpoint=endpoint, version=version, digest=digest, kind=kind, plan=plan.document, request=request,
-                last_good=serving(endpoint), reason=reason, created_by=actor.person,
+                last_good=serving(endpoint), reason=reason, created_by=actor.person, fence=_last_fence(endpoint),
             )  # fmt: skip
             RolloutStep.objects.bulk_create(_steps(made, plan))
     except IntegrityError as why:
         raise Conflict(f"Another rollout of {endpoint} is live.", next_step="Wait for its end.") from why
     holds.place(version, kind="rollout", label=f"{made} to {endpoint.name}")
-    facts: dict[str, object] = {"digest": digest, "plan": plan.document, "approval": request.pk if request else "not needed", "kind": kind}
+    facts: dict[str, object] = {
+        "digest": digest,
+        "plan": plan.document,
+        "approval": request.pk if request else "not needed",
+        "kind": kind,
+    }
     record("rollout.requested", rollout_subject(made), actor=actor, change=Change(comment=reason, facts=facts))
     return made
 
 
+def _last_fence(endpoint: Endpoint) -> int:
+    """Fences rise over all rollouts of an endpoint, so that an engine of an ended one is behind too."""
+    return int(endpoint.rollouts.aggregate(last=Max("fence"))["last"] or 0)
+
+
 def _steps(rollout: Rollout, plan: Plan) -> list[RolloutStep]:
     return [
-        RolloutStep(rollout=rollout, position=place, name=spec.name, arguments={**spec.arguments, "deadline_s": spec.deadline_s, "attempts": spec.attempts}, key=f"{rollout.uuid}/{place}")
+        RolloutStep(
+            rollout=rollout,
+            position=place,
+            name=spec.name,
+            arguments={**spec.arguments, "deadline_s": spec.deadline_s, "attempts": spec.attempts},
+            key=f"{rollout.uuid}/{place}",
+        )
         for place, spec in enumerate(steps_of(plan.strategy, bake_s=plan.bake_s))
     ]
 
@@ -235,7 +288,9 @@ def settle_holds(rollout: Rollout) -> None:
 
 def find_rollout(number: int, *, actor: Actor) -> Rollout:
     """Return the rollout; raise NotFound where there is none or its model may not be seen."""
-    rows = Rollout.objects.select_related("endpoint__environment", "endpoint__model", "version__model", "version__manifest", "created_by")
+    rows = Rollout.objects.select_related(
+        "endpoint__environment", "endpoint__model", "version__model", "version__manifest", "created_by"
+    )
     found = rows.filter(pk=number, endpoint__model__in=access.visible_models(actor)).first()
     if found is None:
         raise NotFound(f"There is no deployment #{number}.")

@@ -106,7 +106,9 @@ def usable(
     wanted = Q(move_key=key_of(move, deployment))
     if deployment is None:
         wanted |= Q(move_key__startswith=f"{move.key}+")
-    rows = ApprovalRequest.objects.select_related("requester", "model", "version__manifest").filter(wanted, version=version)
+    rows = ApprovalRequest.objects.select_related("requester", "model", "version__manifest").filter(
+        wanted, version=version
+    )
     for request in rows.filter(state__in=[RequestState.OPEN, RequestState.APPROVED]).order_by("state"):
         request.version, request.model = version, version.model
         if settle(request, actor=actor) is None:
@@ -166,13 +168,15 @@ def _open(
     return ApprovalRequired(request, opened=True)
 
 
-def covers_deployment(
-    request: ApprovalRequest, *, endpoint: str, plan: dict[str, object], digest: str
-) -> bool:
+def covers_deployment(request: ApprovalRequest, *, endpoint: str, plan: dict[str, object], digest: str) -> bool:
     """Whether the request's subject is this deployment: the same files, endpoint and plan."""
     said = subjects.document(request)
     deployment = subjects.deployment_of(said)
-    return deployment is not None and (deployment["endpoint"], deployment["plan"], said["manifest"]) == (endpoint, plan, digest)
+    return deployment is not None and (deployment["endpoint"], deployment["plan"], said["manifest"]) == (
+        endpoint,
+        plan,
+        digest,
+    )
 
 
 def withdraw(request: ApprovalRequest, *, comment: str, actor: Actor) -> None:

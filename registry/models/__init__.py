@@ -2,8 +2,8 @@
 
 from registry.models import lookups  # noqa: F401 - registers LIKE
 from registry.models.approvals import ApprovalRequest, Check, Comment, CommentRevision, Decision
-from registry.models.holds import Hold
 from registry.models.artifacts import Blob, Manifest, ManifestFile, StoredFile
+from registry.models.holds import Hold
 from registry.models.registered import (
     MetricThreshold,
     ModelTag,

@@ -1,0 +1,156 @@
+"""Stands outside the sandbox and keeps one model server: starts it, bounds it, passes on SIGTERM, leaves nothing.
+
+Lives on when the runner dies, so that the runner finds it again by pid and start time; ends with the lifeline. Its
+last line on stderr that begins with `signoff: ` says why it ended.
+"""
+
+import argparse
+import ctypes
+import os
+import resource
+import select
+import signal
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+
+from serving import processes
+from serving.contract import ContractError, Desired, Isolation, Layout, load
+from serving.launching import LIFELINE, server_command, server_environment
+
+DRAIN_S = 12.0  # the server takes 10 at most
+LOOK_EVERY_S = 0.5
+MOST_PROCESSES = 64
+OPEN_FILES = 4096
+LARGEST_FILE = 2**30
+PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
+KILLED = 9
+DEPTH = {"bubblewrap": 2, "landlock": 0, "none": 0}  # how far below our child the server is
+SIGNALS = {signal.SIGCHLD, signal.SIGTERM, signal.SIGINT}
+libc = ctypes.CDLL(None)
+
+
+def say(sentence: str) -> None:
+    """Leave the reason where the runner reads it."""
+    sys.stderr.write(f"signoff: {sentence}\n")
+
+
+def bound(desired: Desired) -> None:
+    """Set this process's limits and tie it to its parent; between fork and exec."""
+    memory = desired.memory_mb * 2**20
+    limits = {
+        resource.RLIMIT_DATA: memory,
+        resource.RLIMIT_CORE: 0,
+        resource.RLIMIT_NOFILE: OPEN_FILES,
+        resource.RLIMIT_FSIZE: LARGEST_FILE,
+    }
+    if desired.cpu_s is not None:
+        limits[resource.RLIMIT_CPU] = desired.cpu_s
+    for name, value in limits.items():
+        resource.setrlimit(name, (value, value))
+    libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, set())
+
+
+def start(layout: Layout, desired: Desired, isolation: Isolation) -> subprocess.Popen[bytes]:
+    """Start the server in its sandbox."""
+    return subprocess.Popen(  # noqa: S603 - the command is ours
+        server_command(layout, desired, isolation),
+        stdin=subprocess.DEVNULL,
+        stdout=sys.stderr.fileno(),
+        env=server_environment(layout, desired),
+        cwd="/",
+        preexec_fn=lambda: bound(desired),  # noqa: PLW1509 - this process has one thread
+    )
+
+
+def keep(child: subprocess.Popen[bytes], desired: Desired, depth: int) -> int:
+    """Return the server's exit code once it has ended, however that came; nothing of it is left."""
+    line = open_lifeline()
+    deadline: float | None = None
+    while child.poll() is None:
+        came = signal.sigtimedwait(SIGNALS, LOOK_EVERY_S)
+        asked = (came is not None and came.si_signo != signal.SIGCHLD) or lifeline_ended(line)
+        if asked and deadline is None:
+            deadline = time.monotonic() + DRAIN_S
+            pass_on(child.pid, depth)
+        if deadline is not None and time.monotonic() > deadline:
+            say(f"The model server did not stop within {DRAIN_S:.0f} s and was killed.")
+            kill(child)
+        elif excess := excess_of(child.pid, desired):
+            say(excess)
+            kill(child)
+    return child.returncode
+
+
+def pass_on(pid: int, depth: int) -> None:
+    """Ask the server to drain. It is the first child of the first child where bubblewrap stands before it."""
+    for _ in range(depth):
+        below = processes.children(pid)
+        pid = below[0] if below else pid
+    with suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGTERM)
+
+
+def excess_of(pid: int, desired: Desired) -> str:
+    """Return what the processes together use too much of; empty where nothing."""
+    pids = [pid, *processes.descendants(pid)]
+    if len(pids) > MOST_PROCESSES:
+        return f"The model started {len(pids)} processes, over {MOST_PROCESSES}, and was killed."
+    used = processes.resident_mb(pids)
+    if used > desired.memory_mb:
+        return f"The model used {used:.0f} MB of memory, over its {desired.memory_mb}, and was killed."
+    return ""
+
+
+def kill(child: subprocess.Popen[bytes]) -> None:
+    """End the child and all below it; those that lost their parent are ours, as we are the subreaper."""
+    child.kill()
+    child.wait()
+    for pid in processes.descendants(os.getpid()):
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+
+def open_lifeline() -> int | None:
+    """Return the lifeline's descriptor, or None where there is none to hold."""
+    path = os.environ.get(LIFELINE)
+    return os.open(path, os.O_RDONLY | os.O_NONBLOCK) if path and Path(path).exists() else None
+
+
+def lifeline_ended(line: int | None) -> bool:
+    """Whether nobody holds the other end any more."""
+    if line is None:
+        return False
+    poll = select.poll()
+    poll.register(line, select.POLLIN)
+    return any(event & (select.POLLHUP | select.POLLIN) for _, event in poll.poll(0))
+
+
+def main() -> int:
+    """Keep one server until it ends."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--home", type=Path, required=True)
+    parser.add_argument("--replica", required=True)
+    parser.add_argument("--isolation", required=True, choices=list(DEPTH))
+    given = parser.parse_args()
+    signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+    libc.prctl(PR_SET_CHILD_SUBREAPER, 1)
+    layout = Layout(given.home)
+    try:
+        desired = load(layout.desired(given.replica), Desired)
+        child = start(layout, desired, given.isolation)
+    except (OSError, ContractError) as why:
+        say(f"The model server could not be started: {why}")
+        return 1
+    code = keep(child, desired, DEPTH[given.isolation])
+    kill(child)
+    if code < 0:
+        say(f"The model server was ended by {signal.Signals(-code).name}.")
+    return code if code >= 0 else 128 - code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

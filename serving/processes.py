@@ -1,0 +1,63 @@
+"""Processes as /proc shows them."""
+
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+STARTED = 19  # of what follows the name in /proc/PID/stat; field 22 of all
+PARENT = 1
+STATE = 0
+PAGE = os.sysconf("SC_PAGE_SIZE")
+
+
+def started(pid: int) -> int | None:
+    """Return when the process started, in ticks since boot; None where none lives. With the pid it is one process."""
+    fields = _stat(pid)
+    return int(fields[STARTED]) if fields and fields[STATE] != "Z" else None
+
+
+def is_same(pid: int | None, since: int | None) -> bool:
+    """Whether the process that was seen then still lives."""
+    return pid is not None and since is not None and started(pid) == since
+
+
+def children(pid: int) -> list[int]:
+    """Return the children, oldest first."""
+    found = (int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit())
+    mine = [(fields, child) for child in found if (fields := _stat(child)) and int(fields[PARENT]) == pid]
+    return [child for fields, child in sorted(mine, key=lambda one: (int(one[0][STARTED]), one[1]))]
+
+
+def descendants(pid: int) -> list[int]:
+    """Return every process below `pid`, each after its parent."""
+    parents: dict[int, list[int]] = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit() and (fields := _stat(int(entry.name))):
+            parents.setdefault(int(fields[PARENT]), []).append(int(entry.name))
+    return list(_below(pid, parents))
+
+
+def _below(pid: int, parents: dict[int, list[int]]) -> Iterator[int]:
+    for child in parents.get(pid, []):
+        yield child
+        yield from _below(child, parents)
+
+
+def resident_mb(pids: Iterable[int]) -> float:
+    """Return the memory the processes hold; pages they share count for each."""
+    return sum(_resident(pid) for pid in pids) * PAGE / 2**20
+
+
+def _resident(pid: int) -> int:
+    try:
+        return int(Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1])
+    except (OSError, IndexError):
+        return 0
+
+
+def _stat(pid: int) -> list[str] | None:
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return None
+    return text.rpartition(")")[2].split()

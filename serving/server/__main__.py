@@ -1,0 +1,83 @@
+"""Loads the model, warms it, listens, and drains on SIGTERM. The last line on stderr says why it ended early."""
+
+import argparse
+import asyncio
+import signal
+import sys
+import time
+import traceback
+from pathlib import Path
+
+from granian.server.embed import Server
+
+from serving.contract import Desired, Layout, load
+from serving.server import models, warmup
+from serving.server.app import App
+from serving.server.tokens import Gate
+
+BROKEN = 3
+DRAIN_S = 10.0
+LAME_DUCK_S = 0.3  # the router may not have heard yet
+LOOK_EVERY_S = 0.02
+
+
+def say(sentence: str) -> None:
+    """Leave a reason where the runner reads it."""
+    sys.stderr.write(f"signoff: {' '.join(sentence.split())[:900]}\n")
+
+
+def prepared(layout: Layout, desired: Desired) -> App:
+    """Return the model behind HTTP, loaded and warm."""
+    folder = layout.artifact(desired.digest)
+    begun = time.perf_counter()
+    model = models.load(folder)
+    warm = warmup.warm(model, folder, desired.warmup)
+    took = time.perf_counter() - begun
+    sys.stderr.write(f"loaded in {took:.2f} s; {warm.row_s * 1000:.2f} ms a row, by {warm.source}\n")
+    gate = Gate(layout.tokens, desired.endpoint, allow_stale=desired.stale_tokens == "allow")
+    return App(desired, model, gate, warm.row_s)
+
+
+async def serve(app: App, socket: Path) -> None:
+    """Listen until asked to stop; return when all that had begun is answered, or DRAIN_S have passed."""
+    server = Server(app, uds=socket, log_enabled=False, websockets=False, runtime_blocking_threads=1, backlog=1024)
+    asked = asyncio.Event()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(name, asked.set)
+    serving = asyncio.create_task(server.serve())
+    waiting = asyncio.create_task(asked.wait())
+    await asyncio.wait({serving, waiting}, return_when=asyncio.FIRST_COMPLETED)
+    app.draining = True
+    await drained(app)
+    server.stop()  # type: ignore[no-untyped-call]
+    await asyncio.wait({serving}, timeout=1.0)
+
+
+async def drained(app: App) -> None:
+    """Return when nothing is in flight, not before the router can have heard, not after DRAIN_S."""
+    begun = time.monotonic()
+    await asyncio.sleep(LAME_DUCK_S)
+    while app.metrics.in_flight and time.monotonic() - begun < DRAIN_S:  # noqa: ASYNC110 - counting must cost nothing
+        await asyncio.sleep(LOOK_EVERY_S)
+
+
+def main() -> int:
+    """Serve one replica."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--home", type=Path, required=True)
+    parser.add_argument("--replica", required=True)
+    given = parser.parse_args()
+    layout = Layout(given.home)
+    try:
+        desired = load(layout.desired(given.replica), Desired)
+        app = prepared(layout, desired)
+    except Exception as why:  # noqa: BLE001 - a model may raise anything
+        traceback.print_exc()
+        say(str(why) if isinstance(why, warmup.Cold) else f"The model cannot be loaded: {type(why).__name__}: {why}")
+        return BROKEN
+    asyncio.run(serve(app, layout.socket(given.replica)))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,197 @@
+"""Answers HTTP: addresses, tokens, limits, errors. What a model says comes from elsewhere."""
+
+import asyncio
+import re
+import secrets
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+from serving.contract import Desired
+from serving.server import answers, forms, v2
+from serving.server.inputs import Given
+from serving.server.metrics import Metrics
+from serving.server.models import Model
+from serving.server.refusals import Refused, bad
+from serving.server.tokens import Gate
+
+JSON, TEXT = "application/json", "text/plain; charset=utf-8"
+REQUEST_ID = re.compile(r"[\x21-\x7e]{1,128}")
+INLINE_S = 0.005  # a request expected to take less is answered where it arrived; a thread costs 0.1 ms
+V2 = "/v2"
+GET, POST = "GET", "POST"
+Answer = tuple[int, str, bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request for a prediction, read; and how its answer is written."""
+
+    given: Given
+    write: Callable[[Any], bytes]
+
+
+class App:
+    """One model behind HTTP."""
+
+    def __init__(self, desired: Desired, model: Model, gate: Gate, row_s: float) -> None:
+        self.desired, self.model, self.gate, self.row_s = desired, model, gate, row_s
+        self.metrics = Metrics({"model": desired.model, "version": desired.version, "digest": desired.digest})
+        self.draining = False
+        self.thread = ThreadPoolExecutor(1, thread_name_prefix="model")
+        self.in_thread = 0
+        self.limit = desired.max_body_mb * 2**20
+        named = f"{V2}/models/{desired.model}"
+        models = (named, f"{named}/versions/{desired.version}")
+        self.gets: dict[str, Callable[[], Answer]] = {
+            "/ping": self._pong,
+            "/health": self._pong,
+            "/version": self._version,
+            "/metrics": self._metrics,
+            f"{V2}/health/live": self._live,
+            f"{V2}/health/ready": self._ready,
+            **{f"{name}/ready": self._ready for name in models},
+        }
+        self.told: dict[str, Callable[[], Answer]] = {V2: self._server, **dict.fromkeys(models, self._described)}
+        self.posts: dict[str, Callable[[bytes, str], Asked]] = {
+            "/invocations": self._invocation,
+            **{f"{name}/infer": self._infer for name in models},
+        }
+
+    async def __rsgi__(self, scope: Any, protocol: Any) -> None:
+        """Answer one request."""
+        begun = time.perf_counter()
+        self.metrics.in_flight += 1
+        headers = scope.headers
+        request_id = headers.get("x-request-id")
+        if not request_id or not REQUEST_ID.fullmatch(request_id):
+            request_id = secrets.token_hex(16)
+        try:
+            status, kind, body = await self._answer(scope, protocol, request_id)
+        finally:
+            self.metrics.in_flight -= 1
+        if scope.path in self.posts:
+            self.metrics.answered(status, time.perf_counter() - begun)
+        sent = [("content-type", kind), ("x-request-id", request_id)]
+        if self.draining:
+            sent.append(("connection", "close"))
+        protocol.response_bytes(status, sent, body)
+
+    async def _answer(self, scope: Any, protocol: Any, request_id: str) -> Answer:
+        try:
+            return await self._route(scope, protocol)
+        except Refused as why:
+            return why.status, JSON, self._problem(scope.path, why.code, why.message, request_id)
+        except Exception:  # noqa: BLE001 - the model's own: the caller learns the id, the log the rest
+            sys.stderr.write(f"request {request_id}\n{traceback.format_exc()}")
+            said = f"The model failed on this input. Its log has the reason under request {request_id}."
+            return 500, JSON, self._problem(scope.path, "INTERNAL_ERROR", said, request_id)
+
+    def _problem(self, path: str, code: str, message: str, request_id: str) -> bytes:
+        if path.startswith(V2):
+            return answers.dump({"error": message, "id": request_id})
+        return answers.dump({"error_code": code, "message": message, "request_id": request_id})
+
+    async def _route(self, scope: Any, protocol: Any) -> Answer:
+        path, method = scope.path, scope.method
+        if (reader := self.posts.get(path)) is not None:
+            _expect(method, POST)
+            return await self._predict(scope, protocol, reader)
+        if (open_to_all := self.gets.get(path)) is not None:
+            _expect(method, GET)
+            return open_to_all()
+        self.gate.check(scope.headers.get("authorization"))
+        if (told := self.told.get(path)) is None:
+            raise Refused(404, "ENDPOINT_NOT_FOUND", f"There is no {path[:200]} here; the model is at /invocations.")
+        _expect(method, GET)
+        return told()
+
+    async def _predict(self, scope: Any, protocol: Any, reader: Callable[[bytes, str], Asked]) -> Answer:
+        self.gate.check(scope.headers.get("authorization"))
+        body = await self._body(scope, protocol)
+        asked = reader(body, scope.headers.get("content-type") or "")
+        fitted = self.model.signature.fit(asked.given)
+        rows = fitted.rows
+        if self.in_thread or self.row_s * rows > INLINE_S:
+            answer = await self._apart(fitted)
+        else:
+            answer = self.model.predict(fitted)
+        self.metrics.rows += rows
+        return 200, JSON, asked.write(answer)
+
+    async def _apart(self, fitted: Any) -> Any:
+        """Return the answer from the model's thread, so that health stays answered meanwhile."""
+        self.in_thread += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self.thread, self.model.predict, fitted)
+        finally:
+            self.in_thread -= 1
+
+    async def _body(self, scope: Any, protocol: Any) -> bytes:
+        said = scope.headers.get("content-length")
+        if said is not None:
+            if not said.isdigit():
+                raise bad("content-length should be a number.")
+            if int(said) > self.limit:
+                raise self._too_large()
+            return bytes(await protocol())
+        parts, size = [], 0
+        async for part in protocol:
+            size += len(part)
+            if size > self.limit:
+                raise self._too_large()
+            parts.append(part)
+        return b"".join(parts)
+
+    def _too_large(self) -> Refused:
+        return Refused(413, "REQUEST_TOO_LARGE", f"The body is over {self.desired.max_body_mb} MiB.")
+
+    def _invocation(self, body: bytes, content_type: str) -> Asked:
+        return Asked(forms.read(body, content_type), answers.predictions)
+
+    def _infer(self, body: bytes, _: str) -> Asked:
+        given, chosen = v2.read(body, self.model.signature)
+
+        def write(answer: Any) -> bytes:
+            named = {"model_name": self.desired.model, "model_version": self.desired.version}
+            return answers.dump({**named, **({"id": chosen} if chosen else {}), "outputs": v2.outputs(answer)})
+
+        return Asked(given, write)
+
+    def _pong(self) -> Answer:
+        return 200, TEXT, b"\n"
+
+    def _version(self) -> Answer:
+        said = {"model": self.desired.model, "version": self.desired.version, "digest": self.desired.digest}
+        return 200, JSON, answers.dump(said)
+
+    def _metrics(self) -> Answer:
+        return 200, TEXT, self.metrics.text().encode()
+
+    def _live(self) -> Answer:
+        return 200, JSON, b'{"live":true}'
+
+    def _ready(self) -> Answer:
+        return (503, JSON, b'{"ready":false}') if self.draining else (200, JSON, b'{"ready":true}')
+
+    def _server(self) -> Answer:
+        return 200, JSON, answers.dump({"name": "signoff", "version": "2", "extensions": []})
+
+    def _described(self) -> Answer:
+        described = {
+            "name": self.desired.model,
+            "versions": [self.desired.version],
+            "platform": self.model.platform,
+            "inputs": v2.described(self.model.signature),
+            "outputs": [],
+        }
+        return 200, JSON, answers.dump(described)
+
+
+def _expect(method: str, allowed: str) -> None:
+    if method not in {allowed, "HEAD" if allowed == GET else allowed}:
+        raise Refused(405, "METHOD_NOT_ALLOWED", f"Use {allowed} here, not {method[:20]}.")

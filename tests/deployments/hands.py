@@ -1,0 +1,53 @@
+"""Plays runner and router at their files, so that the engine is tested without starting model servers."""
+
+import time
+from pathlib import Path
+
+from serving import contract
+from serving.contract import Desired, Layout, Observed, Routed, Routes
+
+
+class Hands:
+    """Takes up what is wanted, or fails at it on purpose."""
+
+    def __init__(self, home: Path) -> None:
+        self.layout = Layout(home)
+        self.broken: set[str] = set()
+        self.asleep = False
+
+    def work(self) -> None:
+        """Do once what runner and router do all the time."""
+        if self.asleep:
+            return
+        wanted = {path.stem: contract.load(path, Desired) for path in self.layout.desired_folder.glob("*.json")}
+        for name, desired in wanted.items():
+            self._observe(name, desired)
+        for path in self.layout.observed_folder.glob("*.json"):
+            if path.stem not in wanted:
+                path.unlink()
+        for path in self.layout.routes_folder.glob("*.json"):
+            self._route(contract.load(path, Routes))
+
+    def _observe(self, name: str, desired: Desired) -> None:
+        state = "failed" if desired.version in self.broken else "ready"
+        why = "the model cannot be loaded" if state == "failed" else ""
+        seen = Observed(
+            name, desired.key, desired.fence, state, 4242, 1, str(self.layout.socket(name)), desired.digest,
+            "bubblewrap", why, time.time(),
+        )  # fmt: skip
+        contract.dump(self.layout.observed(name), seen)
+
+    def _route(self, routes: Routes) -> None:
+        shares = {way.track: way.share for way in routes.tracks}
+        seen = Routed(routes.endpoint, routes.version, routes.key, routes.fence, shares, {}, "", time.time())
+        contract.dump(self.layout.routed(routes.endpoint), seen)
+
+    def serving(self, endpoint: str) -> list[str]:
+        """Return the versions that the endpoint's requests reach now."""
+        routes = contract.load(self.layout.routes(endpoint), Routes)
+        names = [replica for way in routes.tracks if way.share for replica in way.replicas]
+        return [contract.load(self.layout.desired(name), Desired).version for name in names]
+
+    def running(self) -> int:
+        """Return how many replicas are wanted."""
+        return len(list(self.layout.desired_folder.glob("*.json")))

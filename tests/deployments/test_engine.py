@@ -1,0 +1,194 @@
+from datetime import timedelta
+
+import pytest
+
+from accounts.actors import Actor
+from audit import seal
+from audit.models import Event
+from core import clock
+from core.refusals import Conflict, Denied, Invalid
+from deployments import endpoints, engine, rollouts
+from deployments.models import Endpoint, InstalledRight, Rollout
+from deployments.plan import Strategy
+from deployments.rollouts import Plan
+from deployments.states import RolloutState
+from registry import decisions, registered, versions
+from registry.models import ModelVersion, RegisteredModel
+from registry.policy import StageMove
+from registry.stages import Stage
+from tests.deployments.hands import Hands
+from tests.factories import make_model, make_version
+
+pytestmark = [pytest.mark.postgresql, pytest.mark.django_db]
+AT_ONCE = Plan(Strategy.ALL_AT_ONCE)
+
+
+@pytest.fixture
+def model(dana: Actor) -> RegisteredModel:
+    return make_model(dana)
+
+
+def locked_version(model: RegisteredModel, dana: Actor) -> ModelVersion:
+    version = make_version(model, dana)
+    version.environment = {**version.environment, "lock": "e" * 64}
+    version.save(update_fields=["environment"])
+    return version
+
+
+@pytest.fixture
+def staging(model: RegisteredModel, eli: Actor) -> Endpoint:
+    return endpoints.create_endpoint("fraud-staging", model=model, environment="staging", actor=eli)
+
+
+@pytest.fixture
+def production(model: RegisteredModel, olga: Actor) -> Endpoint:
+    return endpoints.create_endpoint("fraud", model=model, environment="production", actor=olga)
+
+
+def run(hands: Hands, rollout: Rollout, *, turns: int = 12) -> Rollout:
+    """Let engine, runner and router work until the rollout ends."""
+    for _ in range(turns):
+        engine.turn("engine-1")
+        hands.work()
+        Rollout.objects.filter(pk=rollout.pk).update(lease_until=clock.now())
+        rollout.steps.update(not_before=clock.now() - timedelta(seconds=1))
+    rollout.refresh_from_db()
+    return rollout
+
+
+def signed(version: ModelVersion, endpoint: Endpoint, dana: Actor, rita: Actor) -> None:
+    """One signature over Production, the endpoint and the plan."""
+    move = StageMove(Stage(version.stage), Stage.PRODUCTION, archive_existing=True)
+    request = rollouts.request_deployment(version, move, endpoint, AT_ONCE, reason="go", actor=dana).request
+    accepted = [check.pk for check in request.checks.all()]
+    choice = decisions.Choice(decisions.Verdict.APPROVE, request.subject_digest, "fine", accepted)
+    decisions.decide(request, choice, actor=rita)
+    seal.seal()
+    seal.seal()
+
+
+def test_a_version_goes_to_staging_without_a_signature(hands: Hands, staging: Endpoint, model: RegisteredModel, dana: Actor, eli: Actor) -> None:
+    rollout = run(hands, rollouts.start(locked_version(model, dana), staging, AT_ONCE, actor=eli))
+    assert rollout.state == RolloutState.DONE
+    assert hands.serving("fraud-staging") == ["1"]
+    assert endpoints.serving(staging) == rollout
+    assert InstalledRight.objects.get().digest == rollout.digest
+
+
+def test_the_next_version_takes_over_and_the_old_replica_goes(hands: Hands, staging: Endpoint, model: RegisteredModel, dana: Actor, eli: Actor) -> None:
+    for _ in range(2):
+        run(hands, rollouts.start(locked_version(model, dana), staging, AT_ONCE, actor=eli))
+    assert hands.serving("fraud-staging") == ["2"]
+    assert hands.running() == 1
+
+
+def test_a_model_that_does_not_load_is_rolled_back_and_the_old_one_serves_on(hands: Hands, staging: Endpoint, model: RegisteredModel, dana: Actor, eli: Actor) -> None:
+    run(hands, rollouts.start(locked_version(model, dana), staging, AT_ONCE, actor=eli))
+    hands.broken.add("2")
+    rollout = run(hands, rollouts.start(locked_version(model, dana), staging, AT_ONCE, actor=eli), turns=20)
+    assert rollout.state == RolloutState.ROLLED_BACK
+    assert "cannot be loaded" in rollout.why
+    assert hands.serving("fraud-staging") == ["1"]
+    assert hands.running() == 1
+
+
+def test_rolling_back_takes_a_reason_and_no_new_signature(hands: Hands, staging: Endpoint, model: RegisteredModel, dana: Actor, eli: Actor) -> None:
+    for _ in range(2):
+        run(hands, rollouts.start(locked_version(model, dana), staging, AT_ONCE, actor=eli))
+    with pytest.raises(Invalid, match="reason"):
+        rollouts.roll_back(staging, reason=" ", actor=eli)
+    back = run(hands, rollouts.roll_back(staging, reason="worse on weekends", actor=eli))
+    assert (back.state, back.kind, back.reason) == (RolloutState.DONE, "rollback", "worse on weekends")
+    assert hands.serving("fraud-staging") == ["1"]
+
+
+def test_production_needs_ops_and_a_signature_over_endpoint_and_plan(hands: Hands, production: Endpoint, model: RegisteredModel, dana: Actor, eli: Actor, olga: Actor, rita: Actor) -> None:
+    version = locked_version(model, dana)
+    with pytest.raises(Denied):
+        rollouts.start(version, production, AT_ONCE, actor=eli)
+    with pytest.raises(Conflict, match="no approval"):
+        rollouts.start(version, production, AT_ONCE, actor=olga)
+    signed(version, production, dana, rita)
+    with pytest.raises(Conflict, match="no approval"):
+        rollouts.start(version, production, Plan(Strategy.BLUE_GREEN, 60), actor=olga)
+    rollout = run(hands, rollouts.start(version, production, AT_ONCE, actor=olga))
+    assert rollout.state == RolloutState.DONE
+    with pytest.raises(Conflict):
+        rollouts.start(version, production, AT_ONCE, actor=olga)
+
+
+def test_a_signed_rollout_waits_until_its_approval_is_sealed(hands: Hands, production: Endpoint, model: RegisteredModel, dana: Actor, olga: Actor, rita: Actor, monkeypatch: pytest.MonkeyPatch) -> None:
+    version = locked_version(model, dana)
+    signed(version, production, dana, rita)
+    rollout = rollouts.start(version, production, AT_ONCE, actor=olga)
+    monkeypatch.setattr(engine, "_is_sealed", lambda _: False)
+    engine.turn("engine-1")
+    rollout.refresh_from_db()
+    assert rollout.state == RolloutState.QUEUED
+
+
+def test_a_double_click_queues_one_rollout(hands: Hands, staging: Endpoint, model: RegisteredModel, dana: Actor, eli: Actor) -> None:
+    version = locked_version(model, dana)
+    assert rollouts.start(version, staging, AT_ONCE, actor=eli) == rollouts.start(version, staging, AT_ONCE, actor=eli)
+    with pytest.raises(Conflict, match="queued"):
+        rollouts.start(locked_version(model, dana), staging, AT_ONCE, actor=eli)
+
+
+def test_one_engine_at_a_time_and_a_paused_one_is_overtaken(hands: Hands, staging: Endpoint, model: RegisteredModel, dana: Actor, eli: Actor) -> None:
+    rollout = rollouts.start(locked_version(model, dana), staging, AT_ONCE, actor=eli)
+    assert engine.claim(rollout.pk, "engine-1")
+    assert not engine.claim(rollout.pk, "engine-2")
+    engine.work(rollout.pk, "engine-1")
+    Rollout.objects.filter(pk=rollout.pk).update(lease_until=clock.now() - timedelta(seconds=1))
+    assert engine.claim(rollout.pk, "engine-2")
+    engine.work(rollout.pk, "engine-2")
+    hands.work()
+    done = rollout.steps.filter(status="done").count()
+    stale = Rollout.objects.get(pk=rollout.pk)
+    stale.fence -= 1
+    engine._finish_step(stale, rollout.steps.first(), engine.Seen(engine.Sight.REACHED), "engine-1")
+    assert rollout.steps.filter(status="done").count() == done
+    Rollout.objects.get(pk=rollout.pk)
+    assert run(hands, rollout).state == RolloutState.DONE
+
+
+def test_a_crash_after_apply_is_looked_at_before_anything_is_done(hands: Hands, staging: Endpoint, model: RegisteredModel, dana: Actor, eli: Actor) -> None:
+    rollout = rollouts.start(locked_version(model, dana), staging, AT_ONCE, actor=eli)
+    engine.turn("engine-1")
+    hands.work()
+    rollout.steps.filter(position=0).update(status="pending", attempts=0)
+    Rollout.objects.filter(pk=rollout.pk).update(lease_until=clock.now() - timedelta(seconds=1))
+    engine.turn("engine-2")
+    assert rollout.steps.get(position=0).status == "done"
+    assert rollout.steps.get(position=0).attempts == 0
+
+
+def test_every_step_leaves_one_event(hands: Hands, staging: Endpoint, model: RegisteredModel, dana: Actor, eli: Actor) -> None:
+    rollout = run(hands, rollouts.start(locked_version(model, dana), staging, AT_ONCE, actor=eli), turns=20)
+    told = Event.objects.filter(object_kind="rollout", object_id=str(rollout.pk)).order_by("id").values_list("action", flat=True)
+    assert list(told) == ["rollout.requested", "rollout.started", *["rollout.step.done"] * 3, "rollout.done"]
+
+
+def test_what_serves_or_could_be_gone_back_to_cannot_be_deleted(hands: Hands, staging: Endpoint, model: RegisteredModel, dana: Actor, eli: Actor) -> None:
+    made = []
+    for _ in range(3):
+        made.append(locked_version(model, dana))
+        run(hands, rollouts.start(made[-1], staging, AT_ONCE, actor=eli))
+    for held in made[1:]:
+        with pytest.raises(Conflict, match="held"):
+            versions.delete_version(held, actor=dana)
+    versions.delete_version(made[0], actor=dana)
+    with pytest.raises(Conflict, match="held"):
+        registered.delete_model(model, actor=dana)
+
+
+def test_damaged_files_are_not_deployed(hands: Hands, staging: Endpoint, model: RegisteredModel, dana: Actor, eli: Actor) -> None:
+    from registry import blobs, manifests  # noqa: PLC0415 - only here
+
+    version = locked_version(model, dana)
+    assert version.manifest
+    victim = blobs.blob_path(manifests.files_of(version.manifest)[1].sha256)
+    victim.chmod(0o600)
+    victim.write_bytes(b"tampered")
+    with pytest.raises(Conflict, match="damaged"):
+        rollouts.start(version, staging, AT_ONCE, actor=eli)
