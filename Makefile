@@ -31,7 +31,7 @@ install: .venv/.installed .venv-client/.installed ## environments from the lock 
 run: install ## serve on PORT (8000) from SIGNOFF_HOME (./var); migrates first when it has to
 	@exec $(RUN) manage.py up --port $(PORT)
 
-demo: install ## a throw-away home with people, models and open requests, on PORT
+demo: install ## the story of two sign-offs, told on a server on PORT; SIGNOFF_HOME keeps it apart from your own data
 	@exec $(RUN) manage.py demo --port $(PORT)
 
 check: lint ## lint and the fast tests, under 3 minutes

@@ -96,7 +96,7 @@ DATABASES = {
     "default": databases.chosen(cast("str", ENV["migrate_database_url" if AS_OWNER else "database_url"]), HOME)
 }
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
-    HOME.mkdir(parents=True, exist_ok=True)
+    HOME.mkdir(parents=True, exist_ok=True, mode=0o700)  # the database is in it
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 AUTH_USER_MODEL = "accounts.User"

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from django.conf import settings
 from django.db import connection
 from django.test.utils import setup_databases, teardown_databases
 from pytest_django import DjangoDbBlocker
@@ -34,7 +35,7 @@ def pytest_configure(config: pytest.Config) -> None:
     from tests.postgresql import Server  # noqa: PLC0415 - only this leg has the package
 
     server = Server(Path(os.environ["TEST_SCRATCH"]) / "postgresql")
-    os.environ["TEST_POSTGRESQL_SOCKET"] = server.start()
+    os.environ["TEST_POSTGRESQL_SOCKET"] = settings.DATABASES["default"]["HOST"] = server.start()
     config.add_cleanup(server.stop)
 
 

@@ -17,6 +17,7 @@ SPEAKERS = frozenset({"dana", "eli", "olga", "rita", "rob", "ada"})
 JUDGES = frozenset({"rita", "rob"})
 ASKERS = frozenset({"dana", "eli", "olga"})
 LIMITERS = frozenset({"rita", "rob", "ada"})
+GIVERS = frozenset({"dana", "ada"})
 READ_ALL = frozenset({"aude", "ada"})
 NOBODY: frozenset[str] = frozenset()
 
@@ -65,6 +66,10 @@ PAGES = [
     Deed("GET", "models/<str:name>"),
     Deed("POST", "models/<str:name>", WRITERS, body={"description": "x", "risk_tier": "low"}),
     Deed("GET", "models/<str:name>/history"),
+    Deed("GET", "models/<str:name>/permissions"),
+    Deed("POST", "models/<str:name>/permissions/give", GIVERS, body={"holder": "rita", "right": "read"}),
+    Deed("POST", "models/<str:name>/permissions/take", GIVERS, body={"holder": "rita", "right": "read"}),
+    Deed("POST", "models/<str:name>/permissions/restrict", WRITERS, body={"restricted": "yes"}),
     Deed("POST", "models/<str:name>/thresholds", LIMITERS, body={"metric": "auc", "comparison": ">", "value": "0.5"}),
     Deed("POST", "models/<str:name>/thresholds/<int:threshold_id>/delete", LIMITERS),
     Deed("GET", "models/<str:name>/compare", query="?v=1&v=2"),

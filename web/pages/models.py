@@ -168,6 +168,7 @@ def tabs(model: RegisteredModel, current: str) -> list[dict[str, object]]:
     return [
         {"label": "Versions", "href": path, "current": current == "versions"},
         {"label": "History", "href": f"{path}/history", "current": current == "history"},
+        {"label": "Permissions", "href": f"{path}/permissions", "current": current == "permissions"},
     ]
 
 

@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, path
 
-from web.pages import account, approvals, audit, home, models, runs, sign_in, versions
+from web.pages import account, approvals, audit, home, models, permissions, runs, sign_in, versions
 
 urlpatterns: list[URLPattern] = [
     path("", home.home, name="home"),
@@ -18,6 +18,10 @@ urlpatterns: list[URLPattern] = [
     path("new-model", models.new, name="new-model"),
     path("models/<str:name>", models.model, name="model"),
     path("models/<str:name>/history", models.model_history, name="model-history"),
+    path("models/<str:name>/permissions", permissions.permissions, name="permissions"),
+    path("models/<str:name>/permissions/give", permissions.give, name="give-right"),
+    path("models/<str:name>/permissions/take", permissions.take, name="take-right"),
+    path("models/<str:name>/permissions/restrict", permissions.restrict, name="restrict"),
     path("models/<str:name>/thresholds", models.set_threshold, name="set-threshold"),
     path("models/<str:name>/thresholds/<int:threshold_id>/delete", models.delete_threshold, name="delete-threshold"),
     path("models/<str:name>/compare", versions.side_by_side, name="compare"),

@@ -1,0 +1,85 @@
+"""The page of a model's rights: who owns it, whether it is restricted, what was given to whom."""
+
+from django.contrib import messages
+from django.contrib.auth.models import Group
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.views.decorators.http import require_GET, require_POST
+
+from accounts.permissions import Permission
+from core.refusals import Invalid
+from registry import access, grants, registered
+from registry.grants import Grant, Right
+from web.actors import actor_of
+from web.pages import labels
+from web.pages.forms import Form, posted
+from web.pages.models import tabs
+
+
+@require_GET
+def permissions(request: HttpRequest, name: str) -> HttpResponse:
+    """Show the rights on a model."""
+    return _page(request, name, Form(holder="", right="read"))
+
+
+def _page(request: HttpRequest, name: str, form: Form) -> HttpResponse:
+    actor = actor_of(request)
+    model = access.find_model(name, actor=actor)
+    path = f"{labels.model_path(name)}/permissions"
+    context = {
+        "model": model,
+        "tabs": tabs(model, "permissions"),
+        "grants": grants.grants_of(model),
+        "may_give": grants.may_give(model, actor=actor),
+        "may_restrict": access.may(actor, Permission.MODEL_WRITE, model),
+        "path": path,
+        "form": form,
+        "groups": Group.objects.order_by("name").values_list("name", flat=True),
+        "rights": [{"value": str(right), "label": str(right)} for right in Right],
+    }
+    return render(request, "models/permissions.html", context, status=400 if form.errors else 200)
+
+
+@require_POST
+def give(request: HttpRequest, name: str) -> HttpResponse:
+    """Give a right: `holder` is a person's name, or `group:` and a group's."""
+    actor = actor_of(request)
+    form = Form(holder=posted(request, "holder"), right=posted(request, "right"))
+    try:
+        grants.give(access.find_model(name, actor=actor), _grant(form), actor=actor)
+    except Invalid as why:
+        form["holder"].errors.append(why.sentence)
+        return _page(request, name, form)
+    messages.success(request, "The right is given.")
+    return HttpResponseRedirect(f"{labels.model_path(name)}/permissions")
+
+
+@require_POST
+def take(request: HttpRequest, name: str) -> HttpResponse:
+    """Take a right away."""
+    actor = actor_of(request)
+    form = Form(holder=posted(request, "holder"), right=posted(request, "right"))
+    grants.take(access.find_model(name, actor=actor), _grant(form), actor=actor)
+    messages.success(request, "The right is taken away.")
+    return HttpResponseRedirect(f"{labels.model_path(name)}/permissions")
+
+
+def _grant(form: Form) -> Grant:
+    holder, right = str(form["holder"].value), str(form["right"].value)
+    if right not in set(Right):
+        raise Invalid("The right is read or write.", field="right")
+    kind = "group" if holder.startswith("group:") else "person"
+    return Grant(kind, holder.removeprefix("group:"), Right(right))
+
+
+@require_POST
+def restrict(request: HttpRequest, name: str) -> HttpResponse:
+    """Restrict the model to its owner and those with a right, or open it to everyone with a role."""
+    actor = actor_of(request)
+    restricted = request.POST.get("restricted") == "yes"
+    registered.update_model(access.find_model(name, actor=actor), actor=actor, restricted=restricted)
+    messages.success(
+        request,
+        "Only its owner and those with a right see it now." if restricted else "Everyone with a role sees it now.",
+    )
+    return HttpResponseRedirect(f"{labels.model_path(name)}/permissions")
