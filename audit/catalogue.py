@@ -23,6 +23,7 @@ EVENTS = {
     "model.threshold.set": "set a metric threshold on {object}",
     "model.threshold.deleted": "deleted a metric threshold of {object}",
     "version.registered": "registered {object}",
+    "version.locked": "locked the environment of {object}",
     "version.updated": "changed {object}",
     "version.deleted": "deleted {object}",
     "version.tag.set": "set a tag on {object}",

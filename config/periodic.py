@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from audit import denials, seal
+from deployments import engine, feed, locks
 from registry import collection, requests
 
 
@@ -18,6 +19,9 @@ class Periodic:
 
 PERIODIC = (
     Periodic("seal the ledger", 0.5, seal.seal),
+    Periodic("publish endpoint tokens", 0.5, feed.publish),
+    Periodic("move rollouts on", 1, engine.turn),
+    Periodic("lock environments", 5, locks.lock_pending),
     Periodic("settle denials", 10, denials.settle),
     Periodic("expire requests", 15, requests.expire_due),
     Periodic("collect unused blobs", 3600, collection.collect),

@@ -19,6 +19,7 @@ from deployments.targets.kinds import target
 from registry import access, holds, manifests, requests
 from registry.models import ApprovalRequest, ModelVersion
 from registry.models.approvals import RequestState
+from registry.policy import Move
 
 BAKE_MAX_S = 7 * 24 * 3600.0
 
@@ -54,11 +55,11 @@ def rollout_subject(rollout: Rollout) -> Subject:
 
 
 def request_deployment(
-    version: ModelVersion, move: requests.Move, endpoint: Endpoint, plan: Plan, *, reason: str, actor: Actor
+    version: ModelVersion, move: Move, endpoint: Endpoint, plan: Plan, *, reason: str, actor: Actor
 ) -> requests.ApprovalRequired:
     """Ask for one signature over the stage move, the endpoint and the plan together."""
     _refuse_other_model(version, endpoint)
-    deployment = {
+    deployment: dict[str, object] = {
         "endpoint": endpoint.name,
         "environment": endpoint.environment.name,
         "target": endpoint.target,
@@ -91,8 +92,9 @@ def start(version: ModelVersion, endpoint: Endpoint, plan: Plan, *, actor: Actor
 
 
 def roll_back(endpoint: Endpoint, *, to: Rollout | None = None, reason: str, actor: Actor) -> Rollout:
-    """Queue a return to what `endpoint` served before (or to `to`, an earlier rollout of it). Needs a reason, no new signature:
-    what was installed once is pre-approved; its digest is checked again.
+    """Queue a return to what `endpoint` served before (or to `to`, an earlier rollout of it).
+
+    Needs a reason and no new signature: what was installed once is pre-approved; its digest is checked again.
     """
     require(actor, endpoint.environment.permission, f"roll back {endpoint}", about=endpoint_subject(endpoint))
     if not reason.strip():
@@ -129,7 +131,7 @@ def previous(endpoint: Endpoint) -> Rollout | None:
     rows = endpoint.rollouts.filter(state=RolloutState.DONE, right__withdrawn_at=None).select_related(
         "version__model", "version__manifest"
     )
-    return rows.exclude(version=now.version if now else None).order_by("-ended_at").first() if now else None
+    return None if now is None else rows.exclude(version=now.version).order_by("-ended_at").first()
 
 
 def cancel(rollout: Rollout, *, actor: Actor, reason: str) -> None:
@@ -210,7 +212,7 @@ def _covering(version: ModelVersion, endpoint: Endpoint, plan: Plan, digest: str
             return request
     raise Conflict(
         f"{version} has no approval for {endpoint} with this plan.",
-        next_step="Ask for Production together with the endpoint and the plan; an approval of the stage alone does not cover it.",
+        next_step="Ask for stage, endpoint and plan together; an approval of the stage alone does not cover it.",
     )
 
 

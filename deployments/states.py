@@ -1,4 +1,4 @@
-"""States of a rollout and of its steps, and the moves between them. Only `deployments.engine` and `.rollouts` move one."""
+"""States of a rollout and of its steps, and the moves between them. Only `rollouts.advance` moves one."""
 
 from django.db import models
 

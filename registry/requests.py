@@ -141,6 +141,11 @@ def _open(
             f"{version} is unverified: Signoff does not hold its files, so nobody can sign for them.",
             next_step="Log the model to this server and register it again.",
         )
+    if deployment and not version.environment.get("lock"):
+        raise Conflict(
+            f"The environment of {version} is not locked yet, so nobody can sign for what would be installed.",
+            next_step="It is locked a little after registration; the version's page shows it.",
+        )
     if actor.user is None:
         raise Denied("Only a person can ask for an approval.")
     expires = clock.now() + timedelta(days=settings.REQUEST_TTL_DAYS)

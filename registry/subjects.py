@@ -29,7 +29,7 @@ def build(version: ModelVersion, move: Move, asked: Asked, deployment: Deploymen
         "model": {"uuid": str(version.model.uuid), "name": version.model.name, "risk_tier": version.model.risk_tier},
         "version": version.version,
         "manifest": version.manifest.digest if version.manifest else None,
-        "environment": version.environment,
+        "environment": {**version.environment, "lock": version.environment.get("lock") if deployment else None},
         "evidence": canonical_digest(bytes(version.evidence)),
         "move": move.document,
         "displaces": displaced(version, move),

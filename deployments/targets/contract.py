@@ -1,4 +1,4 @@
-"""What every target does. The engine knows targets by this contract only; tests/deployments/conformance.py holds them to it."""
+"""What every target does. The engine knows targets by this contract only."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -75,8 +75,9 @@ class Target(Protocol):
         ...
 
     def apply(self, step: Step, *, key: str, fence: int) -> None:
-        """Bring `step` on its way within 2 s. Idempotent by `key`; raises StaleFence for an older fence than it has seen,
-        TryAgain, or GiveUp.
+        """Bring `step` on its way within 2 s. Idempotent by `key`.
+
+        Raises StaleFence for an older fence than it has seen, TryAgain, or GiveUp.
         """
         ...
 

@@ -15,8 +15,8 @@ from registry.models.tracking import Experiment, LoggedModel, Metric, Param, Run
 from registry.models.versions import Alias, Annotation, ModelVersion, VersionTag
 
 __all__ = [
-    "Alias", "Annotation", "ApprovalRequest", "Blob", "Check", "Comment", "CommentRevision", "Decision", "Experiment", "Hold",
-    "LoggedModel", "Manifest", "ManifestFile", "Metric", "MetricThreshold", "ModelTag", "ModelVersion", "Param",
+    "Alias", "Annotation", "ApprovalRequest", "Blob", "Check", "Comment", "CommentRevision", "Decision", "Experiment",
+    "Hold", "LoggedModel", "Manifest", "ManifestFile", "Metric", "MetricThreshold", "ModelTag", "ModelVersion", "Param",
     "RegisteredModel", "RegisteredModelGroupPermission", "RegisteredModelUserPermission", "Run", "RunInput",
     "RunOutput", "RunTag", "StoredFile", "VersionTag",
 ]  # fmt: skip

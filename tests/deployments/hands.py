@@ -4,7 +4,7 @@ import time
 from pathlib import Path
 
 from serving import contract
-from serving.contract import Desired, Layout, Observed, Routed, Routes
+from serving.contract import Desired, Layout, Observed, Routed, Routes, State
 
 
 class Hands:
@@ -29,7 +29,7 @@ class Hands:
             self._route(contract.load(path, Routes))
 
     def _observe(self, name: str, desired: Desired) -> None:
-        state = "failed" if desired.version in self.broken else "ready"
+        state: State = "failed" if desired.version in self.broken else "ready"
         why = "the model cannot be loaded" if state == "failed" else ""
         seen = Observed(
             name, desired.key, desired.fence, state, 4242, 1, str(self.layout.socket(name)), desired.digest,
@@ -38,7 +38,7 @@ class Hands:
         contract.dump(self.layout.observed(name), seen)
 
     def _route(self, routes: Routes) -> None:
-        shares = {way.track: way.share for way in routes.tracks}
+        shares: dict[str, int] = {way.track: way.share for way in routes.tracks}
         seen = Routed(routes.endpoint, routes.version, routes.key, routes.fence, shares, {}, "", time.time())
         contract.dump(self.layout.routed(routes.endpoint), seen)
 

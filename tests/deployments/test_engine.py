@@ -9,9 +9,10 @@ from core import clock
 from core.refusals import Conflict, Denied, Invalid
 from deployments import endpoints, engine, rollouts
 from deployments.models import Endpoint, InstalledRight, Rollout
-from deployments.plan import Strategy
+from deployments.plan import Sight, Strategy
 from deployments.rollouts import Plan
 from deployments.states import RolloutState
+from deployments.targets.contract import Seen
 from registry import decisions, registered, versions
 from registry.models import ModelVersion, RegisteredModel
 from registry.policy import StageMove
@@ -67,7 +68,9 @@ def signed(version: ModelVersion, endpoint: Endpoint, dana: Actor, rita: Actor) 
     seal.seal()
 
 
-def test_a_version_goes_to_staging_without_a_signature(hands: Hands, staging: Endpoint, model: RegisteredModel, dana: Actor, eli: Actor) -> None:
+def test_a_version_goes_to_staging_without_a_signature(
+    hands: Hands, staging: Endpoint, model: RegisteredModel, dana: Actor, eli: Actor
+) -> None:
     rollout = run(hands, rollouts.start(locked_version(model, dana), staging, AT_ONCE, actor=eli))
     assert rollout.state == RolloutState.DONE
     assert hands.serving("fraud-staging") == ["1"]
@@ -75,14 +78,18 @@ def test_a_version_goes_to_staging_without_a_signature(hands: Hands, staging: En
     assert InstalledRight.objects.get().digest == rollout.digest
 
 
-def test_the_next_version_takes_over_and_the_old_replica_goes(hands: Hands, staging: Endpoint, model: RegisteredModel, dana: Actor, eli: Actor) -> None:
+def test_the_next_version_takes_over_and_the_old_replica_goes(
+    hands: Hands, staging: Endpoint, model: RegisteredModel, dana: Actor, eli: Actor
+) -> None:
     for _ in range(2):
         run(hands, rollouts.start(locked_version(model, dana), staging, AT_ONCE, actor=eli))
     assert hands.serving("fraud-staging") == ["2"]
     assert hands.running() == 1
 
 
-def test_a_model_that_does_not_load_is_rolled_back_and_the_old_one_serves_on(hands: Hands, staging: Endpoint, model: RegisteredModel, dana: Actor, eli: Actor) -> None:
+def test_a_model_that_does_not_load_is_rolled_back_and_the_old_one_serves_on(
+    hands: Hands, staging: Endpoint, model: RegisteredModel, dana: Actor, eli: Actor
+) -> None:
     run(hands, rollouts.start(locked_version(model, dana), staging, AT_ONCE, actor=eli))
     hands.broken.add("2")
     rollout = run(hands, rollouts.start(locked_version(model, dana), staging, AT_ONCE, actor=eli), turns=20)
@@ -92,7 +99,9 @@ def test_a_model_that_does_not_load_is_rolled_back_and_the_old_one_serves_on(han
     assert hands.running() == 1
 
 
-def test_rolling_back_takes_a_reason_and_no_new_signature(hands: Hands, staging: Endpoint, model: RegisteredModel, dana: Actor, eli: Actor) -> None:
+def test_rolling_back_takes_a_reason_and_no_new_signature(
+    hands: Hands, staging: Endpoint, model: RegisteredModel, dana: Actor, eli: Actor
+) -> None:
     for _ in range(2):
         run(hands, rollouts.start(locked_version(model, dana), staging, AT_ONCE, actor=eli))
     with pytest.raises(Invalid, match="reason"):
@@ -102,7 +111,9 @@ def test_rolling_back_takes_a_reason_and_no_new_signature(hands: Hands, staging:
     assert hands.serving("fraud-staging") == ["1"]
 
 
-def test_production_needs_ops_and_a_signature_over_endpoint_and_plan(hands: Hands, production: Endpoint, model: RegisteredModel, dana: Actor, eli: Actor, olga: Actor, rita: Actor) -> None:
+def test_production_needs_ops_and_a_signature_over_endpoint_and_plan(
+    hands: Hands, production: Endpoint, model: RegisteredModel, dana: Actor, eli: Actor, olga: Actor, rita: Actor
+) -> None:
     version = locked_version(model, dana)
     with pytest.raises(Denied):
         rollouts.start(version, production, AT_ONCE, actor=eli)
@@ -117,7 +128,15 @@ def test_production_needs_ops_and_a_signature_over_endpoint_and_plan(hands: Hand
         rollouts.start(version, production, AT_ONCE, actor=olga)
 
 
-def test_a_signed_rollout_waits_until_its_approval_is_sealed(hands: Hands, production: Endpoint, model: RegisteredModel, dana: Actor, olga: Actor, rita: Actor, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_signed_rollout_waits_until_its_approval_is_sealed(
+    hands: Hands,
+    production: Endpoint,
+    model: RegisteredModel,
+    dana: Actor,
+    olga: Actor,
+    rita: Actor,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     version = locked_version(model, dana)
     signed(version, production, dana, rita)
     rollout = rollouts.start(version, production, AT_ONCE, actor=olga)
@@ -127,14 +146,18 @@ def test_a_signed_rollout_waits_until_its_approval_is_sealed(hands: Hands, produ
     assert rollout.state == RolloutState.QUEUED
 
 
-def test_a_double_click_queues_one_rollout(hands: Hands, staging: Endpoint, model: RegisteredModel, dana: Actor, eli: Actor) -> None:
+def test_a_double_click_queues_one_rollout(
+    hands: Hands, staging: Endpoint, model: RegisteredModel, dana: Actor, eli: Actor
+) -> None:
     version = locked_version(model, dana)
     assert rollouts.start(version, staging, AT_ONCE, actor=eli) == rollouts.start(version, staging, AT_ONCE, actor=eli)
     with pytest.raises(Conflict, match="queued"):
         rollouts.start(locked_version(model, dana), staging, AT_ONCE, actor=eli)
 
 
-def test_one_engine_at_a_time_and_a_paused_one_is_overtaken(hands: Hands, staging: Endpoint, model: RegisteredModel, dana: Actor, eli: Actor) -> None:
+def test_one_engine_at_a_time_and_a_paused_one_is_overtaken(
+    hands: Hands, staging: Endpoint, model: RegisteredModel, dana: Actor, eli: Actor
+) -> None:
     rollout = rollouts.start(locked_version(model, dana), staging, AT_ONCE, actor=eli)
     assert engine.claim(rollout.pk, "engine-1")
     assert not engine.claim(rollout.pk, "engine-2")
@@ -146,13 +169,14 @@ def test_one_engine_at_a_time_and_a_paused_one_is_overtaken(hands: Hands, stagin
     done = rollout.steps.filter(status="done").count()
     stale = Rollout.objects.get(pk=rollout.pk)
     stale.fence -= 1
-    engine._finish_step(stale, rollout.steps.first(), engine.Seen(engine.Sight.REACHED), "engine-1")
+    engine._finish_step(stale, rollout.steps.get(position=0), Seen(Sight.REACHED), "engine-1")
     assert rollout.steps.filter(status="done").count() == done
-    Rollout.objects.get(pk=rollout.pk)
     assert run(hands, rollout).state == RolloutState.DONE
 
 
-def test_a_crash_after_apply_is_looked_at_before_anything_is_done(hands: Hands, staging: Endpoint, model: RegisteredModel, dana: Actor, eli: Actor) -> None:
+def test_a_crash_after_apply_is_looked_at_before_anything_is_done(
+    hands: Hands, staging: Endpoint, model: RegisteredModel, dana: Actor, eli: Actor
+) -> None:
     rollout = rollouts.start(locked_version(model, dana), staging, AT_ONCE, actor=eli)
     engine.turn("engine-1")
     hands.work()
@@ -163,13 +187,21 @@ def test_a_crash_after_apply_is_looked_at_before_anything_is_done(hands: Hands, 
     assert rollout.steps.get(position=0).attempts == 0
 
 
-def test_every_step_leaves_one_event(hands: Hands, staging: Endpoint, model: RegisteredModel, dana: Actor, eli: Actor) -> None:
+def test_every_step_leaves_one_event(
+    hands: Hands, staging: Endpoint, model: RegisteredModel, dana: Actor, eli: Actor
+) -> None:
     rollout = run(hands, rollouts.start(locked_version(model, dana), staging, AT_ONCE, actor=eli), turns=20)
-    told = Event.objects.filter(object_kind="rollout", object_id=str(rollout.pk)).order_by("id").values_list("action", flat=True)
+    told = (
+        Event.objects.filter(object_kind="rollout", object_id=str(rollout.pk))
+        .order_by("id")
+        .values_list("action", flat=True)
+    )
     assert list(told) == ["rollout.requested", "rollout.started", *["rollout.step.done"] * 3, "rollout.done"]
 
 
-def test_what_serves_or_could_be_gone_back_to_cannot_be_deleted(hands: Hands, staging: Endpoint, model: RegisteredModel, dana: Actor, eli: Actor) -> None:
+def test_what_serves_or_could_be_gone_back_to_cannot_be_deleted(
+    hands: Hands, staging: Endpoint, model: RegisteredModel, dana: Actor, eli: Actor
+) -> None:
     made = []
     for _ in range(3):
         made.append(locked_version(model, dana))
@@ -182,7 +214,9 @@ def test_what_serves_or_could_be_gone_back_to_cannot_be_deleted(hands: Hands, st
         registered.delete_model(model, actor=dana)
 
 
-def test_damaged_files_are_not_deployed(hands: Hands, staging: Endpoint, model: RegisteredModel, dana: Actor, eli: Actor) -> None:
+def test_damaged_files_are_not_deployed(
+    hands: Hands, staging: Endpoint, model: RegisteredModel, dana: Actor, eli: Actor
+) -> None:
     from registry import blobs, manifests  # noqa: PLC0415 - only here
 
     version = locked_version(model, dana)

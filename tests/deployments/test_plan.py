@@ -5,7 +5,9 @@ from hypothesis import strategies as st
 from deployments.plan import Act, Sight, StepView, Strategy, next_step, steps_of
 
 
-def step(status: str = "pending", *, attempts: int = 0, late: bool = False, due: bool = True, name: str = "install") -> StepView:
+def step(
+    status: str = "pending", *, attempts: int = 0, late: bool = False, due: bool = True, name: str = "install"
+) -> StepView:
     return StepView(name, status, attempts, 3, late, due)
 
 
@@ -40,7 +42,10 @@ def test_a_rollback_that_cannot_go_on_asks_a_person() -> None:
 STATUS = st.sampled_from(["pending", "applied", "done"])
 
 
-@given(st.lists(st.tuples(STATUS, st.integers(0, 4), st.booleans(), st.booleans()), min_size=1, max_size=4), st.sampled_from(list(Sight)))
+@given(
+    st.lists(st.tuples(STATUS, st.integers(0, 4), st.booleans(), st.booleans()), min_size=1, max_size=4),
+    st.sampled_from(list(Sight)),
+)
 def test_no_step_is_finished_that_was_not_seen(rows: list[tuple[str, int, bool, bool]], sight: Sight) -> None:
     steps = [step(status, attempts=tries, late=late, due=due) for status, tries, late, due in rows]
     decision = next_step(steps, sight, rolling_back=False)

@@ -17,6 +17,7 @@ SPEAKERS = frozenset({"dana", "eli", "olga", "rita", "rob", "ada"})
 JUDGES = frozenset({"rita", "rob"})
 ASKERS = frozenset({"dana", "eli", "olga"})
 LIMITERS = frozenset({"rita", "rob", "ada"})
+DEPLOYERS = frozenset({"eli", "olga"})
 GIVERS = frozenset({"dana", "ada"})
 READ_ALL = frozenset({"aude", "ada"})
 NOBODY: frozenset[str] = frozenset()
@@ -83,6 +84,16 @@ PAGES = [
     Deed("POST", "approvals/<int:number>/comments", SPEAKERS, body={"body": "hm"}),
     Deed("POST", "approvals/<int:number>/comments/<int:comment_id>", frozenset({"dana"}), body={"body": "hm"}),
     Deed("POST", "approvals/<int:number>/withdraw", frozenset({"dana", "olga"}), body={"comment": "no"}),
+    anyhow("GET", "endpoints", EVERYONE), anyhow("GET", "new-endpoint", EVERYONE),
+    Deed("POST", "new-endpoint", DEPLOYERS, body={"name": "another", "model": "{name}", "environment": "staging"}),
+    Deed("GET", "endpoints/<slug:name>"),
+    Deed("POST", "endpoints/<slug:name>/deploy", DEPLOYERS, body={"version": "1", "strategy": "all-at-once"}),
+    Deed("POST", "endpoints/<slug:name>/rollback", DEPLOYERS, body={"reason": "worse"}),
+    Deed("POST", "endpoints/<slug:name>/tokens", DEPLOYERS, body={"label": "caller", "days": "1"}),
+    Deed("POST", "endpoints/<slug:name>/tokens/<int:token_id>/revoke", DEPLOYERS),
+    anyhow("GET", "deployments", EVERYONE),
+    Deed("GET", "deployments/<int:number>"),
+    Deed("POST", "deployments/<int:number>/cancel", DEPLOYERS),
     anyhow("GET", "audit"), Deed("GET", "audit/<int:seq>"), Deed("GET", "audit/unsealed/<int:row>"),
     anyhow("POST", "audit/verify"), anyhow("GET", "audit/export.zip", READ_ALL),
     anyhow("GET", "audit/export.<str:form>"),

@@ -16,6 +16,8 @@ from accounts.actors import COMMAND, Actor
 from accounts.permissions import Scope
 from audit import seal
 from audit.models import Event
+from deployments import endpoints, rollouts
+from deployments.plan import Strategy
 from registry import registered, requests, transitions
 from registry.models import Experiment, LoggedModel
 from tests.factories import ask_production, make_model, make_version, put
@@ -72,10 +74,13 @@ def scene(people: dict[str, Actor]) -> SimpleNamespace:
     type(first).objects.filter(pk=first.pk).update(logged_model_id=logged.model_id)
     token, _ = tokens.mint(dana.person, label="x", scopes=[Scope.READ], days=1, actor=dana)
     put_beside(first.run_id, dana)
+    staged = endpoints.create_endpoint("scene", model=model, environment="staging", actor=people["eli"])
+    rollout = rollouts.start(first, staged, rollouts.Plan(Strategy.ALL_AT_ONCE), actor=people["eli"])
+    caller, _ = endpoints.mint_endpoint_token(staged, label="c", days=1, actor=people["eli"])
     return SimpleNamespace(
         model=model, name="Scene", number=request.pk, version=1, run=first.run_id, root=f"0/{first.run_id}/artifacts",
         digest=request.subject_digest, comment_id=comment.pk, threshold_id=model.thresholds.get().pk, token_id=token.pk,
-        seq=event.seal.seq, row=event.pk, experiment=experiment.pk, logged=logged.model_id, dana=dana,
+        rollout=rollout.pk, caller=caller.pk, seq=event.seal.seq, row=event.pk, experiment=experiment.pk, logged=logged.model_id, dana=dana,
     )  # fmt: skip
 
 
@@ -89,12 +94,19 @@ def put_beside(run_id: str, dana: Actor) -> None:
 
 def address(deed: Deed, scene: SimpleNamespace) -> str:
     values = {
-        "name": scene.name, "number": scene.number if "approvals" in deed.route or "requests" in deed.route else 1,
-        "token_id": scene.token_id, "threshold_id": scene.threshold_id, "comment_id": scene.comment_id,
+        "name": "scene" if deed.route.startswith("endpoints/") else scene.name, "number": number_in(deed, scene),
+        "token_id": scene.caller if deed.route.startswith("endpoints/") else scene.token_id, "threshold_id": scene.threshold_id, "comment_id": scene.comment_id,
         "seq": scene.seq, "row": scene.row, "run_id": scene.run, "model_id": scene.logged, "tag_key": "old",
         "form": "csv", "secret": "x" * 43, "path": f"{scene.root}/plots/roc.png",
     }  # fmt: skip
     return "/" + PARAMETER.sub(lambda found: str(values[found.group(1)]), deed.route) + filled(deed.query, scene)
+
+
+def number_in(deed: Deed, scene: SimpleNamespace) -> int:
+    """Return what the route's number stands for: a deployment, a request, or a version."""
+    if deed.route.startswith("deployments/"):
+        return int(scene.rollout)
+    return int(scene.number) if "approvals" in deed.route or "requests" in deed.route else 1
 
 
 def filled(text: str, scene: SimpleNamespace) -> str:

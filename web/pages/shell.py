@@ -12,7 +12,13 @@ from registry.models import ApprovalRequest
 from registry.models.approvals import RequestState
 
 THEME_COOKIE = "signoff_theme"
-SECTIONS = (("Models", "/models"), ("Approvals", "/approvals"), ("Audit", "/audit"))
+SECTIONS = (
+    ("Models", "/models"),
+    ("Approvals", "/approvals"),
+    ("Deployments", "/deployments"),
+    ("Endpoints", "/endpoints"),
+    ("Audit", "/audit"),
+)
 
 
 def shell(request: HttpRequest) -> dict[str, object]:

@@ -2,7 +2,19 @@
 
 from django.urls import URLPattern, path
 
-from web.pages import account, approvals, audit, home, models, permissions, runs, sign_in, versions
+from web.pages import (
+    account,
+    approvals,
+    audit,
+    deployments,
+    endpoints,
+    home,
+    models,
+    permissions,
+    runs,
+    sign_in,
+    versions,
+)
 
 urlpatterns: list[URLPattern] = [
     path("", home.home, name="home"),
@@ -35,6 +47,16 @@ urlpatterns: list[URLPattern] = [
     path("approvals/<int:number>/comments", approvals.comment, name="comment"),
     path("approvals/<int:number>/comments/<int:comment_id>", approvals.edit_comment, name="edit-comment"),
     path("approvals/<int:number>/withdraw", approvals.withdraw, name="withdraw"),
+    path("endpoints", endpoints.listing, name="endpoints"),
+    path("new-endpoint", endpoints.new, name="new-endpoint"),
+    path("endpoints/<slug:name>", endpoints.endpoint, name="endpoint"),
+    path("endpoints/<slug:name>/deploy", endpoints.deploy, name="deploy"),
+    path("endpoints/<slug:name>/rollback", endpoints.roll_back, name="roll-back"),
+    path("endpoints/<slug:name>/tokens", endpoints.make_token, name="endpoint-token"),
+    path("endpoints/<slug:name>/tokens/<int:token_id>/revoke", endpoints.revoke_token, name="revoke-endpoint-token"),
+    path("deployments", deployments.listing, name="deployments"),
+    path("deployments/<int:number>", deployments.deployment, name="deployment"),
+    path("deployments/<int:number>/cancel", deployments.cancel, name="cancel-deployment"),
     path("audit", audit.ledger, name="audit"),
     path("audit/<int:seq>", audit.event, name="event"),
     path("audit/unsealed/<int:row>", audit.unsealed, name="unsealed-event"),

@@ -58,6 +58,16 @@ VERIFICATIONS = {
     "held": Look("ok", "held and hashed", "shield-check"),
     "unverified": Look("warn", "unverified", "shield-alert"),
 }
+ROLLOUTS = {
+    "queued": Look("neutral", "queued", "clock"),
+    "running": Look("info", "running", "arrow-right"),
+    "rolling_back": Look("warn", "rolling back", "rotate-ccw"),
+    "done": Look("ok", "done", "circle-check"),
+    "rolled_back": Look("bad", "rolled back", "rotate-ccw"),
+    "failed": Look("bad", "failed", "x"),
+    "needs_operator": Look("bad", "needs an operator", "triangle-alert"),
+    "cancelled": Look("neutral", "cancelled", "ban"),
+}
 RISKS = {
     "low": Look("neutral", "low risk", "minus"),
     "medium": Look("warn", "medium risk", "flag"),
@@ -112,6 +122,12 @@ def check_badge(status: object) -> SafeString:
 def request_badge(state: object) -> SafeString:
     """Return the badge of an approval request."""
     return _look(REQUESTS, state)
+
+
+@register.simple_tag
+def rollout_badge(state: object) -> SafeString:
+    """Return the badge of a deployment."""
+    return _look(ROLLOUTS, state)
 
 
 @register.simple_tag

@@ -151,7 +151,8 @@ def _replica(endpoint: str, rollout: str) -> str:
 
 def _desired(name: str, release: Release, key: str, fence: int) -> Desired:
     return Desired(
-        replica=name, endpoint=release.endpoint, model=release.model, version=str(release.version), digest=release.digest,
+        replica=name, endpoint=release.endpoint, model=release.model, version=str(release.version),
+        digest=release.digest,
         manifest=tuple(FileLine(*line) for line in release.files), lock_digest=release.lock_digest,
         sandbox="unsandboxed" if release.sandbox == "unsandboxed" else "required", memory_mb=release.memory_mb,
         fence=fence, rollout_id=release.rollout, key=key,

@@ -1,0 +1,85 @@
+"""Pages of deployments: the list, and one with its steps, its log and what can be done."""
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET, require_POST
+
+from deployments import endpoints, rollouts
+from deployments.models import Rollout, RolloutStep
+from deployments.states import ENDED, RolloutState
+from registry import access, history
+from web.actors import actor_of
+from web.pages.paging import counted, listed
+
+STEP_WORDS = {"install": "Install beside", "route": "Send traffic over", "bake": "Watch", "retire": "Stop the old"}
+
+
+@require_GET
+def listing(request: HttpRequest) -> HttpResponse:
+    """List deployments, newest first."""
+    actor = actor_of(request)
+    rows = Rollout.objects.filter(endpoint__model__in=access.visible_models(actor))
+    rows = rows.select_related("endpoint__environment", "version__model", "created_by")
+    page = listed(request, rows, "pk")
+    context = {"rows": page.rows, "newer": page.newer, "older": page.older, "shown": counted(rows, "deployment")}
+    return render(request, "deployments/list.html", context)
+
+
+@never_cache
+@require_GET
+def deployment(request: HttpRequest, number: int) -> HttpResponse:
+    """Show a deployment; while it is live the page reloads its progress."""
+    actor = actor_of(request)
+    found = rollouts.find_rollout(number, actor=actor)
+    may = actor.holds(found.endpoint.environment.permission)
+    now = endpoints.serving(found.endpoint)
+    told = history.events_visible_to(actor).filter(object_kind="rollout", object_id=str(found.pk))
+    context = {
+        "rollout": found,
+        "steps": _bar(found, list(found.steps.all())),
+        "rows": [_step(step) for step in found.steps.all()],
+        "is_live": found.state not in ENDED and found.state != RolloutState.NEEDS_OPERATOR,
+        "serving": now,
+        "back": rollouts.previous(found.endpoint) if may and now and now.pk == found.pk else None,
+        "may_cancel": may and found.state == RolloutState.QUEUED,
+        "events": history.page_of(told).events,
+        "took_s": (found.ended_at - found.started_at).total_seconds() if found.ended_at and found.started_at else None,
+    }
+    return render(request, "deployments/detail.html", context)
+
+
+def _bar(rollout: Rollout, steps: list[RolloutStep]) -> list[dict[str, object]]:
+    now = next((step.pk for step in steps if step.status != "done"), None) if rollout.state not in ENDED else None
+    return [
+        {
+            "label": STEP_WORDS.get(step.name, step.name),
+            "state": "done" if step.status == "done" else "now" if step.pk == now else "later",
+            "at": step.ended_at or step.started_at,
+            "note": step.why,
+        }
+        for step in steps
+    ]
+
+
+def _step(step: RolloutStep) -> dict[str, object]:
+    took_s = (step.ended_at - step.started_at).total_seconds() if step.ended_at and step.started_at else None
+    facts = ", ".join(f"{name} {value}" for name, value in step.observed.items())
+    return {
+        "name": STEP_WORDS.get(step.name, step.name),
+        "status": step.get_status_display(),
+        "attempts": step.attempts,
+        "took_s": took_s,
+        "facts": facts,
+        "why": step.why,
+    }
+
+
+@require_POST
+def cancel(request: HttpRequest, number: int) -> HttpResponse:
+    """End a queued deployment."""
+    actor = actor_of(request)
+    rollouts.cancel(rollouts.find_rollout(number, actor=actor), actor=actor, reason="cancelled on its page")
+    messages.success(request, "Cancelled: nothing was changed.")
+    return HttpResponseRedirect(f"/deployments/{number}")

@@ -1,0 +1,181 @@
+"""Pages of endpoints: stable addresses, what they serve, their tokens; and asking for a change."""
+
+from django.conf import settings
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from accounts.actors import Actor
+from core.refusals import Invalid, Refusal
+from deployments import endpoints, rollouts
+from deployments.models import Endpoint, Environment
+from deployments.plan import Strategy
+from deployments.rollouts import Plan
+from deployments.states import ENDED
+from registry import access
+from registry.models import ModelVersion, RegisteredModel
+from registry.policy import StageMove
+from registry.stages import Stage
+from web.actors import actor_of
+from web.pages.forms import Form, posted, whole_number
+
+STRATEGIES = [
+    {"value": str(Strategy.ALL_AT_ONCE), "label": "All at once"},
+    {"value": str(Strategy.BLUE_GREEN), "label": "Blue/green, with a bake time"},
+]
+
+
+@require_GET
+def listing(request: HttpRequest) -> HttpResponse:
+    """List the endpoints of models the person may see."""
+    actor = actor_of(request)
+    context = {
+        "rows": [_row(endpoint) for endpoint in endpoints.endpoints_visible_to(actor)],
+        "may_create": bool(actor.roles),
+    }
+    return render(request, "endpoints/list.html", context)
+
+
+def _row(endpoint: Endpoint) -> dict[str, object]:
+    now = endpoints.serving(endpoint)
+    live = endpoint.rollouts.exclude(state__in=ENDED).order_by("-pk").first()
+    return {"endpoint": endpoint, "serving": now, "live": live}
+
+
+@require_http_methods(["GET", "POST"])
+def new(request: HttpRequest) -> HttpResponse:
+    """Create an endpoint."""
+    actor = actor_of(request)
+    form = Form(
+        name=posted(request, "name"),
+        model=posted(request, "model") or request.GET.get("model", ""),
+        environment=posted(request, "environment") or "staging",
+    )
+    if request.method == "POST":
+        try:
+            model = access.find_model(str(form["model"].value), actor=actor)
+            made = endpoints.create_endpoint(
+                str(form["name"].value), model=model, environment=str(form["environment"].value), actor=actor
+            )
+        except Refusal as why:
+            if why.kind not in {"invalid", "already_exists", "not_found"}:
+                raise
+            form.blame(why)
+        else:
+            return HttpResponseRedirect(f"/endpoints/{made.name}")
+    models = RegisteredModel.objects.visible_to(actor).order_by("name").values_list("name", flat=True)[:500]
+    context = {
+        "form": form,
+        "models": [{"value": name, "label": name} for name in models],
+        "environments": [{"value": e.name, "label": e.name} for e in Environment.objects.order_by("-pk")],
+    }
+    return render(request, "endpoints/new.html", context, status=400 if form.errors else 200)
+
+
+@never_cache
+@require_GET
+def endpoint(request: HttpRequest, name: str) -> HttpResponse:
+    """Show an endpoint: what it serves, what could be done, its history."""
+    actor = actor_of(request)
+    return _page(request, endpoints.find_endpoint(name, actor=actor), actor)
+
+
+def _page(
+    request: HttpRequest, found: Endpoint, actor: Actor, *, form: Form | None = None, token: str = ""
+) -> HttpResponse:
+    now, before = endpoints.serving(found), rollouts.previous(found)
+    may_deploy = actor.holds(found.environment.permission)
+    context = {
+        "endpoint": found,
+        "serving": now,
+        "previous": before,
+        "live": found.rollouts.exclude(state__in=ENDED).order_by("-pk").first(),
+        "history": found.rollouts.select_related("version", "created_by", "request").order_by("-pk")[:50],
+        "versions": _deployable(found),
+        "strategies": STRATEGIES,
+        "may_deploy": may_deploy,
+        "may_ask": found.environment.needs_approval,
+        "tokens": found.tokens.order_by("-pk")[:50] if may_deploy else [],
+        "new_token": token,
+        "max_days": settings.TOKEN_TTL_DAYS,
+        "form": form or Form(version="", strategy="all-at-once", bake_s="0", reason="", label="", days="30"),
+        "address": f"/endpoints/{found.name}/invocations",
+    }
+    return render(request, "endpoints/detail.html", context, status=400 if form and form.errors else 200)
+
+
+def _deployable(found: Endpoint) -> list[dict[str, object]]:
+    rows = ModelVersion.objects.live().filter(model=found.model, manifest__isnull=False).order_by("-version")[:100]
+    return [{"value": v.version, "label": f"Version {v.version} ({v.stage})"} for v in rows]
+
+
+@require_POST
+def deploy(request: HttpRequest, name: str) -> HttpResponse:
+    """Start a rollout, or ask for the signature over stage, endpoint and plan together."""
+    actor = actor_of(request)
+    found = endpoints.find_endpoint(name, actor=actor)
+    fields = ("version", "strategy", "bake_s", "reason")
+    form = Form(label="", days="30", **{field: posted(request, field) for field in fields})
+    try:
+        number = whole_number(str(form["version"].value), "version", 1, 2_000_000_000)
+        version = access.find_version(found.model.name, number, actor=actor)
+        plan = Plan.of({"strategy": form["strategy"].value, "bake_s": form["bake_s"].value or "0"})
+        if request.POST.get("ask"):
+            return _ask(request, version, found, plan, actor)
+        rollout = rollouts.start(version, found, plan, reason=str(form["reason"].value), actor=actor)
+    except Refusal as why:
+        if why.kind not in {"invalid", "conflict"}:
+            raise
+        form.blame(why)
+        return _page(request, found, actor, form=form)
+    return HttpResponseRedirect(f"/deployments/{rollout.pk}")
+
+
+def _ask(request: HttpRequest, version: ModelVersion, found: Endpoint, plan: Plan, actor: Actor) -> HttpResponse:
+    move = StageMove(Stage(version.stage), Stage.PRODUCTION, archive_existing=True)
+    waiting = rollouts.request_deployment(version, move, found, plan, reason=posted(request, "reason"), actor=actor)
+    messages.success(request, "One signature covers the stage, the endpoint and the plan. A reviewer decides.")
+    return HttpResponseRedirect(f"/approvals/{waiting.request.pk}")
+
+
+@require_POST
+def roll_back(request: HttpRequest, name: str) -> HttpResponse:
+    """Return to what was served before."""
+    actor = actor_of(request)
+    found = endpoints.find_endpoint(name, actor=actor)
+    rollout = rollouts.roll_back(found, reason=posted(request, "reason"), actor=actor)
+    return HttpResponseRedirect(f"/deployments/{rollout.pk}")
+
+
+@never_cache
+@require_POST
+def make_token(request: HttpRequest, name: str) -> HttpResponse:
+    """Make a token that may call the endpoint; it is shown this once."""
+    actor = actor_of(request)
+    found = endpoints.find_endpoint(name, actor=actor)
+    form = Form(
+        version="",
+        strategy="all-at-once",
+        bake_s="0",
+        reason="",
+        label=posted(request, "label"),
+        days=posted(request, "days"),
+    )
+    try:
+        days = whole_number(str(form["days"].value), "days", 1, settings.TOKEN_TTL_DAYS)
+        _, text = endpoints.mint_endpoint_token(found, label=str(form["label"].value), days=days, actor=actor)
+    except Invalid as why:
+        form.blame(why)
+        return _page(request, found, actor, form=form)
+    return _page(request, found, actor, token=text)
+
+
+@require_POST
+def revoke_token(request: HttpRequest, name: str, token_id: int) -> HttpResponse:
+    """End a token."""
+    actor = actor_of(request)
+    endpoints.revoke_endpoint_token(endpoints.find_endpoint(name, actor=actor), token_id, actor=actor)
+    messages.success(request, "Revoked: the model servers refuse it within a second.")
+    return HttpResponseRedirect(f"/endpoints/{name}")
