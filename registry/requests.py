@@ -85,22 +85,22 @@ def open_request(version: ModelVersion, move: Move, *, reason: str, actor: Actor
         row = access.reread(version, access.locked(version.model))
         if not requirement(move).approvals:
             raise Conflict(f"{row} can go {move.label} without an approval.", next_step="Make the move itself.")
-        return usable(row, move, actor) or _open(row, move, reason, actor)
+        return usable(row, move) or _open(row, move, reason, actor)
 
 
-def usable(version: ModelVersion, move: Move, actor: Actor) -> ApprovalRequired | None:
+def usable(version: ModelVersion, move: Move) -> ApprovalRequired | None:
     """Return the open or approved request for `move` whose subject still holds; a stale or expired one ends here."""
     rows = ApprovalRequest.objects.select_related("requester", "model", "version__manifest").filter(
         version=version, move_key=move.key
     )
     for request in rows.filter(state__in=[RequestState.OPEN, RequestState.APPROVED]):
         request.version, request.model = version, version.model
-        if settle(request, actor=actor) is None:
+        if settle(request) is None:
             return ApprovalRequired(request, opened=False)
     return None
 
 
-def settle(request: ApprovalRequest, *, actor: Actor) -> list[subjects.Changed] | None:
+def settle(request: ApprovalRequest) -> list[subjects.Changed] | None:
     """End the request where time or the registry moved past it; return what changed, or None where it still holds.
 
     An expired request returns an empty list. Runs under the model's lock.
@@ -113,7 +113,7 @@ def settle(request: ApprovalRequest, *, actor: Actor) -> list[subjects.Changed] 
         return None
     changed = subjects.difference(asked, now)
     facts: dict[str, object] = {"changed": [vars(part) for part in changed], "subject_now": canonical.digest(now)}
-    advance(request, RequestState.SUPERSEDED, actor=actor, change=Change(facts=facts))
+    advance(request, RequestState.SUPERSEDED, actor=SYSTEM, change=Change(facts=facts))
     return changed
 
 
