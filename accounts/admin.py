@@ -85,7 +85,7 @@ class PersonForm(forms.ModelForm):  # type: ignore[type-arg]
         super().__init__(*args, **kwargs)
         if self.instance.pk:
             self.initial["roles"] = list(self.instance.groups.values_list("name", flat=True))
-            del self.fields["password"]
+            self.fields.pop("password", None)
 
     def clean_password(self) -> str:
         """Hold it to the password rules."""
@@ -118,6 +118,12 @@ class PersonAdmin(ReadOnlyAdmin):
         """Admins change people."""
         del obj
         return actor_of(request).holds(Permission.USER_MANAGE)
+
+    def get_fields(self, request: HttpRequest, obj: Model | None = None) -> Any:
+        """The password is set once, with a new person."""
+        del request
+        fields = ["username", "first_name", "last_name", "email", "roles"]
+        return [*fields, "is_active"] if obj else [*fields, "password"]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> tuple[str, ...]:
         """A name never changes: the ledger has it."""

@@ -7,6 +7,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 PREFIX = "SIGNOFF_"
+SECRET_MIN = 32
 
 
 class BadSetting(Exception):
@@ -25,6 +26,13 @@ class Setting:
 
 def text(value: str) -> str:
     """Return the value as it is."""
+    return value
+
+
+def secret(value: str) -> str:
+    """Return an empty string or a key that is long enough to sign with."""
+    if value and len(value) < SECRET_MIN:
+        raise ValueError(f"set it to at least {SECRET_MIN} random characters, or leave it unset: one is made and kept")
     return value
 
 
@@ -98,7 +106,7 @@ SETTINGS = (
         "PostgreSQL address of the role that owns the tables: `migrate` and `grant_app_role` use it.",
     ),
     Setting(
-        "SIGNOFF_SECRET_KEY", text, "", "Key that signs sessions; unset: made once and kept in the home (mode 0600)."
+        "SIGNOFF_SECRET_KEY", secret, "", "Key that signs sessions; unset: made once and kept in the home (mode 0600)."
     ),
     Setting(
         "SIGNOFF_PUBLIC_URL",

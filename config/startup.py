@@ -19,6 +19,8 @@ from django.db.migrations.executor import MigrationExecutor
 
 from config.processes import is_loopback
 
+PORT_MAX = 65_535
+
 
 class CannotStart(Exception):
     """Why Signoff does not start, as a sentence for whoever started it."""
@@ -37,6 +39,8 @@ def check_bind(bind: str, *, cert: str, key: str, proxy: bool) -> None:
 
 def free_port(bind: str, port: int) -> int:
     """Return `port`, or one that is free for 0; refuse one that is taken."""
+    if not 0 <= port <= PORT_MAX:
+        raise CannotStart(f"There is no port {port}. Choose one from 1 to {PORT_MAX}, or 0 for a free one.")
     family = socket.AF_INET6 if ":" in bind else socket.AF_INET
     with socket.socket(family) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

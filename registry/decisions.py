@@ -70,7 +70,7 @@ def decide(request: ApprovalRequest, choice: Choice, *, actor: Actor) -> Decisio
                 "The digest you decided on is not the one this request asks for.",
                 next_step="Reload the page and read it again.",
             )
-        changed = requests.settle(row, actor=actor)
+        changed = requests.settle(row)
         if changed is not None:
             return Moved(row, changed)
         if choice.verdict == Verdict.APPROVE:

@@ -15,6 +15,7 @@ from registry.models import ModelVersion, RegisteredModel
 from registry.stages import Stage
 
 PAGE = 50
+DIGEST_LENGTH = 64
 LIVE_ACTIONS = ("version.stage.changed", "alias.set", "alias.deleted", "version.deleted", "model.deleted")
 
 
@@ -99,6 +100,24 @@ class Told:
     leaf: str
     body: str
     model: str = ""
+
+    @property
+    def summary(self) -> str:
+        """What changed, in a line: before → after, then the words said."""
+        parts = [f"{key} {_brief(value)} → gone" for key, value in self.before.items() if key not in self.after]
+        for key, value in self.after.items():
+            earlier = f"{_brief(self.before[key])} → " if key in self.before else ""
+            parts.append(f"{key} {earlier}{_brief(value)}")
+        count = self.facts.get("count", 1)
+        if isinstance(count, int) and count > 1:
+            parts.append(f"{count} times")
+        return ": ".join(part for part in (", ".join(parts), self.comment) if part)
+
+
+def _brief(value: object) -> str:
+    """Return a value short enough for a table."""
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return text[:12] + "…" if len(text) == DIGEST_LENGTH else text[:60]
 
 
 def tell(event: Event) -> Told:

@@ -15,12 +15,14 @@ def check_model_name(name: str) -> str:
     """Return `name`; raise Invalid where it is blank, a path, or holds a slash, colon or control character."""
     if not name.strip():
         raise Invalid("Registered model name cannot be empty.", field="name")
+    if name != name.strip():
+        raise Invalid("A model name neither begins nor ends with a space.", field="name")
     if re.search(r"[/:]", name) or name in {".", ".."}:
         raise Invalid(
             f"Invalid name: '{name}'. Registered model name cannot contain '/' or ':' or be a path.", field="name"
         )
     if len(name) > NAME_MAX or any(not letter.isprintable() for letter in name):
-        raise Invalid(f"A model name has at most {NAME_MAX} printable characters.", field="name")
+        raise Invalid(f"A model name has at most {NAME_MAX} characters, all of them printable.", field="name")
     return name
 
 

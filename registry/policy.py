@@ -11,6 +11,11 @@ PROTECTED_ALIASES = frozenset({"champion"})
 FOLLOWS_PRODUCTION = "champion"
 
 
+def is_protected(alias: str) -> bool:
+    """Whether moving `alias` needs a signature; a look-alike in other case is protected too."""
+    return alias.lower() in PROTECTED_ALIASES
+
+
 @dataclass(frozen=True)
 class StageMove:
     """A version goes from one stage to another; `archive_existing` sends the others of the new stage to Archived."""
@@ -105,13 +110,13 @@ def requirement(move: Move) -> Requirement:
 
 def _is_guarded(move: Move) -> bool:
     if isinstance(move, AliasMove):
-        return move.alias in PROTECTED_ALIASES and not move.gone
+        return is_protected(move.alias) and not move.gone
     return move.to_stage is Stage.PRODUCTION
 
 
 def _permission(move: Move) -> Permission:
     if isinstance(move, AliasMove):
-        return Permission.ALIAS_PROTECTED if move.alias in PROTECTED_ALIASES else Permission.MODEL_WRITE
+        return Permission.ALIAS_PROTECTED if is_protected(move.alias) else Permission.MODEL_WRITE
     if Stage.PRODUCTION in {move.from_stage, move.to_stage}:
         return Permission.STAGE_PRODUCTION
     return Permission.STAGE_STAGING if move.to_stage is Stage.STAGING else Permission.MODEL_WRITE

@@ -66,7 +66,10 @@ def update_model(model: RegisteredModel, *, actor: Actor, **fields: object) -> R
 
 
 def rename_model(model: RegisteredModel, new_name: str, *, actor: Actor) -> RegisteredModel:
-    """Give the model another name; versions, tags and aliases follow. The same name changes nothing."""
+    """Give the model another name; versions, tags and aliases follow. The same name changes nothing.
+
+    Refused while a version is protected: whoever moves a name moves what `models:/NAME@champion` loads.
+    """
     access.require(actor, Permission.MODEL_WRITE, model, f"rename the model {model.name}")
     names.check_model_name(new_name)
     try:
@@ -74,6 +77,7 @@ def rename_model(model: RegisteredModel, new_name: str, *, actor: Actor) -> Regi
             row = access.locked(model)
             if row.name == new_name:
                 return row
+            refuse_protected_model(row, "renamed: callers load it by its name")
             old, row.name, row.updated_at = row.name, new_name, clock.now()
             row.save(update_fields=["name", "updated_at"])
             record(
@@ -92,8 +96,7 @@ def delete_model(model: RegisteredModel, *, actor: Actor) -> None:
     access.require(actor, Permission.MODEL_WRITE, model, f"delete the model {model.name}")
     with transaction.atomic():
         row = access.locked(model)
-        for version in ModelVersion.objects.live().filter(model=row):
-            refuse_protected(version)
+        refuse_protected_model(row, "deleted")
         moment = clock.now()
         numbers = list(ModelVersion.objects.live().filter(model=row).values_list("version", flat=True))
         ModelVersion.objects.live().filter(model=row).update(deleted_at=moment)
@@ -101,6 +104,16 @@ def delete_model(model: RegisteredModel, *, actor: Actor) -> None:
         row.deleted_at = row.updated_at = moment
         row.save(update_fields=["deleted_at", "updated_at"])
         record("model.deleted", access.model_subject(row), actor=actor, change=Change(before={"versions": numbers}))
+
+
+def refuse_protected_model(model: RegisteredModel, deed: str) -> None:
+    """Raise Conflict where a version of `model` is protected, in words that say what cannot be done to the model."""
+    for version in ModelVersion.objects.live().filter(model=model).order_by("version"):
+        try:
+            refuse_protected(version)
+        except Conflict as why:
+            message = why.message.replace(f"{version} ", f"Version {version.version} ", 1)
+            raise Conflict(f"{model.name} cannot be {deed}. {message}", next_step=why.next_step) from why
 
 
 def refuse_protected(version: ModelVersion) -> None:

@@ -88,7 +88,7 @@ def open_request(
         row = access.reread(version, access.locked(version.model))
         if not requirement(move).approvals:
             raise Conflict(f"{row} can go {move.label} without an approval.", next_step="Make the move itself.")
-        return usable(row, move, actor, deployment) or _open(row, move, reason, actor, deployment)
+        return usable(row, move, deployment) or _open(row, move, reason, actor, deployment)
 
 
 def key_of(move: Move, deployment: subjects.Deployment | None) -> str:
@@ -97,7 +97,7 @@ def key_of(move: Move, deployment: subjects.Deployment | None) -> str:
 
 
 def usable(
-    version: ModelVersion, move: Move, actor: Actor, deployment: subjects.Deployment | None = None
+    version: ModelVersion, move: Move, deployment: subjects.Deployment | None = None
 ) -> ApprovalRequired | None:
     """Return the open or approved request for `move` whose subject still holds; a stale or expired one ends here.
 
@@ -111,12 +111,12 @@ def usable(
     )
     for request in rows.filter(state__in=[RequestState.OPEN, RequestState.APPROVED]).order_by("state"):
         request.version, request.model = version, version.model
-        if settle(request, actor=actor) is None:
+        if settle(request) is None:
             return ApprovalRequired(request, opened=False)
     return None
 
 
-def settle(request: ApprovalRequest, *, actor: Actor) -> list[subjects.Changed] | None:
+def settle(request: ApprovalRequest) -> list[subjects.Changed] | None:
     """End the request where time or the registry moved past it; return what changed, or None where it still holds.
 
     An expired request returns an empty list. Runs under the model's lock.
@@ -129,7 +129,7 @@ def settle(request: ApprovalRequest, *, actor: Actor) -> list[subjects.Changed] 
         return None
     changed = subjects.difference(asked, now)
     facts: dict[str, object] = {"changed": [vars(part) for part in changed], "subject_now": canonical.digest(now)}
-    advance(request, RequestState.SUPERSEDED, actor=actor, change=Change(facts=facts))
+    advance(request, RequestState.SUPERSEDED, actor=SYSTEM, change=Change(facts=facts))
     return changed
 
 

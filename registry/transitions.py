@@ -66,7 +66,7 @@ def authorise(
         return None
     if not actor.holds(need.permission):
         access.require(actor, Permission.REQUEST_OPEN, version.model, f"move {version} {move.label}", about=about)
-    waiting = requests.usable(version, move, actor) or requests.open_request(version, move, reason=reason, actor=actor)
+    waiting = requests.usable(version, move) or requests.open_request(version, move, reason=reason, actor=actor)
     request = waiting.request
     if request.state != RequestState.APPROVED:
         return waiting

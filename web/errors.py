@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import structlog
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.views.decorators.csrf import csrf_exempt
 from rest_framework import exceptions
 from rest_framework.response import Response
 
@@ -90,6 +91,7 @@ def wants_json(request: HttpRequest) -> bool:
     )
 
 
+@csrf_exempt
 def plain_not_found(request: HttpRequest) -> HttpResponse:
     """Return 404 as JSON, for API paths that do not exist."""
     message = f"Not found: {request.method} {request.path}"

@@ -10,7 +10,7 @@ from audit.checks import missing_triggers
 from core import home
 from core.version import VERSION
 
-LATE_S = 15.0
+LATE_S = 6.0
 
 
 def livez(request: HttpRequest) -> HttpResponse:

@@ -130,7 +130,9 @@ class Story:
             f"dana calls transition_model_version_stage(version={version}, stage='Production')"
         ) as found:
             said = self._promote_unless_passed(version)
-            found.append("moved" if said["moved"] else f"{said['status']} {said['message']}")
+            found.append(
+                "signed and moved in an earlier run" if said["moved"] else f"{said['status']} {said['message']}"
+            )
         if said["moved"]:
             self.teller.step += 3  # nothing to review, repeat or try out
             return

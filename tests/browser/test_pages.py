@@ -143,3 +143,7 @@ def test_the_stock_admin_reads_and_never_moves(stack: Stack, visit: Visit) -> No
     page.get_by_role("button", name="Save", exact=True).click()
     expect(page.get_by_text("newcomer").first).to_be_visible()
     assert stack.manage("sign_in_link", "newcomer").returncode == 0
+    page.get_by_role("link", name="newcomer", exact=True).first.click()
+    page.get_by_label("Ops").check()
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.get_by_text("ops, reviewer")).to_be_visible()

@@ -21,6 +21,7 @@ BAD = [
     ("SIGNOFF_APPROVALS", "no"),
     ("SIGNOFF_APPROVALS", "OFF"),
     ("SIGNOFF_APPROVALS", ""),
+    ("SIGNOFF_SECRET_KEY", "short"),
     ("SIGNOFF_REQUEST_TTL_DAYS", "0"),
     ("SIGNOFF_REQUEST_TTL_DAYS", "91"),
     ("SIGNOFF_TOKEN_TTL_DAYS", "-1"),

@@ -267,6 +267,24 @@ def test_what_is_live_or_being_decided_cannot_be_deleted(dana: Actor, rita: Acto
         registered.delete_model(model, actor=dana)
 
 
+def test_a_live_models_name_stays_so_that_no_alias_moves_without_a_signature(dana: Actor, rita: Actor) -> None:
+    model = make_model(dana)
+    version = make_version(model, dana)
+    registered.rename_model(model, "Fraud", actor=dana)
+    request = ask_production(version, dana)
+    with pytest.raises(Conflict, match="cannot be renamed"):
+        registered.rename_model(model, "Other", actor=dana)
+    approve(request, rita)
+    to_production(version, dana)
+    with pytest.raises(Conflict, match="in Production"):
+        registered.rename_model(model, "Other", actor=dana)
+
+
+def test_a_look_alike_of_a_protected_alias_is_protected(dana: Actor) -> None:
+    version = make_version(make_model(dana), dana)
+    assert isinstance(transitions.set_alias(version, "Champion", actor=dana), ApprovalRequired)
+
+
 def test_a_recreated_name_inherits_nothing(dana: Actor) -> None:
     model = make_model(dana)
     make_version(model, dana)

@@ -49,7 +49,7 @@ def anyhow(method: str, route: str, people: frozenset[str] = WITH_ROLE, **more: 
 V1, MODEL = {"name": "{name}", "version": "1"}, {"name": "{name}"}
 M = "api/2.0/mlflow/"
 R = "api/v1/"
-DECISION = {"verdict": "reject", "digest": "{digest}", "comment": "no"}
+DECISION = {"verdict": "reject", "digest": "{digest}", "subject_digest": "{digest}", "comment": "no"}
 
 PAGES = [
     Deed("GET", "livez", public=True), Deed("GET", "readyz", public=True), Deed("GET", "health", public=True),

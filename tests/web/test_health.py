@@ -39,3 +39,10 @@ def test_every_answer_carries_its_id_and_its_policy(client: Client) -> None:
     assert "require-trusted-types-for 'script'" in answer["Content-Security-Policy"]
     assert answer["X-Frame-Options"] == "DENY"
     assert client.get("/login", headers={"X-Request-Id": "x" * 500})["X-Request-Id"] != "x" * 500
+
+
+@pytest.mark.parametrize("method", ["get", "post", "put", "patch", "delete"])
+def test_an_api_path_that_is_not_there_says_so_in_json(method: str) -> None:
+    answer = getattr(Client(enforce_csrf_checks=True), method)("/api/2.0/mlflow/traces/nope")
+    assert answer.status_code == 404
+    assert answer.json()["error_code"] == "ENDPOINT_NOT_FOUND"

@@ -29,8 +29,10 @@ def test_a_foreign_address_is_no_place_to_go_on_to(client: Client, rita_can_type
 
 
 def test_five_wrong_passwords_rest_the_name_even_for_the_right_one(client: Client, rita_can_type: Actor) -> None:
-    for _ in range(5):
-        client.post("/login", {"username": "rita", "password": "wrong"})
+    answers = [client.post("/login", {"username": "rita", "password": "wrong"}) for _ in range(5)]
+    assert answers[-1].status_code == 429
+    assert b"Too many tries" in answers[-1].content
+    assert int(answers[-1]["Retry-After"]) > 0
     answer = client.post("/login", {"username": "rita", "password": PASSWORD})
     assert answer.status_code == 429
     assert int(answer["Retry-After"]) > 0

@@ -161,8 +161,15 @@ def _differences(version: ModelVersion, champion: ModelVersion | None) -> dict[s
         "difference": {**label, "lines": compare.compare_metrics(before["metrics"], after["metrics"])},
         "params": compare.compare_values(before["params"], after["params"]),
         "files": compare.compare_values(_digests(champion), _digests(version)) if champion else [],
+        "difference_hint": _hint(version, champion),
         "signature": compare.compare_signatures(champion.signature, version.signature) if champion else None,
     }
+
+
+def _hint(version: ModelVersion, champion: ModelVersion | None) -> str:
+    if champion is None:
+        return "nothing to compare with: there was no champion"
+    return f"signature {compare.compare_signatures(champion.signature, version.signature).verdict}"
 
 
 def _digests(version: ModelVersion | None) -> dict[str, object]:
@@ -217,9 +224,11 @@ def _blocked(found: ApprovalRequest, actor: Actor) -> str:
         return "This request has expired. Ask again."
     if any(d.person_id == (actor.user.pk if actor.user else None) for d in found.decisions.all()):
         return "You decided already."
+    if why := decisions.conflict_of_interest(found, actor):
+        return why
     if not actor.holds(Permission.REQUEST_DECIDE):
         return f"Deciding needs the role {' or '.join(role.label for role in roles_with(Permission.REQUEST_DECIDE))}."
-    return decisions.conflict_of_interest(found, actor)
+    return ""
 
 
 def _approvers(found: ApprovalRequest) -> list[str]:

@@ -75,8 +75,15 @@ def layout(spells: Sequence[Spell], *, now: datetime) -> Gantt:
     ]
     floor = len(rows) * ROW
     moments = [start + length * (number / TICKS) for number in range(TICKS)] if rows else []
-    ticks = [Tick(x_of(moment), f"{moment:%Y-%m-%d}") for moment in moments]
+    ticks = [Tick(x_of(moment), moment.strftime(_form(length))) for moment in moments]
     return Gantt(rows, ticks, height=floor + AXIS, floor=floor)
+
+
+def _form(length: timedelta) -> str:
+    """Return the form of a time on an axis so long: its ticks must differ."""
+    if length > timedelta(days=TICKS):
+        return "%Y-%m-%d"
+    return "%m-%d %H:%M" if length > timedelta(minutes=TICKS) else "%H:%M:%S"
 
 
 def _bar(spell: Spell, x_of: Callable[[datetime], float], now: datetime) -> Bar:

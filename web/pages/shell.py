@@ -5,6 +5,7 @@ from django.http import HttpRequest
 
 from accounts.actors import Actor
 from accounts.models import User
+from accounts.permissions import Permission
 from audit.models import Checkpoint
 from core import clock
 from core.version import VERSION
@@ -62,7 +63,15 @@ def latest_seal() -> dict[str, object] | None:
 def _waiting(actor: Actor | None) -> int:
     if actor is None:
         return 0
-    return ApprovalRequest.objects.visible_to(actor).pending().filter(state=RequestState.OPEN).count()
+    rows = ApprovalRequest.objects.visible_to(actor).pending()
+    if not actor.holds(Permission.REQUEST_DECIDE):
+        return rows.filter(state=RequestState.APPROVED, requester=actor.user).count()
+    return (
+        rows.filter(state=RequestState.OPEN)
+        .exclude(requester=actor.user)
+        .exclude(version__registered_by=actor.user)
+        .count()
+    )
 
 
 def _section(label: str, href: str, path: str, waiting: int) -> dict[str, object]:

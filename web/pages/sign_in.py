@@ -62,6 +62,14 @@ def _sign_in_page(request: HttpRequest, form: Form, goal: str, *, throttled: boo
     return response
 
 
+def locked_out(
+    request: HttpRequest, _response: HttpResponse | None, credentials: dict[str, str] | None
+) -> HttpResponse:
+    """Answer the try that locked the name, and those after it."""
+    name = (credentials or {}).get("username", "")
+    return _sign_in_page(request, Form(username=name, password=""), _goal(request), throttled=True)
+
+
 def _goal(request: HttpRequest) -> str:
     """Return where to go afterwards: an address of this host only."""
     wish = request.POST.get("next") or request.GET.get("next") or "/"

@@ -131,6 +131,9 @@ def _effect(to: Stage, *, asks: bool, approved: ApprovalRequest | None) -> str:
 def _no_move(found: ModelVersion) -> str:
     if not found.verified:
         return "Signoff does not hold this version's files, so it cannot be approved."
+    if found.stage == Stage.PRODUCTION:
+        who = " or ".join(role.label for role in roles_with(Permission.STAGE_PRODUCTION))
+        return f"It is in Production; taking it out needs the role {who}."
     asks = ", ".join(role.label for role in roles_with(Permission.REQUEST_OPEN))
     return f"A move is asked for by: {asks}."
 

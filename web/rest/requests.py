@@ -94,9 +94,13 @@ def decide(request: Request, number: int) -> Response:
     """Approve or reject one digest. Needs the scope `decide`; 409 where the request is stale, with what changed."""
     actor, asked = actor_of(request), checked(shapes.NewDecision, request)
     found = approval.find_request(number, actor=actor)
-    outcome = decisions.decide(found, decisions.Choice(**asked), actor=actor)
+    outcome = decisions.decide(
+        found,
+        decisions.Choice(asked["verdict"], asked["subject_digest"], asked["comment"], asked["accepted"]),
+        actor=actor,
+    )
     if isinstance(outcome, decisions.Moved):
-        parts = ", ".join(part.part for part in outcome.changed) or "its time is over"
+        parts = "; ".join(f"{c.part} was {c.before}, is {c.after}" for c in outcome.changed) or "its time is over"
         raise Conflict(f"Request #{number} no longer holds: {parts}.", next_step="Open a new request.")
     return Response(shapes.DecisionShape(outcome).data, status=201)
 

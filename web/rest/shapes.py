@@ -192,7 +192,7 @@ class NewDecision(serializers.Serializer[Any]):
     """A yes or no to one digest. `accepted` lists the ids of warnings accepted."""
 
     verdict = serializers.ChoiceField(choices=Decision.Verdict.choices)
-    digest = serializers.RegexField(r"^[0-9a-f]{64}$")
+    subject_digest = serializers.RegexField(r"^[0-9a-f]{64}$")
     comment = serializers.CharField(max_length=10_000)
     accepted = serializers.ListField(child=serializers.IntegerField(), required=False, default=list)
 

@@ -1,5 +1,6 @@
 """`manage.py demo`: starts a server, tells the story on it, stays until Ctrl-C."""
 
+import io
 import os
 import secrets
 import subprocess
@@ -101,7 +102,7 @@ def _wait_ready(server: "subprocess.Popen[bytes]", url: str) -> None:
 
 def _sign_in_links(url: str, run: str) -> dict[str, str]:
     """Create, as the operator of this host, whoever is missing, and a link for each that lasts as long as this run."""
-    call_command("check", "--database", "default", verbosity=0)
+    call_command("check", "--database", "default", stdout=io.StringIO())
     found = {}
     for name, role in PEOPLE.items():
         user = User.objects.filter(username=name).first() or create_user(name, roles=[role], actor=COMMAND)

@@ -43,16 +43,22 @@ def test_a_whole_sign_off_by_rest(dana: Actor, rita: Actor, aude: Actor) -> None
     request = waiting.json()["request"]
     assert request["subject"]["move"]["to"] == "Production"
     refused = ask(
-        "POST", f"requests/{request['id']}/decisions", verdict="approve", digest=request["subject_digest"], comment="me"
+        "POST",
+        f"requests/{request['id']}/decisions",
+        verdict="approve",
+        subject_digest=request["subject_digest"],
+        comment="me",
     )
     assert refused.status_code == 403
-    stale = judge("POST", f"requests/{request['id']}/decisions", verdict="approve", digest="0" * 64, comment="fine")
+    stale = judge(
+        "POST", f"requests/{request['id']}/decisions", verdict="approve", subject_digest="0" * 64, comment="fine"
+    )
     assert (stale.status_code, stale.json()["error"]) == (409, "conflict")
     decided = judge(
         "POST",
         f"requests/{request['id']}/decisions",
         verdict="approve",
-        digest=request["subject_digest"],
+        subject_digest=request["subject_digest"],
         comment="fine",
     )
     assert decided.status_code == 201
