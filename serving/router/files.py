@@ -14,6 +14,7 @@ TYPE = "type.googleapis.com/envoy.config"
 HTTP = "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 ORDER = ("canary", "stable", "shadow")  # canary first: as it grows it only ever gains units
 CONNECT_WITHIN, IDLE = "1s", "5s"  # an idle connection is dropped before the model server would drop it
+LIMITS = {"max_connections": 4096, "max_pending_requests": 4096, "max_requests": 4096, "max_retries": 512}
 RETRY = {
     "retry_on": "connect-failure",
     "num_retries": 2,
@@ -110,6 +111,7 @@ def cluster(layout: Layout, name: str) -> dict[str, Any]:
         "eds_cluster_config": {"eds_config": source(members_path(layout, name))},
         "connect_timeout": CONNECT_WITHIN,
         "lb_policy": "LEAST_REQUEST",
+        "circuit_breakers": {"thresholds": [LIMITS]},
         "typed_extension_protocol_options": {
             "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
                 "@type": HTTP,

@@ -32,9 +32,10 @@ LINE = {
     "bytes_in": "%BYTES_RECEIVED%",
     "bytes_out": "%BYTES_SENT%",
 }
+BAD = "BAD_REQUEST"
 # The router's own answers, by status; a model's pass as they are.
 WORDS = {
-    400: ("BAD_REQUEST", ""),
+    400: (BAD, ""),
     404: ("ENDPOINT_NOT_FOUND", "The router knows no endpoint yet."),
     503: ("TEMPORARILY_UNAVAILABLE", "No model server of this endpoint can be reached. Try again in a moment."),
     504: ("TIMED_OUT", "The model did not answer in time."),
@@ -174,5 +175,6 @@ def _replies() -> dict[str, Any]:
 def _body(code: str) -> dict[str, Any]:
     """Return an answer that clients of both protocols understand."""
     said = {"error": "%LOCAL_REPLY_BODY%", "message": "%LOCAL_REPLY_BODY%", "error_code": code}
-    found = {"reason": "%RESPONSE_CODE_DETAILS%", "request_id": "%REQ(X-REQUEST-ID)%"}
-    return {"json_format": {**said, **found}, "content_type": "application/json"}
+    if code == BAD:
+        said["reason"] = "%RESPONSE_CODE_DETAILS%"  # of other answers it would tell where the sockets are
+    return {"json_format": {**said, "request_id": "%REQ(X-REQUEST-ID)%"}, "content_type": "application/json"}

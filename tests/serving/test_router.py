@@ -232,6 +232,7 @@ def test_an_endpoint_without_replicas_and_an_unknown_one_say_so_in_json(stage: S
     dead = stage.get("/endpoints/dead/invocations", x_request_id="d1")
     assert (dead.status, dead.body["error_code"]) == (503, "TEMPORARILY_UNAVAILABLE")
     assert "can be reached" in dead.body["error"]
+    assert "/sockets/" not in json.dumps(dead.body)
     line = stage.logged("d1")
     assert (line["status"], line["track"], line["flags"]) == (503, "stable", "URX,UF")
 
