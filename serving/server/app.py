@@ -22,6 +22,7 @@ from serving.server.tokens import Gate
 JSON, TEXT = "application/json", "text/plain; charset=utf-8"
 REQUEST_ID = re.compile(r"[\x21-\x7e]{1,128}")
 INLINE_S = 0.005  # a request expected to take less is answered where it arrived; a thread costs 0.1 ms
+PATIENCE = 4
 V2 = "/v2"
 GET, POST = "GET", "POST"
 Answer = tuple[int, str, bytes]
@@ -137,6 +138,7 @@ class App:
             if not said.isdigit():
                 raise bad("content-length should be a number.")
             if int(said) > self.limit:
+                await _pass_over(protocol, int(said), self.limit)
                 raise self._too_large()
             return bytes(await protocol())
         parts, size = [], 0
@@ -190,6 +192,13 @@ class App:
             "outputs": [],
         }
         return 200, JSON, answers.dump(described)
+
+
+async def _pass_over(protocol: Any, size: int, limit: int) -> None:
+    """Let a body that is not far over the limit come to its end, so that its sender reads why it is refused."""
+    if size <= PATIENCE * limit:
+        async for _ in protocol:
+            pass
 
 
 def _expect(method: str, allowed: str) -> None:
