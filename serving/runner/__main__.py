@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
-from serving import artifacts, environments, launching, lifeline, sandbox
+from serving import artifacts, environments, launching, lifeline, locking, sandbox
 from serving.contract import ContractError, Desired, Layout
 from serving.runner.loop import Runner
 from serving.runner.replica import Means
@@ -29,7 +29,7 @@ def prepare(layout: Layout, interpreter: Path, offline: bool, desired: Desired) 
         lock = layout.lock(desired.lock_digest).read_text(encoding="utf-8")
     except FileNotFoundError:
         raise ContractError(f"There is no lock {desired.lock_digest}: the target writes it before the order.") from None
-    if environments.locking.digest(lock) != desired.lock_digest:
+    if locking.digest(lock) != desired.lock_digest:
         raise ContractError(f"The lock {desired.lock_digest} holds other bytes than its name says.")
     environments.build(lock, layout.environment(desired.lock_digest), interpreter, offline=offline)
     artifacts.materialise(layout, desired)

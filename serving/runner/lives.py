@@ -6,6 +6,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from itertools import pairwise
 from pathlib import Path
 
 from serving import processes
@@ -17,7 +18,7 @@ TICKS = os.sysconf("SC_CLK_TCK")
 class Life:
     """One process, by pid and start time. It leads a session of its own."""
 
-    def __init__(self, pid: int, started: int, popen: "subprocess.Popen[bytes] | None" = None) -> None:
+    def __init__(self, pid: int, started: int, popen: subprocess.Popen[bytes] | None = None) -> None:
         self.pid, self.started, self.popen = pid, started, popen
 
     def is_over(self) -> bool:
@@ -50,7 +51,7 @@ class Life:
         return f"It ended by {signal.Signals(-code).name}." if code < 0 else f"It ended with code {code}."
 
 
-def begun(popen: "subprocess.Popen[bytes]") -> Life:
+def begun(popen: subprocess.Popen[bytes]) -> Life:
     """Return the life of a process that was just started, even where it has ended already."""
     return Life(popen.pid, processes.started(popen.pid) or 0, popen)
 
@@ -64,10 +65,12 @@ def found(layout: Layout, replica: str, pid: int | None, started: int | None) ->
 
 def strays(layout: Layout, known: set[int]) -> Iterator[tuple[str, Life]]:
     """Yield the keepers of this home that nobody wrote down: the runner was killed just after it started them."""
-    for entry in Path("/proc").iterdir():
-        pid = int(entry.name) if entry.name.isdigit() else 0
-        if pid and pid not in known and (replica := whose(layout, pid)) and (started := processes.started(pid)):
-            yield replica, Life(pid, started)
+    pids = [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()]
+    keepers = {pid: replica for pid in pids if (replica := whose(layout, pid))}
+    kept = {pid for keeper in keepers for pid in processes.descendants(keeper)}  # a sandbox bears the same options
+    for pid in keepers.keys() - kept - known:
+        if started := processes.started(pid):
+            yield keepers[pid], Life(pid, started)
 
 
 def whose(layout: Layout, pid: int) -> str:
@@ -78,5 +81,5 @@ def whose(layout: Layout, pid: int) -> str:
             return ""
     except OSError:
         return ""
-    options = dict(zip(words, words[1:], strict=False))
+    options = dict(pairwise(words))
     return options["--replica"] if options.get("--home") == str(layout.home) else ""

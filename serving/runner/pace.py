@@ -15,6 +15,7 @@ class Pace:
     quick_deaths: int = 5  # that many in a row, and the replica has failed
     start_s: float = 120.0  # from its start until it is ready
     drain_s: float = 10.0
+    young_s: float = 5.0  # so long after a start the server may not have read its order yet
     look_every_s: float = 5.0  # at one that is ready
     silent_looks: int = 6  # that many in a row, and it hangs
     report_every_s: float = 2.0
@@ -31,5 +32,5 @@ class Pace:
     def wait_s(self, quick: int) -> float:
         """Return how long to wait after the latest of `quick` deaths in a row: doubling, in two flights."""
         if not self.has_failed(quick):
-            return min(self.first_wait_s * 2 ** max(0, quick - 1), self.longest_wait_s)
-        return min(self.first_long_wait_s * 2 ** min(quick - self.quick_deaths, 30), self.longest_long_wait_s)
+            return min(self.first_wait_s * 2.0 ** max(0, quick - 1), self.longest_wait_s)
+        return min(self.first_long_wait_s * 2.0 ** min(quick - self.quick_deaths, 30), self.longest_long_wait_s)

@@ -27,7 +27,7 @@ class Means:
     layout: Layout
     prepare: Callable[[Desired], object]  # environment and artifact are in place; may take minutes
     isolate: Callable[[Desired], Probe]
-    launch: Callable[[Layout, Desired, Isolation], "subprocess.Popen[bytes]"]
+    launch: Callable[[Layout, Desired, Isolation], subprocess.Popen[bytes]]
     builders: Executor
     lookers: Executor
     pace: Pace = field(default_factory=Pace)
@@ -40,6 +40,7 @@ class Replica:
         self.means, self.name, self.pace = means, name, means.pace
         self.desired: Desired | None = None
         self.wanted = False
+        self.verdict = ""  # why its life is being ended
         self.life: Life | None = None
         self.launched: Desired | None = None  # what the life was started as
         self.state: State = "stopped"
@@ -60,6 +61,8 @@ class Replica:
         self.state, self.why, self.life, self.launched = seen.state, seen.why, life, launched
         self.desired, self.wanted, self.reported = launched, True, seen
         self.since = time.monotonic()
+        if life is not None and seen.state == "draining":
+            life.ask_to_end()  # nobody knows whether it was asked
 
     def order(self, desired: Desired) -> None:
         """It shall be this; unless the order is older than one already taken."""
@@ -73,8 +76,10 @@ class Replica:
             self.quick, self.due = 0, 0.0
 
     def refuse(self, why: str) -> None:
-        """What runs goes on, but is not started again: the file that a start would read is not to be followed."""
+        """What runs goes on, but is not started again: a start would read the file that is not to be followed."""
         self.refusal, self.wanted = why, True
+        if self.life is not None and self.life.ran_s() < self.pace.young_s:
+            self._end(self.life, "It may have been started by the refused order, and was ended.")
 
     def dismiss(self) -> None:
         """It shall not run."""
@@ -102,6 +107,8 @@ class Replica:
     def _tend(self, life: Life) -> None:
         if life.is_over():
             self._bury(life)
+        elif self.verdict:
+            life.kill()
         elif self.state == "draining":
             if self._for_s() > self.pace.drain_s:
                 life.kill()
@@ -127,10 +134,10 @@ class Replica:
         if not work.done():
             return
         self.preparing = None
-        if not self._is_as_ordered() or self.launched is None:
+        if self.refusal or self.launched is None or not self._is_as_ordered():
             return  # the next step begins with the newer order
         if failure := work.exception():
-            self._fail(words.cleaned(str(failure)) or type(failure).__name__)
+            self._fail(words.cleaned(str(failure), ours=True) or type(failure).__name__)
         else:
             self._launch(self.launched)
 
@@ -140,7 +147,7 @@ class Replica:
             dump(launched_path(self.means.layout, self.name), desired)
             self.life = begun(self.means.launch(self.means.layout, desired, found.isolation))
         except Exception as why:  # noqa: BLE001 - whatever it is, the other replicas go on
-            self._fail(words.cleaned(str(why)) or type(why).__name__)
+            self._fail(words.cleaned(str(why), ours=True) or type(why).__name__)
             return
         self.isolation, self.looking, self.silent = found.isolation, None, 0
         self._be("starting", found.why)
@@ -152,11 +159,12 @@ class Replica:
 
     def _bury(self, life: Life) -> None:
         """It has ended: as it was asked to, or it will be started again."""
-        ran_s, self.life, self.looking = life.ran_s(), None, None
+        ran_s, verdict = life.ran_s(), self.verdict
+        self.life, self.looking, self.verdict = None, None, ""
         if self.state == "draining" or not self.wanted:
             self.due = 0.0
             return
-        said = words.of(self.means.layout, self.name) or life.ending() or "It ended without a word."
+        said = verdict or words.of(self.means.layout, self.name) or life.ending() or "It ended without a word."
         self.quick = self.quick + 1 if self.pace.is_quick(ran_s) or self.state != "ready" else 1
         self._wait(f"Ended after {ran_s:.0f} s. {said}")
 
@@ -180,16 +188,14 @@ class Replica:
         if ready and self.state == "starting":
             self._be("ready", self.why)
         elif self.state == "starting" and self._for_s() > self.pace.start_s:
-            self._give_up(life, f"It was not ready after {self.pace.start_s:.0f} s and was killed.")
+            self._end(life, f"It was not ready after {self.pace.start_s:.0f} s and was killed.")
         elif self.state == "ready" and self.silent >= self.pace.silent_looks:
-            self._give_up(life, f"It did not answer {self.silent} times in a row and was killed.")
+            self._end(life, f"It did not answer {self.silent} times in a row and was killed.")
 
-    def _give_up(self, life: Life, why: str) -> None:
-        said = words.of(self.means.layout, self.name)
+    def _end(self, life: Life, why: str) -> None:
+        """It ends at once, for this reason."""
+        self.verdict = why
         life.kill()
-        self.life = None
-        self.quick += 1
-        self._wait(f"{why} {said}".strip())
 
     def _rest(self) -> None:
         if self.state != "stopped":
