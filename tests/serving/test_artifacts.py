@@ -12,7 +12,7 @@ from tests.serving.rig import Home
 
 @pytest.fixture
 def home(own_home: Home, onnx_folder: Path) -> Home:
-    own_home.environment = lambda _: "0" * 64  # type: ignore[method-assign]
+    own_home.environment = lambda model: "0" * 64  # type: ignore[method-assign]  # noqa: ARG005
     return own_home
 
 

@@ -14,7 +14,7 @@ from serving.locking import LockRefused
 SKLEARN: dict[str, Any] = {"flavors": {"sklearn": {}, "python_function": {}}, "mlflow_version": "3.17.2"}
 ONNX: dict[str, Any] = {"flavors": {"onnx": {}, "python_function": {}}, "mlflow_version": "3.17.2"}
 OWN: dict[str, Any] = {"flavors": {"python_function": {}}, "mlflow_version": "3.17.2"}
-SERVER = {"granian>=2.8,<3", "orjson>=3.10", "pyyaml>=6"}
+SERVER = set(locking.SERVER) - {"numpy"}
 
 
 @pytest.mark.parametrize(
