@@ -2,6 +2,7 @@
 
 import importlib.util
 import ipaddress
+import os
 import shutil
 from pathlib import Path
 
@@ -49,6 +50,9 @@ def prepared(layout: Layout, door: Door, program: Path) -> list[str]:
     for folder in (layout.router, layout.router / "eds", layout.admin_socket.parent):
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         folder.chmod(0o700)
+    for owned in (layout.admin_socket.parent.parent, layout.admin_socket.parent):
+        if owned.stat().st_uid != os.getuid() or owned.is_symlink():
+            raise Unstartable(f"{owned} belongs to another user. Have it removed.")
     layout.admin_socket.unlink(missing_ok=True)
     files.put(files.listeners_path(layout), [listener(layout, door)])
     Router(layout).write()

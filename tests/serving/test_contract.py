@@ -1,6 +1,8 @@
 """What the web side and the data plane say to each other."""
 
 import json
+import os
+import tempfile
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -65,6 +67,17 @@ def test_a_manifests_digest_is_the_registrys() -> None:
     files = (FileLine("b", HEX, 2), FileLine("ä/a", HEX, 1))
     body = {"type": "signoff.manifest/1", "files": [asdict(files[0]), asdict(files[1])]}
     assert contract.manifest_digest(files[::-1]) == canonical.digest(body)
+
+
+def test_a_socket_is_found_at_the_same_place_by_another_user_with_another_tmpdir(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    layout = Layout(Path("/" + "deep/" * 30))
+    before = layout.socket("r-1"), layout.admin_socket
+    monkeypatch.setenv("TMPDIR", "/elsewhere")
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    monkeypatch.setattr(os, "getuid", lambda: 65534)
+    assert (layout.socket("r-1"), layout.admin_socket) == before
 
 
 def test_a_socket_path_stays_short_under_a_deep_home() -> None:

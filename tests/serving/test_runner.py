@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 
 from config import lifeline
-from serving import processes
+from serving import environments, processes
 from serving.contract import Desired, FileLine, Layout, Observed, dump, load, manifest_digest
 from serving.runner import lives, words
 from serving.runner.pace import Pace
 from tests.serving import toy_runner
-from tests.serving.rig import Home, locked
+from tests.serving.rig import Home
 from tests.serving.waiting import until
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -258,7 +258,7 @@ def test_nothing_is_left_when_the_lifeline_ends(tmp_path: Path) -> None:
 @pytest.fixture
 def ordered(own_home: Home, onnx_folder: Path) -> Desired:
     desired = own_home.desire("real", onnx_folder)
-    text = locked(["granian>=2.8,<3", "numpy", "onnxruntime", "orjson>=3.10", "pyyaml>=6"])
+    text = (own_home.layout.environment(desired.lock_digest) / environments.MARKER).read_text(encoding="utf-8")
     lock = own_home.layout.lock(desired.lock_digest)
     lock.parent.mkdir(parents=True)
     lock.write_text(text, encoding="utf-8")
