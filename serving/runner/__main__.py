@@ -59,7 +59,9 @@ def main() -> int:
     """Run with the real means."""
     parser = argparse.ArgumentParser(prog="python -m serving.runner")
     parser.add_argument("--home", type=Path, required=True)
-    parser.add_argument("--python", type=Path, default=Path(sys.executable), help="what environments are made from")
+    parser.add_argument(
+        "--python", type=Path, default=Path(sys.executable).resolve(), help="what environments are made from"
+    )
     parser.add_argument("--offline", action="store_true", help="build from uv's cache only")
     given = parser.parse_args()
     layout = Layout(given.home.absolute())
