@@ -8,7 +8,6 @@ import json
 import os
 import re
 import secrets
-import tempfile
 from dataclasses import asdict, dataclass, field, fields
 from functools import cache
 from pathlib import Path
@@ -21,6 +20,7 @@ Isolation = Literal["bubblewrap", "landlock", "none"]
 Track = Literal["stable", "canary", "shadow"]
 
 PREDICT = "predict"  # the token scope that may ask for predictions
+SHORT = Path("/tmp")  # noqa: S108 - neither TMPDIR nor the user: a sandbox has others, and must find the same
 SOCKET_BYTES = 100  # the kernel's limit is 107; Envoy and others stop earlier
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
@@ -291,7 +291,7 @@ class Layout:
         if len(os.fsencode(path)) < SOCKET_BYTES:
             return path
         home = hashlib.sha256(os.fsencode(self.home)).hexdigest()[:12]
-        return Path(tempfile.gettempdir()) / f"signoff-{os.getuid()}-{home}" / short / "s"
+        return SHORT / f"signoff-{home}" / short / "s"
 
 
 def manifest_digest(files: tuple[FileLine, ...]) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-SERVER = ("granian>=2.8,<3", "numpy", "orjson>=3.10", "pyyaml>=6")
+SERVER = ("httptools>=0.6", "numpy", "orjson>=3.10", "pyyaml>=6", "uvicorn>=0.30", "uvloop>=0.21")
 NAME = re.compile(r"^([A-Za-z0-9][A-Za-z0-9._-]*)\s*(\[[^\]]*\])?\s*(.*)$")
 LONGEST_S = 600
 

@@ -14,7 +14,10 @@ from serving.contract import Desired, Isolation
 
 PROBE_S = 10.0
 SYSTEM = ("/usr", "/lib", "/lib64", "/bin", "/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/localtime", "/etc/mime.types")
-KERNEL = ("/proc", "/sys/devices/system")
+KERNEL = (
+    *("/proc/self", "/proc/cpuinfo", "/proc/meminfo", "/proc/stat", "/proc/filesystems", "/proc/version"),
+    *("/proc/sys/kernel", "/proc/sys/vm", "/sys/devices/system", "/sys/fs/cgroup"),
+)  # not the whole of /proc: it tells what other processes were given
 DEVICES = ("/dev/null", "/dev/zero", "/dev/random", "/dev/urandom")
 SHARED_MEMORY_BYTES = 64 * 2**20
 NAMESPACES = (

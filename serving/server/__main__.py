@@ -2,13 +2,17 @@
 
 import argparse
 import asyncio
+import os
 import signal
 import sys
 import time
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from granian.server.embed import Server
+import uvicorn
+import uvloop
 
 from serving.contract import Desired, Layout, load
 from serving.server import models, warmup
@@ -38,9 +42,19 @@ def prepared(layout: Layout, desired: Desired) -> App:
     return App(desired, model, gate, warm.row_s)
 
 
+class Server(uvicorn.Server):  # type: ignore[misc]
+    """Listens; leaves the signals to us."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Take no signal."""
+        yield
+
+
 async def serve(app: App, socket: Path) -> None:
     """Listen until asked to stop; return when all that had begun is answered, or DRAIN_S have passed."""
-    server = Server(app, uds=socket, log_enabled=False, websockets=False, runtime_blocking_threads=1, backlog=1024)
+    plain = {"server_header": False, "date_header": False, "log_config": None, "access_log": False}
+    server = Server(uvicorn.Config(app, uds=str(socket), http="httptools", ws="none", lifespan="off", **plain))
     asked = asyncio.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(name, asked.set)
@@ -49,8 +63,8 @@ async def serve(app: App, socket: Path) -> None:
     await asyncio.wait({serving, waiting}, return_when=asyncio.FIRST_COMPLETED)
     app.draining = True
     await drained(app)
-    server.stop()  # type: ignore[no-untyped-call]
-    await asyncio.wait({serving}, timeout=1.0)
+    server.should_exit = server.force_exit = True
+    await serving
 
 
 async def drained(app: App) -> None:
@@ -75,8 +89,10 @@ def main() -> int:
         traceback.print_exc()
         say(str(why) if isinstance(why, warmup.Cold) else f"The model cannot be loaded: {type(why).__name__}: {why}")
         return BROKEN
-    asyncio.run(serve(app, layout.socket(given.replica)))
-    return 0
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(serve(app, layout.socket(given.replica)))
+    sys.stderr.flush()
+    os._exit(0)  # a model that still runs in its thread is not waited for
 
 
 if __name__ == "__main__":

@@ -19,7 +19,9 @@ def plain(answer: Any) -> Any:
     """Return the answer in what JSON has: a table as records, the rest as it is."""
     if isinstance(answer, Table):
         names = list(answer.columns)
-        listed = (array.tolist() for array in answer.columns.values())
+        listed = [array.tolist() for array in answer.columns.values()]
+        if len(names) == 1:
+            return [{names[0]: value} for value in listed[0]]
         return [dict(zip(names, row, strict=True)) for row in zip(*listed, strict=True)]
     return answer
 

@@ -6,7 +6,7 @@ import secrets
 import sys
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -19,12 +19,29 @@ from serving.server.models import Model
 from serving.server.refusals import Refused, bad
 from serving.server.tokens import Gate
 
-JSON, TEXT = "application/json", "text/plain; charset=utf-8"
+JSON, TEXT = b"application/json", b"text/plain; charset=utf-8"
 REQUEST_ID = re.compile(r"[\x21-\x7e]{1,128}")
 INLINE_S = 0.005  # a request expected to take less is answered where it arrived; a thread costs 0.1 ms
+PATIENCE = 4
 V2 = "/v2"
 GET, POST = "GET", "POST"
-Answer = tuple[int, str, bytes]
+Answer = tuple[int, bytes, bytes]
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+
+
+@dataclass(slots=True)
+class Request:
+    """One request, its body still to be received."""
+
+    method: str
+    path: str
+    headers: dict[bytes, bytes]
+    receive: Receive
+
+    def header(self, name: bytes) -> str:
+        """Return a header's value; empty where there is none."""
+        return self.headers.get(name, b"").decode("latin-1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,58 +79,59 @@ class App:
             **{f"{name}/infer": self._infer for name in models},
         }
 
-    async def __rsgi__(self, scope: Any, protocol: Any) -> None:
+    async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
         """Answer one request."""
         begun = time.perf_counter()
         self.metrics.in_flight += 1
-        headers = scope.headers
-        request_id = headers.get("x-request-id")
-        if not request_id or not REQUEST_ID.fullmatch(request_id):
+        request = Request(scope["method"], scope["path"], dict(scope["headers"]), receive)
+        request_id = request.header(b"x-request-id")
+        if not REQUEST_ID.fullmatch(request_id):
             request_id = secrets.token_hex(16)
         try:
-            status, kind, body = await self._answer(scope, protocol, request_id)
+            status, kind, body = await self._answer(request, request_id)
         finally:
             self.metrics.in_flight -= 1
-        if scope.path in self.posts:
+        if request.path in self.posts:
             self.metrics.answered(status, time.perf_counter() - begun)
-        sent = [("content-type", kind), ("x-request-id", request_id)]
+        headers = [(b"content-type", kind), (b"content-length", b"%d" % len(body))]
+        headers.append((b"x-request-id", request_id.encode()))
         if self.draining:
-            sent.append(("connection", "close"))
-        protocol.response_bytes(status, sent, body)
+            headers.append((b"connection", b"close"))
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": b"" if request.method == "HEAD" else body})
 
-    async def _answer(self, scope: Any, protocol: Any, request_id: str) -> Answer:
+    async def _answer(self, request: Request, request_id: str) -> Answer:
         try:
-            return await self._route(scope, protocol)
+            return await self._route(request)
         except Refused as why:
-            return why.status, JSON, self._problem(scope.path, why.code, why.message, request_id)
+            return why.status, JSON, self._problem(request.path, why.code, why.message, request_id)
         except Exception:  # noqa: BLE001 - the model's own: the caller learns the id, the log the rest
             sys.stderr.write(f"request {request_id}\n{traceback.format_exc()}")
             said = f"The model failed on this input. Its log has the reason under request {request_id}."
-            return 500, JSON, self._problem(scope.path, "INTERNAL_ERROR", said, request_id)
+            return 500, JSON, self._problem(request.path, "INTERNAL_ERROR", said, request_id)
 
     def _problem(self, path: str, code: str, message: str, request_id: str) -> bytes:
         if path.startswith(V2):
             return answers.dump({"error": message, "id": request_id})
         return answers.dump({"error_code": code, "message": message, "request_id": request_id})
 
-    async def _route(self, scope: Any, protocol: Any) -> Answer:
-        path, method = scope.path, scope.method
+    async def _route(self, request: Request) -> Answer:
+        path = request.path
         if (reader := self.posts.get(path)) is not None:
-            _expect(method, POST)
-            return await self._predict(scope, protocol, reader)
+            _expect(request.method, POST)
+            return await self._predict(request, reader)
         if (open_to_all := self.gets.get(path)) is not None:
-            _expect(method, GET)
+            _expect(request.method, GET)
             return open_to_all()
-        self.gate.check(scope.headers.get("authorization"))
+        self.gate.check(request.header(b"authorization"))
         if (told := self.told.get(path)) is None:
             raise Refused(404, "ENDPOINT_NOT_FOUND", f"There is no {path[:200]} here; the model is at /invocations.")
-        _expect(method, GET)
+        _expect(request.method, GET)
         return told()
 
-    async def _predict(self, scope: Any, protocol: Any, reader: Callable[[bytes, str], Asked]) -> Answer:
-        self.gate.check(scope.headers.get("authorization"))
-        body = await self._body(scope, protocol)
-        asked = reader(body, scope.headers.get("content-type") or "")
+    async def _predict(self, request: Request, reader: Callable[[bytes, str], Asked]) -> Answer:
+        self.gate.check(request.header(b"authorization"))
+        asked = reader(await self._body(request), request.header(b"content-type"))
         fitted = self.model.signature.fit(asked.given)
         rows = fitted.rows
         if self.in_thread or self.row_s * rows > INLINE_S:
@@ -131,21 +149,25 @@ class App:
         finally:
             self.in_thread -= 1
 
-    async def _body(self, scope: Any, protocol: Any) -> bytes:
-        said = scope.headers.get("content-length")
-        if said is not None:
-            if not said.isdigit():
-                raise bad("content-length should be a number.")
-            if int(said) > self.limit:
-                raise self._too_large()
-            return bytes(await protocol())
-        parts, size = [], 0
-        async for part in protocol:
+    async def _body(self, request: Request) -> bytes:
+        """Return the whole body; one not far over the limit is read to its end, so that its sender reads why not."""
+        parts: list[bytes] = []
+        size, more = 0, True
+        while more:
+            message = await request.receive()
+            if message["type"] == "http.disconnect":
+                raise bad("The body ended early.")
+            part, more = message.get("body", b""), message.get("more_body", False)
             size += len(part)
             if size > self.limit:
-                raise self._too_large()
-            parts.append(part)
-        return b"".join(parts)
+                parts.clear()
+                if size > PATIENCE * self.limit:
+                    break
+            else:
+                parts.append(part)
+        if size > self.limit:
+            raise self._too_large()
+        return parts[0] if len(parts) == 1 else b"".join(parts)
 
     def _too_large(self) -> Refused:
         return Refused(413, "REQUEST_TOO_LARGE", f"The body is over {self.desired.max_body_mb} MiB.")

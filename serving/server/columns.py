@@ -181,7 +181,7 @@ def _moment(_: Column, value: Any) -> Any:
 
 
 def _as_it_is(column: Column, value: Any) -> Any:
-    wanted = {"array": list, "object": dict, "map": dict}.get(column.kind)
+    wanted: type | None = {"array": list, "object": dict, "map": dict}.get(column.kind)
     if wanted is not None and type(value) is not wanted and not (value is None and not column.required):
         raise Misfit
     return value

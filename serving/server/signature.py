@@ -69,9 +69,10 @@ class ColumnSignature:
 
     def _matrix(self, names: list[str], data: list[list[Any]]) -> Frame | None:
         """Return one matrix where all values are plain numbers: the fast path."""
-        if len(names) != len(self.names) or not set(map(type, chain.from_iterable(data))) <= NUMBERS:
+        flat = list(chain.from_iterable(data))
+        if len(names) != len(self.names) or not set(map(type, flat)) <= NUMBERS:
             return None
-        matrix = np.array(data, dtype=self.only)
+        matrix = np.array(flat, dtype=self.only).reshape(len(data), len(names))
         if names != self.names:
             matrix = matrix[:, [names.index(name) for name in self.names]]
         return Frame(self.names, len(data), matrix=matrix)
@@ -249,6 +250,8 @@ def _listing(names: list[str]) -> str:
 def _check_lengths(data: list[list[Any]], length: int) -> None:
     if not data:
         raise bad("There are no rows.")
+    if set(map(type, data)) == {list} and set(map(len, data)) == {length}:
+        return
     for place, row in enumerate(data):
         if type(row) is not list:
             raise bad(f"Row {place + 1} should be a list of {length} values and is {columns.shown(row)}.")

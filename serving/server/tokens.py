@@ -32,7 +32,7 @@ class Gate:
     _expiries: dict[str, float | None] = field(default_factory=dict, init=False)
     _others: set[str] = field(default_factory=set, init=False)
 
-    def check(self, authorization: str | None) -> None:
+    def check(self, authorization: str) -> None:
         """Return for a token that may ask this endpoint; else refuse: 401, 403, or 503 where the table is too old."""
         now = self.clock()
         if not 0 <= now - self._looked < LOOK_EVERY_S:
@@ -40,7 +40,7 @@ class Gate:
             self._read()
         if now - self._published > STALE_S and not self.allow_stale:
             raise Refused(503, "TEMPORARILY_UNAVAILABLE", self._stale(now))
-        if not authorization or not authorization[: len(BEARER)].lower() == BEARER:
+        if authorization[: len(BEARER)].lower() != BEARER:
             raise Refused(401, "UNAUTHENTICATED", "Send a token: 'Authorization: Bearer …'.")
         given = hashlib.sha256(authorization[len(BEARER) :].strip().encode()).hexdigest()
         if given in self._expiries:

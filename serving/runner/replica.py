@@ -1,0 +1,252 @@
+"""One replica: what it should be, what it is, and the next step from there."""
+
+import shutil
+import subprocess
+import time
+from collections.abc import Callable
+from concurrent.futures import Executor, Future
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from serving import uds
+from serving.contract import Desired, Isolation, Layout, Observed, State, dump
+from serving.runner import words
+from serving.runner.lives import Life, begun
+from serving.runner.pace import Pace
+from serving.sandbox import Probe
+
+READY = "/v2/health/ready"
+OK = 200
+Work = Future[None]
+
+
+@dataclass(frozen=True)
+class Means:
+    """What a replica needs from around it. Nothing here but `launch` and `isolate` runs on the runner's own thread."""
+
+    layout: Layout
+    prepare: Callable[[Desired], object]  # environment and artifact are in place; may take minutes
+    isolate: Callable[[Desired], Probe]
+    launch: Callable[[Layout, Desired, Isolation], subprocess.Popen[bytes]]
+    builders: Executor
+    lookers: Executor
+    pace: Pace = field(default_factory=Pace)
+
+
+class Replica:
+    """One replica across its lives."""
+
+    def __init__(self, means: Means, name: str) -> None:
+        self.means, self.name, self.pace = means, name, means.pace
+        self.desired: Desired | None = None
+        self.wanted = False
+        self.verdict = ""  # why its life is being ended
+        self.life: Life | None = None
+        self.launched: Desired | None = None  # what the life was started as
+        self.state: State = "stopped"
+        self.why = self.refusal = ""
+        self.key, self.fence, self.digest = "", 0, ""
+        self.isolation: Isolation = "none"
+        self.preparing: Work | None = None
+        self.looking: Future[bool] | None = None
+        self.quick = self.silent = 0
+        self.due = self.looked = self.since = 0.0
+        self.reported: Observed | None = None
+
+    # ── Orders ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def adopt(self, seen: Observed, life: Life | None, launched: Desired | None) -> None:
+        """It is what it was when the runner last wrote it down."""
+        self.key, self.fence, self.digest, self.isolation = seen.key, seen.fence, seen.digest, seen.isolation
+        self.state, self.why, self.life, self.launched = seen.state, seen.why, life, launched
+        self.desired, self.wanted, self.reported = launched, True, seen
+        self.since = time.monotonic()
+        if life is not None and seen.state == "draining":
+            life.ask_to_end()  # nobody knows whether it was asked
+
+    def order(self, desired: Desired) -> None:
+        """It shall be this; unless the order is older than one already taken."""
+        if desired.fence < self.fence:
+            self.refuse(f"Refused: fence {desired.fence} is older than {self.fence}, whose order is taken.")
+            return
+        anew = self.desired is None or not runs_the_same(self.desired, desired) or not self.wanted
+        self.desired, self.wanted, self.refusal = desired, True, ""
+        self.key, self.fence, self.digest = desired.key, desired.fence, desired.digest
+        if anew:
+            self.quick, self.due = 0, 0.0
+
+    def refuse(self, why: str) -> None:
+        """What runs goes on, but is not started again: a start would read the file that is not to be followed."""
+        self.refusal, self.wanted = why, True
+        if self.life is not None and self.life.ran_s() < self.pace.young_s:
+            self._end(self.life, "It may have been started by the refused order, and was ended.")
+
+    def dismiss(self) -> None:
+        """It shall not run."""
+        self.wanted, self.refusal, self.desired = False, "", None
+
+    # ── Steps ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def step(self) -> None:
+        """Do what can be done now; never waits."""
+        if self.life is not None:
+            self._tend(self.life)
+        elif self.preparing is not None:
+            self._look_at_preparation(self.preparing)
+        elif not self.wanted:
+            self._rest()
+        elif self.refusal or self.desired is None:
+            self._be("failed", self.refusal)
+        elif time.monotonic() >= self.due:
+            self._prepare(self.desired)
+
+    def is_done(self) -> bool:
+        """Whether nobody needs to hear of it any more."""
+        return self.state == "stopped" and not self.wanted and self._for_s() > self.pace.keep_stopped_s
+
+    def _tend(self, life: Life) -> None:
+        if life.is_over():
+            self._bury(life)
+        elif self.verdict:
+            life.kill()
+        elif self.state == "draining":
+            if self._for_s() > self.pace.drain_s:
+                life.kill()
+        elif not self._is_as_ordered():
+            self._be("draining", "Asked to finish what it began, and to end.")
+            life.ask_to_end()
+        elif self.looking is None:
+            self._look()
+        elif self.looking.done():
+            self._hear(life, self.looking.result())
+
+    def _is_as_ordered(self) -> bool:
+        if self.refusal:
+            return True
+        return self.wanted and self.desired is not None and runs_the_same(self.launched, self.desired)
+
+    def _prepare(self, desired: Desired) -> None:
+        self._be("installing", "")
+        self.preparing = self.means.builders.submit(lambda: void(self.means.prepare(desired)))
+        self.launched = desired
+
+    def _look_at_preparation(self, work: Work) -> None:
+        if not work.done():
+            return
+        self.preparing = None
+        if self.refusal or self.launched is None or not self._is_as_ordered():
+            return  # the next step begins with the newer order
+        if failure := work.exception():
+            self._fail(words.cleaned(str(failure), ours=True) or type(failure).__name__)
+        else:
+            self._launch(self.launched)
+
+    def _launch(self, desired: Desired) -> None:
+        try:
+            found = self.means.isolate(desired)
+            dump(launched_path(self.means.layout, self.name), desired)
+            self.life = begun(self.means.launch(self.means.layout, desired, found.isolation))
+        except Exception as why:  # noqa: BLE001 - whatever it is, the other replicas go on
+            self._fail(words.cleaned(str(why), ours=True) or type(why).__name__)
+            return
+        self.isolation, self.looking, self.silent = found.isolation, None, 0
+        self._be("starting", found.why)
+
+    def _fail(self, why: str) -> None:
+        """It cannot even be started; that seldom heals soon."""
+        self.quick = max(self.quick + 1, self.pace.quick_deaths)
+        self._wait(why)
+
+    def _bury(self, life: Life) -> None:
+        """It has ended: as it was asked to, or it will be started again."""
+        ran_s, verdict = life.ran_s(), self.verdict
+        self.life, self.looking, self.verdict = None, None, ""
+        if self.state == "draining" or not self.wanted:
+            self.due = 0.0
+            return
+        said = verdict or words.of(self.means.layout, self.name) or life.ending() or "It ended without a word."
+        self.quick = self.quick + 1 if self.pace.is_quick(ran_s) or self.state != "ready" else 1
+        self._wait(f"Ended after {ran_s:.0f} s. {said}")
+
+    def _wait(self, why: str) -> None:
+        wait_s = self.pace.wait_s(self.quick)
+        self.due = time.monotonic() + wait_s
+        failed = self.pace.has_failed(self.quick)
+        times = f" Death {self.quick} in a row;" if failed and self.state != "installing" else ""
+        self._be("failed" if failed else "starting", f"{why}{times} Tried again in {wait_s:.0f} s.")
+
+    def _look(self) -> None:
+        """Ask whether it is ready, from another thread."""
+        pause_s = self.pace.look_every_s if self.state == "ready" else 0.0
+        if time.monotonic() - self.looked >= pause_s:
+            self.looked = time.monotonic()
+            self.looking = self.means.lookers.submit(answers, self.means.layout.socket(self.name))
+
+    def _hear(self, life: Life, ready: bool) -> None:  # noqa: FBT001 - an answer
+        self.looking = None
+        self.silent = 0 if ready else self.silent + 1
+        if ready and self.state == "starting":
+            self._be("ready", self.why)
+        elif self.state == "starting" and self._for_s() > self.pace.start_s:
+            self._end(life, f"It was not ready after {self.pace.start_s:.0f} s and was killed.")
+        elif self.state == "ready" and self.silent >= self.pace.silent_looks:
+            self._end(life, f"It did not answer {self.silent} times in a row and was killed.")
+
+    def _end(self, life: Life, why: str) -> None:
+        """It ends at once, for this reason."""
+        self.verdict = why
+        life.kill()
+
+    def _rest(self) -> None:
+        if self.state != "stopped":
+            self._be("stopped", "")
+            launched_path(self.means.layout, self.name).unlink(missing_ok=True)
+            shutil.rmtree(self.means.layout.temporary(self.name), ignore_errors=True)
+            self.means.layout.socket(self.name).unlink(missing_ok=True)
+
+    # ── Reports ────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def report(self) -> None:
+        """Write what it is, if that has changed or was written a while ago."""
+        now = self.observed()
+        last = self.reported
+        if last is None or replace(last, at=now.at) != now or now.at - last.at > self.pace.report_every_s:
+            dump(self.means.layout.observed(self.name), now)
+            self.reported = now
+
+    def observed(self) -> Observed:
+        """Return what it is."""
+        pid, started = (self.life.pid, self.life.started) if self.life else (None, None)
+        parts = (self.name, self.key, self.fence, self.state, pid, started)
+        socket = str(self.means.layout.socket(self.name))
+        return Observed(*parts, socket, self.digest, self.isolation, self.refusal or self.why, time.time())
+
+    def _be(self, state: State, why: str) -> None:
+        if state != self.state:
+            self.since = time.monotonic()
+        self.state, self.why = state, why
+
+    def _for_s(self) -> float:
+        return time.monotonic() - self.since
+
+
+def runs_the_same(one: Desired | None, other: Desired) -> bool:
+    """Whether a model server need not be started anew to become the other."""
+    return one is not None and replace(one, key=other.key, fence=other.fence, rollout_id=other.rollout_id) == other
+
+
+def answers(socket: Path) -> bool:
+    """Whether the model server there says that it is ready."""
+    try:
+        return uds.ask(socket, READY)[0] == OK
+    except OSError:
+        return False
+
+
+def launched_path(layout: Layout, replica: str) -> Path:
+    """Return the file of what the replica was last started as."""
+    return layout.root / "launched" / layout.desired(replica).name
+
+
+def void(_: object) -> None:
+    """Nothing."""
