@@ -96,9 +96,7 @@ def key_of(move: Move, deployment: subjects.Deployment | None) -> str:
     return f"{move.key}+{deployment['endpoint']}" if deployment else move.key
 
 
-def usable(
-    version: ModelVersion, move: Move, deployment: subjects.Deployment | None = None
-) -> ApprovalRequired | None:
+def usable(version: ModelVersion, move: Move, deployment: subjects.Deployment | None = None) -> ApprovalRequired | None:
     """Return the open or approved request for `move` whose subject still holds; a stale or expired one ends here.
 
     A request that carries a deployment beside the move covers the move too.
