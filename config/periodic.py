@@ -17,12 +17,13 @@ class Periodic:
     run: Callable[[], object]
 
 
-PERIODIC = (
+TICK = (
     Periodic("seal the ledger", 0.5, seal.seal),
     Periodic("publish endpoint tokens", 0.5, feed.publish),
-    Periodic("move rollouts on", 1, engine.turn),
-    Periodic("lock environments", 5, locks.lock_pending),
     Periodic("settle denials", 10, denials.settle),
     Periodic("expire requests", 15, requests.expire_due),
     Periodic("collect unused blobs", 3600, collection.collect),
 )
+ENGINE = (Periodic("move rollouts on", 0.5, engine.turn),)
+WORK = (Periodic("lock environments", 2, locks.lock_pending),)
+GROUPS = {"tick": TICK, "engine": ENGINE, "work": WORK}  # each a process: a slow piece of one holds up no other

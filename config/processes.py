@@ -2,6 +2,7 @@
 
 import http.client
 import ipaddress
+import socket
 import ssl
 import sys
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from dataclasses import dataclass
 from django.conf import settings
 
 from config.supervisor import Process
+from serving.contract import Layout
 
 WORKERS = 2
 THREADS = 4  # per worker; requests spend their time in the database
@@ -90,12 +92,47 @@ def web(address: Address) -> Process:
     return Process("web", command, ready=address.answers)
 
 
-def tick() -> Process:
-    """Return the process that does periodic work without a broker."""
-    return Process("tick", [sys.executable, str(settings.BASE_DIR / "manage.py"), "tick"])
+def periodic(group: str) -> Process:
+    """Return the process that does one group of periodic work."""
+    return Process(group, [sys.executable, str(settings.BASE_DIR / "manage.py"), "tick", "--group", group])
 
 
-def processes(mode: str, address: Address) -> list[Process]:
-    """Return what to run; each entry may rely on those before it."""
-    together = [tick(), web(address)]  # the web server is ready once the periodic work has begun
-    return {"web": together, "all": together}[mode]
+def router(bind: str, port: int) -> Process:
+    """Return the router that callers of endpoints reach."""
+    options = {"--home": settings.HOME, "--bind": bind, "--port": port, "--envoy": settings.ENVOY}
+    tls = {"--tls-cert": settings.TLS_CERT, "--tls-key": settings.TLS_KEY}
+    words = [str(word) for pair in {**options, **tls}.items() for word in pair]
+    return Process("router", [sys.executable, "-m", "serving.router", "serve", *words], ready=_router_is_live)
+
+
+def _router_is_live() -> bool:
+    """Ask the router's administration, over its socket."""
+    try:
+        with socket.socket(socket.AF_UNIX) as line:
+            line.settimeout(1)
+            line.connect(str(Layout(settings.HOME).admin_socket))
+            line.sendall(b"GET /ready HTTP/1.1\r\nHost: router\r\nConnection: close\r\n\r\n")
+            return b"LIVE" in b"".join(iter(lambda: line.recv(4096), b""))
+    except OSError:
+        return False
+
+
+def data_plane(bind: str, port: int) -> list[Process]:
+    """Return the router, what keeps it at its routes, and what keeps model servers alive."""
+    home = ["--home", str(settings.HOME)]
+    return [
+        router(bind, port),
+        Process("routes", [sys.executable, "-m", "serving.router", "follow", *home]),
+        Process("runner", [sys.executable, "-m", "serving.runner", *home]),
+    ]
+
+
+def processes(mode: str, address: Address, router_port: int) -> list[Process]:
+    """Return what to run; each entry may rely on those before it.
+
+    The web server comes last: it is ready once the periodic work has begun.
+    """
+    if mode == "web":
+        return [periodic("tick"), web(address)]
+    groups = [periodic(group) for group in ("tick", "engine", "work")]
+    return [*groups, *data_plane(address.bind, router_port), web(address)]

@@ -19,24 +19,26 @@ def running() -> dict[str, object]:
     return said
 
 
-def beat() -> None:
-    """Say that the periodic work goes on."""
-    path = Path(settings.HOME) / "run" / "tick.beat"
+def beat(group: str) -> None:
+    """Say that this group of periodic work goes on."""
+    path = Path(settings.HOME) / "run" / f"{group}.beat"
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     path.touch()
 
 
-def since_beat_s() -> float | None:
-    """Return the seconds since the periodic work last went round, or None where it never did."""
+def since_beat_s(group: str) -> float | None:
+    """Return the seconds since the group last went round, or None where it never did."""
     try:
-        return max(0.0, time.time() - (Path(settings.HOME) / "run" / "tick.beat").stat().st_mtime)
+        return max(0.0, time.time() - (Path(settings.HOME) / "run" / f"{group}.beat").stat().st_mtime)
     except FileNotFoundError:
         return None
 
 
-def is_supervised() -> bool:
-    """Whether `up` started this process, with the others of its mode."""
-    return "LIFELINE" in os.environ
+def supervised() -> set[str]:
+    """Return the names of the processes that `up` started beside this one; none where nothing supervises it."""
+    if "LIFELINE" not in os.environ:
+        return set()
+    return {path.stem for path in (Path(settings.HOME) / "run").glob("*.pid")}
 
 
 def server_url() -> str:

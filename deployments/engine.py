@@ -24,12 +24,13 @@ from deployments.targets.kinds import target
 
 log = structlog.get_logger(__name__)
 LEASE = timedelta(seconds=20)
+ME = secrets.token_hex(8)  # this process, for as long as it lives
 BACK_OFF_S = (1.0, 3.0, 9.0)
 
 
 def turn(holder: str | None = None) -> int:
     """Work on every rollout that is due; return how many were claimed. Safe to call from several processes at once."""
-    me = holder or secrets.token_hex(8)
+    me = holder or ME
     claimed = 0
     for pk in Rollout.objects.filter(state__in=WORKED_ON).order_by("pk").values_list("pk", flat=True):
         if claim(pk, me):

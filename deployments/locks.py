@@ -25,9 +25,9 @@ def lock_pending() -> int:
     """Lock the environments of held versions that have none; return how many were locked. A failure keeps its words."""
     locked = 0
     waiting = ModelVersion.objects.live().filter(manifest__isnull=False, environment__lock=None)
-    for version in (
-        waiting.exclude(environment__lock_tries__gte=TRIES).select_related("model", "manifest").order_by("pk")[:5]
-    ):
+    for version in waiting.select_related("model", "manifest").order_by("pk"):
+        if int(version.environment.get("lock_tries", 0)) >= TRIES:
+            continue
         try:
             text = _resolve(version)
         except (ValueError, subprocess.SubprocessError, OSError) as why:
@@ -48,9 +48,10 @@ def lock_pending() -> int:
 def _resolve(version: ModelVersion) -> str:
     """Ask the data plane's locker, in a process of its own: it talks to the package index."""
     assert version.manifest  # noqa: S101 - the query asks for one
+    model, _ = manifests.described(version.manifest)
     lines = {line.path: line for line in manifests.files_of(version.manifest)}
     said = {
-        "mlmodel": _text(lines.get(manifests.MLMODEL)),
+        "mlmodel": {"flavors": {model.framework: {}}, "mlflow_version": model.mlflow_version},
         "requirements": _text(lines.get(manifests.REQUIREMENTS)),
         "python": ".".join(str(version.environment.get("python") or "3.11").split(".")[:2]),
     }

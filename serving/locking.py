@@ -1,6 +1,7 @@
 """Turns what a model's folder asks for into one list with hashes, before anybody approves it."""
 
 import hashlib
+import json
 import os
 import re
 import shutil
@@ -94,3 +95,19 @@ def run_uv(*arguments: str, offline: bool = False, given: str = "") -> str:
     if ran.returncode:
         raise LockRefused(f"uv {' '.join(arguments[:2])} failed: {ran.stderr.strip()[-2000:]}")
     return ran.stdout
+
+
+def main() -> int:
+    """Read {mlmodel, requirements, python} as JSON from standard input; print the lock, or say why there is none."""
+    said = json.load(sys.stdin)
+    try:
+        wanted = choose_requirements(said["mlmodel"], said["requirements"])
+        sys.stdout.write(lock(wanted, said["python"]))
+    except LockRefused as why:
+        sys.stderr.write(" ".join(str(why).split())[:500] + "\n")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,6 +1,7 @@
 """Answers for supervisors and load balancers: alive, ready, and which version."""
 
 from collections.abc import Callable
+from functools import partial
 
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
@@ -10,7 +11,7 @@ from audit.checks import missing_triggers
 from core import home
 from core.version import VERSION
 
-LATE_S = 6.0
+LATE_S = {"tick": 6.0, "engine": 30.0, "work": 900.0}  # a lock may take minutes
 
 
 def livez(request: HttpRequest) -> HttpResponse:
@@ -59,21 +60,17 @@ def _ledger() -> str:
     return f"the ledger lost its guards: {', '.join(missing)}" if missing else ""
 
 
-def _periodic() -> str:
-    """Judged under `up` only, which starts it."""
-    if not home.is_supervised():
-        return ""
-    since_s = home.since_beat_s()
-    if since_s is not None and since_s < LATE_S:
-        return ""
-    return (
-        "the periodic work has not begun" if since_s is None else f"the periodic work stands still for {since_s:.0f} s"
-    )
+def _beats(group: str) -> str:
+    """Judged only where `up` started the group."""
+    since_s = home.since_beat_s(group) if group in home.supervised() else 0.0
+    if since_s is None:
+        return "the periodic work has not begun"
+    return f"the periodic work stands still for {since_s:.0f} s" if since_s > LATE_S[group] else ""
 
 
 READINESS: dict[str, Callable[[], str]] = {
     "database": _database,
     "migrations": _migrations,
     "ledger": _ledger,
-    "tick": _periodic,
+    **{group: partial(_beats, group) for group in LATE_S},
 }

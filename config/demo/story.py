@@ -5,11 +5,13 @@ import os
 import re
 import subprocess
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from config.demo.visitor import Visitor
 
@@ -53,8 +55,10 @@ class Story:
     links: dict[str, str]
     client_python: Path
     teller: Teller
+    router: str
     visitors: dict[str, Visitor] = field(default_factory=dict)
     token: str = ""
+    endpoint_token: str = ""
 
     def tell(self) -> None:
         """Run the whole story. What an earlier run did already is found and left as it is."""
@@ -63,7 +67,15 @@ class Story:
         self.make_token()
         for version in (1, 2):
             self.register(version)
+            self.await_lock(version)
+            self.to_staging(version)
+            self.ask(version)
             self.promote(version)
+            self.to_production(version)
+        self.make_endpoint_token()
+        self.predict()
+        self.roll_back()
+        self.predict()
         self.verify()
 
     def sign_in(self) -> None:
@@ -149,12 +161,8 @@ class Story:
             found.append(f"{said['rows']} rows, accuracy {said['accuracy']:.3f}")
 
     def _promote_unless_passed(self, version: int) -> dict[str, object]:
-        asked = urllib.request.Request(  # noqa: S310 - our own http address
-            f"{self.url}/api/v1/models/{MODEL}/versions/{version}", headers={"Authorization": f"Bearer {self.token}"}
-        )
-        with urllib.request.urlopen(asked, timeout=30) as answer:  # noqa: S310 - same
-            stage = json.load(answer)["stage"]
-        return {"moved": True} if stage == "Archived" else self.dana("promote", version)
+        earlier = self.asked(version)["stage"] in {"Production", "Archived"}
+        return {"moved": True} if earlier else self.dana("promote", version)
 
     def review(self, number: int, version: int) -> None:
         """Rita reads the review page and signs."""
@@ -163,6 +171,130 @@ class Story:
             answer = self.visitors["rita"].submit(path, f"{path}/decide", verdict="approve", comment=COMMENTS[version])
             expect(answer, 200, "rita approves")
             found.append(f"“{COMMENTS[version]}”")
+
+    def await_lock(self, version: int) -> None:
+        """The environment of a version is locked once, before anybody signs."""
+        with self.teller.telling(
+            f"Signoff locks the environment of version {version}: each package with its hash"
+        ) as found:
+            said = until(
+                lambda: self.asked(version)["environment"], lambda said: said.get("lock") or said.get("lock_tries")
+            )
+            if not said.get("lock"):
+                raise StoryBroke(f"the environment was not locked: {said.get('lock_why')}")
+            found.append(f"lock {said['lock'][:12]}…")
+
+    def asked(self, version: int) -> dict[str, Any]:
+        """What own REST says of the version, with dana's token."""
+        request = urllib.request.Request(  # noqa: S310 - our own http address
+            f"{self.url}/api/v1/models/{MODEL}/versions/{version}", headers={"Authorization": f"Bearer {self.token}"}
+        )
+        with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310 - same
+            said: dict[str, Any] = json.load(answer)
+        return said
+
+    def to_staging(self, version: int) -> None:
+        """Eli deploys to staging, which needs no signature."""
+        with self.teller.telling(f"eli deploys version {version} to the endpoint fraud-staging") as found:
+            self.has_endpoint("eli", "fraud-staging", "staging")
+            found.append(self.deploy("eli", "fraud-staging", version))
+
+    def ask(self, version: int) -> None:
+        """Dana asks for Production and the production endpoint in one request."""
+        with self.teller.telling(
+            f"dana asks for Production and the endpoint fraud for version {version}, in one request"
+        ) as found:
+            self.has_endpoint("olga", "fraud", "production")
+            if self.asked(version)["stage"] in {"Production", "Archived"}:
+                found.append("asked in an earlier run")
+                return
+            answer = self.visitors["dana"].submit(
+                "/endpoints/fraud", "/endpoints/fraud/deploy", version=str(version), strategy="all-at-once", bake_s="0",
+                reason="better on rows held out", ask="yes",
+            )  # fmt: skip
+            expect(answer, 200, "dana asks")
+            found.append(answer.url)
+
+    def to_production(self, version: int) -> None:
+        """Olga starts the rollout that was signed."""
+        with self.teller.telling(f"olga starts the rollout of version {version} to fraud") as found:
+            found.append(self.deploy("olga", "fraud", version))
+
+    def has_endpoint(self, person: str, name: str, environment: str) -> None:
+        """Create the endpoint where it is not there."""
+        if self.visitors[person].get(f"/endpoints/{name}").status == 404:  # noqa: PLR2004 - HTTP
+            values = {"name": name, "model": MODEL, "environment": environment}
+            expect(
+                self.visitors[person].submit("/new-endpoint", "/new-endpoint", **values),
+                200,
+                f"{person} creates {name}",
+            )
+
+    def deploy(self, person: str, endpoint: str, version: int) -> str:
+        """Start a rollout on the endpoint's page and wait for its end; one that was done in an earlier run stays."""
+        page = self.visitors[person].get(f"/endpoints/{endpoint}").text
+        if re.search(rf"<td>v{version}</td><td[^>]*>[^/]*<use[^>]*></use></svg>done", page):
+            return "done in an earlier run"
+        action = f"/endpoints/{endpoint}/deploy"
+        answer = self.visitors[person].submit(
+            f"/endpoints/{endpoint}", action, version=str(version), strategy="all-at-once", bake_s="0", reason=""
+        )
+        expect(answer, 200, f"{person} deploys")
+        return self.await_end(person, answer.url)
+
+    def await_end(self, person: str, address: str) -> str:
+        """Return how long the deployment took, once it is done."""
+        page = until(
+            lambda: self.visitors[person].get(address).text, lambda page: "Took " in page or "needs an operator" in page
+        )
+        if ">done</span>" not in page.split("</h1>", 1)[1].split("</div>", 1)[0]:
+            raise StoryBroke(re.sub(r"<[^>]+>|\s+", " ", page)[:900])
+        return f"done in {re.search(r'Took ([^.]+)', page).group(1)}"  # type: ignore[union-attr]
+
+    def make_endpoint_token(self) -> None:
+        """Olga makes the token callers need."""
+        with self.teller.telling("olga makes a token for those who call fraud") as found:
+            action = "/endpoints/fraud/tokens"
+            answer = self.visitors["olga"].submit("/endpoints/fraud", action, label="caller", days="1")
+            match = re.search(r"se_[0-9a-f]{8}_[\w-]{43}", answer.text)
+            if match is None:
+                raise StoryBroke(f"the endpoint page did not show a token ({answer.status})")
+            self.endpoint_token = match.group()
+            found.append(f"{self.endpoint_token[:11]}…")
+
+    @property
+    def curl(self) -> str:
+        """The command that returns a prediction."""
+        words = [
+            f"curl -s {self.router}/endpoints/fraud/invocations",
+            f"-H 'Authorization: Bearer {self.endpoint_token}'",
+            "-H 'Content-Type: application/json'",
+            f"-d '{json.dumps(self.row())}'",
+        ]
+        return " ".join(words)
+
+    def row(self) -> dict[str, Any]:
+        """One row of the right shape, as MLflow's clients send it."""
+        columns = [column["name"] for column in self.asked(1)["signature"]["inputs"]]
+        return {"dataframe_split": {"columns": columns, "data": [[14.0] * len(columns)]}}
+
+    def predict(self) -> None:
+        """Somebody calls the endpoint."""
+        with self.teller.telling("a caller asks the endpoint fraud for a prediction") as found:
+            request = urllib.request.Request(  # noqa: S310 - our own http address
+                f"{self.router}/endpoints/fraud/invocations", json.dumps(self.row()).encode(),
+                {"Authorization": f"Bearer {self.endpoint_token}", "Content-Type": "application/json"},
+            )  # fmt: skip
+            found.append(until(lambda: call(request), lambda said: said.startswith("200")))
+
+    def roll_back(self) -> None:
+        """Olga returns to the version before, with a reason."""
+        with self.teller.telling("olga rolls fraud back, with a reason") as found:
+            answer = self.visitors["olga"].submit(
+                "/endpoints/fraud", "/endpoints/fraud/rollback", reason="support sees odd refusals on weekends"
+            )
+            expect(answer, 200, "olga rolls back")
+            found.append(self.await_end("olga", answer.url))
 
     def verify(self) -> None:
         """Aude reads the history and checks the ledger."""
@@ -189,6 +321,25 @@ class Story:
             raise StoryBroke(f"dana's {verb} failed:\n{done.stderr[-2000:]}")
         said: dict[str, object] = json.loads(done.stdout.strip().splitlines()[-1])
         return said
+
+
+def until(look: Callable[[], Any], good: Callable[[Any], Any], *, within_s: float = 240.0) -> Any:
+    """Look until what is seen is good; return it."""
+    deadline = time.monotonic() + within_s
+    while not good(seen := look()):
+        if time.monotonic() > deadline:
+            raise StoryBroke(f"waited {within_s:.0f} s in vain; saw {str(seen)[:300]}")
+        time.sleep(0.5)
+    return seen
+
+
+def call(request: urllib.request.Request) -> str:
+    """Return the answer's status and body."""
+    try:
+        with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310 - our own http address
+            return f"{answer.status} {answer.read().decode()[:200]}"
+    except urllib.error.HTTPError as refusal:
+        return f"{refusal.code} {refusal.read().decode()[:200]}"
 
 
 def expect(answer: object, status: int, what: str) -> None:

@@ -80,7 +80,8 @@ def scene(people: dict[str, Actor]) -> SimpleNamespace:
     return SimpleNamespace(
         model=model, name="Scene", number=request.pk, version=1, run=first.run_id, root=f"0/{first.run_id}/artifacts",
         digest=request.subject_digest, comment_id=comment.pk, threshold_id=model.thresholds.get().pk, token_id=token.pk,
-        rollout=rollout.pk, caller=caller.pk, seq=event.seal.seq, row=event.pk, experiment=experiment.pk, logged=logged.model_id, dana=dana,
+        rollout=rollout.pk, caller=caller.pk, seq=event.seal.seq, row=event.pk, experiment=experiment.pk,
+        logged=logged.model_id, dana=dana,
     )  # fmt: skip
 
 
@@ -95,7 +96,8 @@ def put_beside(run_id: str, dana: Actor) -> None:
 def address(deed: Deed, scene: SimpleNamespace) -> str:
     values = {
         "name": "scene" if deed.route.startswith("endpoints/") else scene.name, "number": number_in(deed, scene),
-        "token_id": scene.caller if deed.route.startswith("endpoints/") else scene.token_id, "threshold_id": scene.threshold_id, "comment_id": scene.comment_id,
+        "token_id": scene.caller if deed.route.startswith("endpoints/") else scene.token_id,
+        "threshold_id": scene.threshold_id, "comment_id": scene.comment_id,
         "seq": scene.seq, "row": scene.row, "run_id": scene.run, "model_id": scene.logged, "tag_key": "old",
         "form": "csv", "secret": "x" * 43, "path": f"{scene.root}/plots/roc.png",
     }  # fmt: skip

@@ -20,8 +20,10 @@ def test_a_server_that_works_says_so(client: Client) -> None:
 
 def test_under_up_the_periodic_work_is_judged_and_named(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LIFELINE", "somewhere")
+    record = Path(settings.HOME) / "run" / "tick.pid"
     beat = Path(settings.HOME) / "run" / "tick.beat"
     beat.parent.mkdir(parents=True, exist_ok=True)
+    record.touch()
     beat.unlink(missing_ok=True)
     assert "not begun" in client.get("/readyz").json()["down"]["tick"]
     beat.touch()
@@ -30,6 +32,8 @@ def test_under_up_the_periodic_work_is_judged_and_named(client: Client, monkeypa
     answer = client.get("/readyz")
     assert answer.status_code == 503
     assert "stands still" in answer.json()["down"]["tick"]
+    record.unlink()
+    assert client.get("/readyz").status_code == 200
 
 
 def test_every_answer_carries_its_id_and_its_policy(client: Client) -> None:

@@ -60,7 +60,7 @@ def new(request: HttpRequest) -> HttpResponse:
                 str(form["name"].value), model=model, environment=str(form["environment"].value), actor=actor
             )
         except Refusal as why:
-            if why.kind not in {"invalid", "already_exists", "not_found"}:
+            if why.kind not in {"invalid", "already_exists"}:
                 raise
             form.blame(why)
         else:

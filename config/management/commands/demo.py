@@ -23,6 +23,7 @@ from accounts.users import create_user
 from config import startup
 from config.demo.story import Story, StoryBroke, Teller
 from config.supervisor import bind_to
+from core.home import running
 
 PEOPLE = {
     "dana": Role.DATA_SCIENTIST,
@@ -32,12 +33,12 @@ PEOPLE = {
     "aude": Role.AUDITOR,
     "ada": Role.ADMIN,
 }
-STEPS = 14
+STEPS = 26
 READY_S = 60.0
 
 
 class Command(BaseCommand):
-    help = "Start a server on this home and tell the story on it: register, refuse, sign, promote, verify."
+    help = "Start a server on this home and tell the story on it: register, sign, serve, roll back, verify."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--port", type=int, default=8000, help="0 chooses a free one (default: 8000)")
@@ -54,8 +55,9 @@ class Command(BaseCommand):
             url = f"http://127.0.0.1:{port}"
             _wait_ready(server, url)
             people = _sign_in_links(url, run)
-            Story(url, people, client, Teller(self.stderr.write, STEPS)).tell()
-            self._close(url, people)
+            story = Story(url, people, client, Teller(self.stderr.write, STEPS), str(running()["router"]))
+            story.tell()
+            self._close(url, people, story.curl)
             if not exit:
                 server.wait()
         except StoryBroke as why:
@@ -65,10 +67,11 @@ class Command(BaseCommand):
         finally:
             _stop(server)
 
-    def _close(self, url: str, people: dict[str, str]) -> None:
+    def _close(self, url: str, people: dict[str, str], curl: str) -> None:
         self.stdout.write(f"\nSignoff runs at {url} until Ctrl-C. Sign in, on this host, as\n")
         for name, link in people.items():
             self.stdout.write(f"  {name:5} {PEOPLE[name].label:15} {link}")
+        self.stdout.write(f"\n{curl}")
         sys.stdout.flush()
 
 
@@ -81,7 +84,7 @@ def _free_port(port: int) -> int:
 
 def _start(port: int, run: str) -> "subprocess.Popen[bytes]":
     parent = os.getpid()
-    command = [sys.executable, str(settings.BASE_DIR / "manage.py"), "up", "--only", "web", "--port", str(port)]
+    command = [sys.executable, str(settings.BASE_DIR / "manage.py"), "up", "--port", str(port)]
     environment = {**os.environ, "SIGNOFF_HOME": str(settings.HOME), "SIGNOFF_DEMO_RUN": run}
     environment.setdefault("SIGNOFF_LOG_LEVEL", "warning")
     return subprocess.Popen(command, env=environment, start_new_session=True, preexec_fn=lambda: bind_to(parent))  # noqa: S603, PLW1509 - one thread

@@ -3,6 +3,7 @@
 import signal
 import threading
 import time
+from argparse import ArgumentParser
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -11,7 +12,7 @@ from django.core.management.base import BaseCommand
 from django.db import close_old_connections
 
 from config import lifeline
-from config.periodic import PERIODIC, Periodic
+from config.periodic import GROUPS, Periodic
 from core.home import beat
 
 log = structlog.get_logger(__name__)
@@ -19,23 +20,26 @@ LONGEST_PAUSE_S = 2.0  # /readyz looks for a beat
 
 
 class Command(BaseCommand):
-    help = "Run the periodic work in a loop until told to stop. `up` starts this."
+    help = "Run one group of periodic work in a loop until told to stop. `up` starts these."
     requires_system_checks = ()  # `up` has made them
 
-    def handle(self, *_args: Any, **_options: Any) -> None:
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--group", choices=sorted(GROUPS), default="tick", help="which work (default: tick)")
+
+    def handle(self, *_args: Any, group: str, **_options: Any) -> None:
         lifeline.hold()
         stopping = threading.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: stopping.set())
-        loop(PERIODIC, stopping.wait)
+        loop(GROUPS[group], stopping.wait, name=group)
 
 
-def loop(work: Sequence[Periodic], stopped: Callable[[float], bool]) -> None:
+def loop(work: Sequence[Periodic], stopped: Callable[[float], bool], *, name: str = "tick") -> None:
     """Run each piece of work every `every_s` until `stopped(pause_s)` is true."""
     due = dict.fromkeys(work, 0.0)
     pause_s = 0.0
     while not stopped(pause_s):
-        beat()
+        beat(name)
         for piece in work:
             if due[piece] <= time.monotonic():
                 attempt(piece)

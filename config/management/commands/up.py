@@ -23,18 +23,19 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--port", type=int, default=8000, help="0 chooses a free one (default: 8000)")
         parser.add_argument("--bind", default="127.0.0.1", help="address to listen on (default: 127.0.0.1)")
+        parser.add_argument("--router-port", type=int, default=0, help="port of the endpoints; 0 chooses a free one")
         parser.add_argument("--only", choices=MODES, default="all", help="web: pages and REST, nothing that deploys")
 
-    def handle(self, *_args: Any, port: int, bind: str, only: str, **_options: Any) -> None:
+    def handle(self, *_args: Any, port: int, bind: str, only: str, router_port: int, **_options: Any) -> None:
         os.environ["SIGNOFF_HOME"] = str(settings.HOME)  # a relative one would mean another folder after chdir
         os.chdir(settings.BASE_DIR)
         try:
-            serve(bind, port, only)
+            serve(bind, port, only, router_port)
         except startup.CannotStart as why:
             raise CommandError(str(why)) from why
 
 
-def serve(bind: str, port: int, mode: str) -> None:
+def serve(bind: str, port: int, mode: str, router_port: int) -> None:
     """Serve the home until told to stop."""
     run = settings.HOME / "run"
     startup.check_bind(bind, cert=settings.TLS_CERT, key=settings.TLS_KEY, proxy=settings.TLS_PROXY)
@@ -42,14 +43,17 @@ def serve(bind: str, port: int, mode: str) -> None:
         if swept := leftovers.sweep(run):
             log.warning("ended what an earlier run left", processes=swept)
         port = startup.free_port(bind, port)
+        router_port = startup.free_port(bind, router_port) if mode == "all" else 0
         startup.prepare(run)
         address = Address(bind, port, settings.TLS_CERT, settings.TLS_KEY)
-        supervise(processes(mode, address), run, lambda: announce(address))
+        supervise(processes(mode, address, router_port), run, lambda: announce(address, router_port))
 
 
-def announce(address: Address) -> None:
+def announce(address: Address, router_port: int) -> None:
     """Tell other commands and whoever watches that the address answers."""
     note = {"pid": os.getpid(), "port": address.port, "url": address.url, "started": datetime.now(UTC).isoformat()}
+    if router_port:
+        note["router"] = Address(address.bind, router_port, address.tls_cert).url
     startup.write_note(settings.HOME / "run" / "up.json", note)
     sys.stderr.write(f"ready {address.url}\n")
     sys.stderr.flush()
