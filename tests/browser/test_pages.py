@@ -147,3 +147,29 @@ def test_the_stock_admin_reads_and_never_moves(stack: Stack, visit: Visit) -> No
     page.get_by_label("Ops").check()
     page.get_by_role("button", name="Save", exact=True).click()
     expect(page.get_by_text("ops, reviewer")).to_be_visible()
+
+
+def test_a_deployment_is_asked_for_watched_and_cancelled_on_its_pages(stack: Stack, visit: Visit) -> None:
+    prepared(stack, "To-Serve", ask=False)
+    eli = visit("eli")
+    for path in ("/endpoints", "/deployments"):
+        eli.open(path)
+        eli.judge()
+    page = eli.open("/new-endpoint")
+    eli.judge()
+    page.get_by_label("Name", exact=True).fill("to-serve")
+    page.get_by_label("Model", exact=True).select_option("To-Serve")
+    page.get_by_role("button", name="Create endpoint").click()
+    expect(page.get_by_text("Serves nothing yet")).to_be_visible()
+    eli.judge()
+    page.get_by_role("button", name="Start the rollout").click()
+    expect(page).to_have_url(re.compile(r"/deployments/\d+$"))
+    expect(page.get_by_text("queued").first).to_be_visible()
+    eli.judge()
+    page.get_by_role("button", name="Cancel").click()
+    expect(page.get_by_text("Cancelled: nothing was changed.")).to_be_visible()
+    eli.judge()
+    dana = visit("dana", viewport={"width": 320, "height": 800}, color_scheme="dark")
+    for path in ("/endpoints", "/endpoints/to-serve", "/deployments", "/models/To-Serve/permissions"):
+        dana.open(path)
+        dana.judge()

@@ -21,13 +21,15 @@ pytestmark = pytest.mark.faults
 class Served:
     """A home and the `up` that serves it."""
 
+    mode = "web"
+
     def __init__(self, home: Path) -> None:
         self.home = home
         self.popen = self.up()
 
     def up(self, stderr: int | None = None) -> subprocess.Popen[str]:
         environment = {name: text for name, text in os.environ.items() if not name.startswith(("SIGNOFF_", "DJANGO_"))}
-        command = [sys.executable, "manage.py", "up", "--home", str(self.home), "--port", "0", "--only", "web"]
+        command = [sys.executable, "manage.py", "up", "--home", str(self.home), "--port", "0", "--only", self.mode]
         return subprocess.Popen(command, cwd=ROOT, env=environment, text=True, stderr=stderr)
 
     def note(self) -> dict[str, object]:

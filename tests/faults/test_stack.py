@@ -1,0 +1,60 @@
+"""The whole of `manage.py up`, data plane included, killed in every way."""
+
+import json
+import os
+import signal
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from config import leftovers
+from tests.faults.test_up import Served, until
+
+pytestmark = pytest.mark.faults
+
+
+class Whole(Served):
+    """A home and everything that serves it."""
+
+    mode = "all"
+
+    def pid(self, name: str) -> int:
+        return int((self.home / "run" / f"{name}.pid").read_text().split()[0])
+
+    def router_says(self) -> dict[str, object]:
+        try:
+            with urllib.request.urlopen(f"{self.note()['router']}/endpoints/absent/invocations", timeout=2):
+                return {}
+        except urllib.error.HTTPError as refusal:
+            said: dict[str, object] = json.loads(refusal.read())
+            return said
+        except OSError:
+            return {}
+
+
+@pytest.fixture
+def whole(tmp_path: Path) -> Iterator[Whole]:
+    whole = Whole(tmp_path / "home")
+    whole.wait_ready()
+    yield whole
+    whole.popen.terminate()
+    whole.popen.wait(10)
+
+
+def test_the_whole_stack_comes_back_from_every_kill_and_leaves_nothing(whole: Whole) -> None:
+    assert whole.status() == 200
+    until(lambda: bool(whole.router_says()))
+    for name in ("engine", "work", "runner", "routes", "router"):
+        old = whole.pid(name)
+        os.kill(old, signal.SIGKILL)
+        until(lambda name=name, old=old: whole.pid(name) != old and leftovers.lives(whole.pid(name)), within_s=20)
+    until(lambda: bool(whole.router_says()), within_s=20)
+    until(lambda: whole.status() == 200, within_s=20)
+    groups = whole.groups()
+    assert len(groups) == 7
+    whole.popen.kill()
+    whole.popen.wait()
+    until(lambda: not any(map(leftovers.lives, groups)), within_s=10)
