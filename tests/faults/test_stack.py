@@ -6,6 +6,7 @@ import signal
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,9 @@ class Whole(Served):
 
     def pid(self, name: str) -> int:
         return int((self.home / "run" / f"{name}.pid").read_text().split()[0])
+
+    def came_back(self, name: str, old: int) -> bool:
+        return self.pid(name) != old and leftovers.lives(self.pid(name))
 
     def router_says(self) -> dict[str, object]:
         try:
@@ -50,7 +54,7 @@ def test_the_whole_stack_comes_back_from_every_kill_and_leaves_nothing(whole: Wh
     for name in ("engine", "work", "runner", "routes", "router"):
         old = whole.pid(name)
         os.kill(old, signal.SIGKILL)
-        until(lambda name=name, old=old: whole.pid(name) != old and leftovers.lives(whole.pid(name)), within_s=20)
+        until(partial(whole.came_back, name, old), within_s=20)
     until(lambda: bool(whole.router_says()), within_s=20)
     until(lambda: whole.status() == 200, within_s=20)
     groups = whole.groups()
