@@ -26,13 +26,19 @@ def ledger_is_guarded(databases: Sequence[str] | None = None, **_: Any) -> list[
     ]
 
 
+def has_ledger() -> bool:
+    """Whether the ledger's tables are there."""
+    connection = connections["default"]
+    with connection.cursor() as cursor:
+        return set(GUARDED) <= set(connection.introspection.table_names(cursor))
+
+
 def missing_triggers() -> list[str]:
     """Return the names of guards that should stand on existing ledger tables and do not."""
     connection = connections["default"]
+    if not has_ledger():
+        return []
     with connection.cursor() as cursor:
-        tables = set(connection.introspection.table_names(cursor))
-        if not set(GUARDED) <= tables:
-            return []
         if connection.vendor == "sqlite":
             cursor.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'")
         else:

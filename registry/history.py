@@ -135,6 +135,28 @@ def tell(event: Event) -> Told:
     )  # fmt: skip
 
 
+def renamed(name: str, *, actor: Actor) -> RegisteredModel | None:
+    """Return the live model that was once called `name`, where the actor may see it; the newest rename counts."""
+    told = events_visible_to(actor).filter(action="model.renamed", model_uuid__isnull=False)
+    for event in told.iterator(chunk_size=200):
+        if tell(event).before.get("name") == name:
+            return RegisteredModel.objects.visible_to(actor).filter(uuid=str(event.model_uuid)).first()
+    return None
+
+
+def deleted(name: str, *, actor: Actor) -> RegisteredModel | None:
+    """Return the newest deleted model called `name`, where the actor may read its history."""
+    rows = (
+        RegisteredModel.objects.filter(name=name, deleted_at__isnull=False)
+        .select_related("owner")
+        .order_by("-deleted_at")
+    )
+    found = rows.first()
+    if found is None or not actor.holds(Permission.MODEL_READ):
+        return None
+    return None if found.restricted and not actor.holds(Permission.MODEL_READ_RESTRICTED) else found
+
+
 @dataclass
 class Span:
     """Version `version` held `label` (a stage or @alias) from `start` to `end` (None: still), put there by `actor`."""

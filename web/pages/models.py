@@ -10,9 +10,10 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from accounts.actors import Actor
 from accounts.permissions import Permission
 from core import clock
-from core.refusals import Invalid, Refusal
+from core.refusals import Invalid, NotFound, Refusal
 from registry import access, history, registered
 from registry.models import Alias, ApprovalRequest, MetricThreshold, ModelVersion, RegisteredModel
 from registry.models.registered import RiskTier
@@ -135,7 +136,10 @@ def new(request: HttpRequest) -> HttpResponse:
 def model(request: HttpRequest, name: str) -> HttpResponse:
     """Show a model; a POST changes its description or risk tier."""
     actor = actor_of(request)
-    found = access.find_model(name, actor=actor)
+    try:
+        found = access.find_model(name, actor=actor)
+    except NotFound:
+        return _gone(request, name, actor)
     if request.method == "POST":
         registered.update_model(
             found, actor=actor, description=posted(request, "description"), risk_tier=posted(request, "risk_tier")
@@ -160,6 +164,18 @@ def model(request: HttpRequest, name: str) -> HttpResponse:
         "register_snippet": "\n".join(part["code"] for part in register_snippets(base_url(request), name)),
     }
     return render(request, "models/detail.html", context)
+
+
+def _gone(request: HttpRequest, name: str, actor: Actor) -> HttpResponse:
+    """Send on to a renamed model, show what is left of a deleted one, or say that there is none."""
+    if now := history.renamed(name, actor=actor):
+        messages.info(request, f"{name} is called {now.name} now.")
+        return HttpResponseRedirect(labels.model_path(now.name))
+    left = history.deleted(name, actor=actor)
+    if left is None:
+        raise NotFound(f"Registered Model with name={name} not found")
+    told = history.page_of(history.events_visible_to(actor).filter(model_uuid=left.uuid))
+    return render(request, "models/deleted.html", {"model": left, "events": told.events}, status=410)
 
 
 def tabs(model: RegisteredModel, current: str) -> list[dict[str, object]]:

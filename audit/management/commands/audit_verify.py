@@ -6,10 +6,11 @@ from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from audit import seal
-from audit.checks import missing_triggers
+from audit.checks import has_ledger, missing_triggers
 from audit.verify import Report, split_notes, verify
 
 
@@ -31,6 +32,8 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Verify and print; exit 1 on any problem."""
+        if not has_ledger():
+            raise CommandError(f"There is no ledger in {settings.HOME}: is this the right home?")
         report = verify(seal.signer().verifier_key, anchors=_anchors(options["anchor"]))
         if missing := missing_triggers():
             report.blame(None, f"the ledger lost its guards: {', '.join(missing)}")
