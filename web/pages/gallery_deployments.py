@@ -1,0 +1,114 @@
+"""Made-up endpoints and deployments that the gallery shows, each page in each state."""
+
+from typing import Any
+
+from deployments.states import RolloutState
+from web.pages.gallery_pages import EVENTS, MODEL
+from web.pages.gallery_stock import DIGEST, Context, at
+
+NAME = "credit-risk"
+ENDPOINT = {"name": "risk", "environment": {"name": "production", "needs_approval": True}, "model": {"name": NAME}}
+STAGED = {"name": "risk-staging", "environment": {"name": "staging", "needs_approval": False}, "model": {"name": NAME}}
+
+
+def rollout(number: int, version: int, state: RolloutState, **more: Any) -> Context:
+    """Return a deployment as the pages read it."""
+    return {
+        "pk": number,
+        "version": {"version": version, "model": {"name": NAME}},
+        "endpoint": ENDPOINT,
+        "state": state,
+        "get_state_display": state.label,
+        "get_kind_display": "Deployment",
+        "created_by": {"username": "olga"},
+        "created_at": at(20),
+        "ended_at": at(20, 9, 15),
+        "digest": DIGEST,
+        "request_id": 128,
+        "reason": "",
+        "why": "",
+        **more,
+    }
+
+
+DONE, BEFORE = rollout(7, 5, RolloutState.DONE), rollout(4, 3, RolloutState.DONE, reason="first of the year")
+RUNNING = rollout(8, 6, RolloutState.RUNNING, ended_at=None)
+FAILED = rollout(9, 6, RolloutState.ROLLED_BACK, why="install was tried 3 times: the model cannot be loaded")
+STEPS = [("Install beside", "done"), ("Send traffic over", "now"), ("Stop the old", "later")]
+FORM: Context = {name: {"value": "", "errors": []} for name in ("version", "strategy", "bake_s", "reason", "label")}
+FORM |= {"days": {"value": "30", "errors": []}, "errors": []}
+CHOICES = [{"value": 6, "label": "Version 6 (None)"}, {"value": 5, "label": "Version 5 (Production)"}]
+ENDPOINT_PAGE: Context = {
+    "endpoint": ENDPOINT,
+    "serving": DONE,
+    "previous": BEFORE,
+    "history": [FAILED, DONE, BEFORE],
+    "versions": CHOICES,
+    "strategies": [{"value": "all-at-once", "label": "All at once"}],
+    "may_deploy": True,
+    "may_ask": True,
+    "tokens": [{"pk": 1, "label": "checkout", "prefix": "c0ffee00", "expires_at": at(28)}],
+    "max_days": 90,
+    "form": FORM,
+}
+
+
+def shown(found: Context, **more: Any) -> Context:
+    """Return the context of a deployment's page."""
+    steps = [{"label": label, "state": state, "at": at(20)} for label, state in STEPS]
+    rows = [
+        {"name": label, "status": state, "attempts": 1, "took_s": 4.0, "facts": "state ready"} for label, state in STEPS
+    ]
+    return {"rollout": found, "steps": steps, "rows": rows, "events": EVENTS, "took_s": None, **more}
+
+
+RIGHT = {"kind": "person", "name": "eli", "right": "write"}
+GIVEN: Context = {"holder": {"value": "", "errors": []}, "right": {"value": "read", "errors": []}, "errors": []}
+PAGES: dict[str, dict[str, Context]] = {
+    "endpoints/list": {
+        "usual": {
+            "rows": [{"endpoint": ENDPOINT, "serving": DONE, "live": RUNNING}, {"endpoint": STAGED}],
+            "may_create": True,
+        },
+        "empty": {"rows": [], "may_create": True},
+    },
+    "endpoints/detail": {
+        "usual": ENDPOINT_PAGE,
+        "under way": {**ENDPOINT_PAGE, "live": RUNNING, "new_token": "se_c0ffee00_" + "x" * 43},
+        "reader": {**ENDPOINT_PAGE, "may_deploy": False, "may_ask": False, "previous": None, "tokens": []},
+        "nothing yet": {
+            **ENDPOINT_PAGE,
+            "serving": None,
+            "previous": None,
+            "history": [],
+            "tokens": [],
+            "versions": [],
+        },
+    },
+    "deployments/list": {
+        "usual": {"rows": [RUNNING, FAILED, DONE, BEFORE], "shown": "4 deployments"},
+        "empty": {"rows": []},
+    },
+    "deployments/detail": {
+        "running": shown(RUNNING, is_live=True),
+        "done": shown(DONE, took_s=7.0, back=BEFORE),
+        "rolled back": shown(FAILED, took_s=41.0),
+        "queued": shown(rollout(10, 6, RolloutState.QUEUED), is_live=True, may_cancel=True),
+        "needs operator": shown(rollout(11, 6, RolloutState.NEEDS_OPERATOR, why="the target says no")),
+    },
+    "models/permissions": {
+        "usual": {
+            "model": {**MODEL, "owner": {"username": "dana"}},
+            "grants": [RIGHT, {**RIGHT, "kind": "group", "name": "reviewer", "right": "read"}],
+            "may_give": True,
+            "may_restrict": True,
+            "path": "/models/credit-risk/permissions",
+            "form": GIVEN,
+            "rights": [{"value": "read", "label": "read"}],
+        },
+        "reader": {"model": {**MODEL, "owner": {"username": "dana"}, "restricted": True}, "grants": [], "form": GIVEN},
+    },
+    "models/deleted": {
+        "usual": {"model": {"name": NAME, "owner": {"username": "dana"}, "deleted_at": at(21)}, "events": EVENTS},
+    },
+}
