@@ -6,8 +6,6 @@ import secrets
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
 from argparse import ArgumentParser
 from typing import Any
 
@@ -53,9 +51,9 @@ class Command(BaseCommand):
         server = _start(port, run)
         try:
             url = f"http://127.0.0.1:{port}"
-            _wait_ready(server, url)
+            router = _wait_ready(server)
             people = _sign_in_links(url, run)
-            story = Story(url, people, client, Teller(self.stderr.write, STEPS), str(running()["router"]))
+            story = Story(url, people, client, Teller(self.stderr.write, STEPS), router)
             story.tell()
             self._close(url, people, story.curl)
             if not exit:
@@ -90,16 +88,16 @@ def _start(port: int, run: str) -> "subprocess.Popen[bytes]":
     return subprocess.Popen(command, env=environment, start_new_session=True, preexec_fn=lambda: bind_to(parent))  # noqa: S603, PLW1509 - one thread
 
 
-def _wait_ready(server: "subprocess.Popen[bytes]", url: str) -> None:
+def _wait_ready(server: "subprocess.Popen[bytes]") -> str:
+    """Return the router's address once `up` says in the home that all of it is ready."""
     deadline = time.monotonic() + READY_S
     while time.monotonic() < deadline:
         if server.poll() is not None:
             raise CommandError("The server did not start; what it said stands above.")
-        try:
-            with urllib.request.urlopen(f"{url}/readyz", timeout=2):  # noqa: S310 - our own http address
-                return
-        except (urllib.error.URLError, OSError):
-            time.sleep(0.1)
+        said = running()
+        if said.get("pid") == server.pid:
+            return str(said["router"])
+        time.sleep(0.1)
     raise CommandError(f"The server was not ready within {READY_S:.0f} s.")
 
 
