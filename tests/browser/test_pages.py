@@ -29,6 +29,16 @@ print(ask_production(version, dana).pk if ASK else 0)
 """
 
 
+@pytest.mark.soak
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [320, 768, 1280])
+def test_every_state_in_every_look(visit: Visit, scheme: str, width: int) -> None:
+    ada = visit("ada", color_scheme=scheme, viewport={"width": width, "height": 800})
+    for address in STATES:
+        ada.open(f"/gallery{address}")
+        ada.judge()
+
+
 def prepared(stack: Stack, name: str, *, ask: bool) -> int:
     """Make a model with two versions; return the number of its open request."""
     return int(stack.django(PREPARE.replace("NAME", repr(name)).replace("ASK", repr(ask))))
