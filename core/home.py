@@ -41,6 +41,21 @@ def supervised() -> set[str]:
     return {path.stem for path in (Path(settings.HOME) / "run").glob("*.pid")}
 
 
+def ended() -> set[str]:
+    """Return the names of supervised processes whose recorded pid does not run (any more)."""
+    return {name for name in supervised() if not _runs(Path(settings.HOME) / "run" / f"{name}.pid")}
+
+
+def _runs(record: Path) -> bool:
+    """Whether the process in `record` (pid, start time, boot) is there and no zombie."""
+    try:
+        pid, started = record.read_text().split()[:2]
+        fields = Path(f"/proc/{int(pid)}/stat").read_text().rpartition(")")[2].split()
+    except (OSError, ValueError):
+        return False
+    return fields[0] != "Z" and started in {fields[19], "None"}
+
+
 def server_url() -> str:
     """Return the address to print in links: the public one, else the running server's, else the default."""
     return str(settings.PUBLIC_URL or running().get("url") or DEFAULT_URL)

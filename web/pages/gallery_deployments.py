@@ -108,6 +108,37 @@ PAGES: dict[str, dict[str, Context]] = {
         },
         "reader": {"model": {**MODEL, "owner": {"username": "dana"}, "restricted": True}, "grants": [], "form": GIVEN},
     },
+    "endpoints/new": {
+        "usual": {
+            "form": {name: {"value": "", "errors": []} for name in ("name", "model", "environment")},
+            "models": [{"value": NAME, "label": NAME}],
+            "environments": [{"value": "staging", "label": "staging"}],
+        },
+    },
+    "models/new": {
+        "usual": {"form": {"name": {"value": "", "errors": []}, "description": {"value": "", "errors": []}}},
+        "refused": {
+            "form": {
+                "name": {"value": "a/b", "errors": ["A name has no slash."]},
+                "description": {"value": "", "errors": []},
+                "errors": [{"field": "id_name", "message": "A name has no slash."}],
+            },
+        },
+    },
+    "home/no_role": {"usual": {}},
+    "account/setup": {"usual": {"form": {"username": {"value": "", "errors": []}, "password": {"errors": []}}}},
+    "runs/detail": {
+        "usual": {
+            "run": {"run_id": "4be1c2aa5520f7d1c9a05f5b86a1e4d3", "name": "calm-owl-417", "status": "FINISHED"},
+            "started": at(19),
+            "ended": at(19, 9, 40),
+            "metrics": [{"key": "auc", "value": 0.93}],
+            "params": [{"key": "depth", "value": "3"}],
+            "tags": [{"key": "mlflow.runName", "value": "calm-owl-417"}],
+            "versions": [{"model": NAME, "version": 5, "stage": "Production"}],
+        },
+        "empty": {"run": {"run_id": "4be1", "name": "wren", "status": "RUNNING"}, "started": at(19)},
+    },
     "models/deleted": {
         "usual": {"model": {"name": NAME, "owner": {"username": "dana"}, "deleted_at": at(21)}, "events": EVENTS},
     },
