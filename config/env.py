@@ -87,6 +87,13 @@ def database_url(value: str) -> str:
     return value
 
 
+def redis_url(value: str) -> str:
+    """Return an empty string or the address of a Valkey or Redis server."""
+    if value and urlsplit(value).scheme not in {"redis", "rediss", "unix"}:
+        raise ValueError("set it to redis://host:6379/0, rediss://… or unix:///path, or leave it unset for our own")
+    return value
+
+
 def folder(value: str) -> Path:
     """Return an absolute path."""
     return Path(value).expanduser().absolute()
@@ -104,6 +111,12 @@ SETTINGS = (
         database_url,
         "",
         "PostgreSQL address of the role that owns the tables: `migrate` and `grant_app_role` use it.",
+    ),
+    Setting(
+        "SIGNOFF_REDIS_URL",
+        redis_url,
+        "",
+        "Valkey or Redis that carries hints and evidence (append-only on, noeviction); unset: `up` runs its own.",
     ),
     Setting(
         "SIGNOFF_SECRET_KEY", secret, "", "Key that signs sessions; unset: made once and kept in the home (mode 0600)."

@@ -38,6 +38,7 @@ def configuration(level: str, form: str) -> dict[str, object]:
             "django.server": {"handlers": ["stderr"], "level": "WARNING", "propagate": False},
             "django.request": {"handlers": ["stderr"], "level": "ERROR", "propagate": False},
             "axes": {"level": "WARNING"},
+            "celery": {"level": "WARNING"},
         },
     }
 

@@ -1,29 +1,34 @@
-"""Work that happens again and again, with or without a broker."""
+"""Work that happens again and again, with or without a broker. Each piece may run twice at once and be harmless."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from audit import denials, seal
-from deployments import engine, feed, locks
+from core import hints
+from deployments import feed, locks
 from registry import collection, requests
 
 
 @dataclass(frozen=True)
 class Periodic:
-    """A function and how often it runs. It may run twice at once and must be harmless then."""
+    """A function, how often it runs, and the name of its Celery task."""
 
     name: str
     every_s: float
     run: Callable[[], object]
 
 
+# Cannot wait for a broker: a process of its own does them.
 TICK = (
     Periodic("seal the ledger", 0.5, seal.seal),
     Periodic("publish endpoint tokens", 0.5, feed.publish),
     Periodic("settle denials", 10, denials.settle),
-    Periodic("expire requests", 15, requests.expire_due),
-    Periodic("collect unused blobs", 3600, collection.collect),
 )
-ENGINE = (Periodic("move rollouts on", 0.5, engine.turn),)
-WORK = (Periodic("lock environments", 2, locks.lock_pending),)
-GROUPS = {"tick": TICK, "engine": ENGINE, "work": WORK}  # each a process: a slow piece of one holds up no other
+# Sent by beat to the worker `work`; where there is no broker the tick process does them.
+SCHEDULED = (
+    Periodic("work.expire_requests", 15, requests.expire_due),
+    Periodic("work.collect_blobs", 3600, collection.collect),
+)
+# Sent as well, and never done without the whole stack: they reach the package index, model servers and the like.
+DEPLOYING = (Periodic(hints.LOCK_ENVIRONMENTS, 30, locks.lock_pending),)
+GROUPS = {"tick": TICK, "lone": TICK + SCHEDULED}

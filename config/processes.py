@@ -9,12 +9,14 @@ from dataclasses import dataclass
 
 from django.conf import settings
 
+from config import valkey
 from config.supervisor import Process
 from serving.contract import Layout
 
 WORKERS = 2
 THREADS = 4  # per worker; requests spend their time in the database
 MODES = ("web", "all")
+LONELY = ("--without-gossip", "--without-mingle", "--without-heartbeat")  # workers need not know of each other
 
 
 def is_loopback(bind: str) -> bool:
@@ -92,9 +94,23 @@ def web(address: Address) -> Process:
     return Process("web", command, ready=address.answers)
 
 
-def periodic(group: str) -> Process:
-    """Return the process that does one group of periodic work."""
-    return Process(group, [sys.executable, str(settings.BASE_DIR / "manage.py"), "tick", "--group", group])
+def tick(group: str) -> Process:
+    """Return the process that does what cannot wait for a broker."""
+    return Process("tick", [sys.executable, str(settings.BASE_DIR / "manage.py"), "tick", "--group", group])
+
+
+def workers() -> list[Process]:
+    """Return Celery's: `engine` moves rollouts on, `work` does the rest, beat sends what is due.
+
+    The engine works in its own main process: nothing forks while it holds a claim.
+    """
+    celery = [sys.executable, "-m", "celery", "--app", "config.celery", "--quiet"]
+    solo, one = ["--pool", "solo"], ["--concurrency", "1"]
+    return [
+        Process("engine", [*celery, "worker", *LONELY, "--queues", "engine", "--hostname", "engine@%h", *solo]),
+        Process("work", [*celery, "worker", *LONELY, "--queues", "work", "--hostname", "work@%h", *one]),
+        Process("beat", [*celery, "beat", "--scheduler", "celery.beat.Scheduler", "--pidfile", ""]),
+    ]
 
 
 def router(bind: str, port: int) -> Process:
@@ -133,6 +149,6 @@ def processes(mode: str, address: Address, router_port: int) -> list[Process]:
     The web server comes last: it is ready once the periodic work has begun.
     """
     if mode == "web":
-        return [periodic("tick"), web(address)]
-    groups = [periodic(group) for group in ("tick", "engine", "work")]
-    return [*groups, *data_plane(address.bind, router_port), web(address)]
+        return [tick("lone"), web(address)]
+    own = [valkey.process()] if settings.OWN_BROKER else []
+    return [*own, tick("tick"), *workers(), *data_plane(address.bind, router_port), web(address)]

@@ -8,6 +8,7 @@ from typing import cast
 from django.core.exceptions import ImproperlyConfigured
 
 from config import databases, env, keys, logs
+from serving.contract import Layout
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -45,6 +46,7 @@ INSTALLED_APPS = [
     "drf_spectacular",
     "guardian",
     "axes",
+    "core",
     "audit",
     "accounts",
     "registry",
@@ -97,6 +99,8 @@ DATABASES = {
 }
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     HOME.mkdir(parents=True, exist_ok=True, mode=0o700)  # the database is in it
+REDIS_URL = cast("str", ENV["redis_url"]) or f"unix://{Layout(HOME).broker_socket}"
+OWN_BROKER = not ENV["redis_url"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 AUTH_USER_MODEL = "accounts.User"

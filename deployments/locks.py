@@ -17,7 +17,7 @@ from registry.models import ModelVersion
 from serving.contract import Layout
 
 log = structlog.get_logger(__name__)
-LIMIT_S = 300
+LIMIT_S = 300  # the worker gives a task a little more
 TRIES = 3
 
 

@@ -8,7 +8,7 @@ from django.db.models import Max
 from accounts.actors import SYSTEM, Actor
 from accounts.policy import require
 from audit.record import Change, Subject, record
-from core import clock
+from core import clock, hints
 from core.refusals import Conflict, Invalid, NotFound
 from deployments.endpoints import endpoint_subject, serving
 from deployments.models import Endpoint, InstalledRight, Rollout, RolloutStep
@@ -244,6 +244,7 @@ def _queue(
         "kind": kind,
     }
     record("rollout.requested", rollout_subject(made), actor=actor, change=Change(comment=reason, facts=facts))
+    hints.hint(hints.MOVE_ROLLOUTS)
     return made
 
 

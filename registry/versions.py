@@ -7,7 +7,7 @@ from django.db import transaction
 from accounts.actors import Actor
 from accounts.permissions import Permission
 from audit.record import Change, Subject, record
-from core import clock
+from core import clock, hints
 from core.refusals import Invalid
 from registry import access, artifacts, evidence, manifests, names, sources
 from registry.models import Alias, Annotation, Manifest, ModelVersion, RegisteredModel, VersionTag
@@ -55,6 +55,8 @@ def register_version(model: RegisteredModel, asked: Registration, *, actor: Acto
         record(
             "version.registered", access.version_subject(version), actor=actor, change=Change(after=after, facts=facts)
         )
+        if version.manifest:
+            hints.hint(hints.LOCK_ENVIRONMENTS)
     return version
 
 

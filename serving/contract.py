@@ -245,6 +245,11 @@ class Layout:
         """The router's administration, alone in a folder that only its owner can enter."""
         return self._socket("/router")  # no replica has such a name
 
+    @property
+    def broker_socket(self) -> Path:
+        """Where the Valkey beside us listens, alone in a folder that only its owner can enter."""
+        return self._socket("/broker")
+
     def routes(self, endpoint: str) -> Path:
         """Return the file of how requests should be divided."""
         return self.routes_folder / f"{_name('endpoint', endpoint)}.json"

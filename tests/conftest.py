@@ -15,6 +15,7 @@ from pytest_django import DjangoDbBlocker
 from accounts.actors import COMMAND, Actor, Via, person
 from accounts.roles import Role
 from accounts.users import create_user
+from tests.valkey import Valkey
 
 PEOPLE = {
     "dana": [Role.DATA_SCIENTIST],
@@ -47,6 +48,14 @@ def django_db_setup(django_test_environment: None, django_db_blocker: DjangoDbBl
     yield
     with django_db_blocker.unblock():
         teardown_databases(made, verbosity=0)
+
+
+@pytest.fixture(scope="session")
+def valkey() -> Iterator[Valkey]:
+    """One Valkey for all tests of this process; each flushes what it reads."""
+    server = Valkey()
+    yield server
+    server.close()
 
 
 @pytest.fixture(scope="session", autouse=True)

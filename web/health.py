@@ -6,12 +6,13 @@ from functools import partial
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from redis import RedisError
 
 from audit.checks import missing_triggers
-from core import home
+from core import broker, home
 from core.version import VERSION
 
-LATE_S = {"tick": 6.0, "engine": 30.0, "work": 900.0}  # a lock may take minutes
+LATE_S = {"tick": 6.0, "engine": 15.0, "work": 15.0}
 
 
 def livez(request: HttpRequest) -> HttpResponse:
@@ -68,6 +69,17 @@ def _beats(group: str) -> str:
     return f"the periodic work stands still for {since_s:.0f} s" if since_s > LATE_S[group] else ""
 
 
+def _broker() -> str:
+    """Judged only where `up` started those who listen to it."""
+    if "engine" not in home.supervised():
+        return ""
+    try:
+        broker.connection().ping()
+    except RedisError as why:
+        return f"Valkey does not answer: {why}. Work goes on, later than it could"
+    return ""
+
+
 def _processes() -> str:
     """Judged only where `up` started others beside this one."""
     gone = sorted(home.ended())
@@ -79,5 +91,6 @@ READINESS: dict[str, Callable[[], str]] = {
     "migrations": _migrations,
     "ledger": _ledger,
     "processes": _processes,
+    "broker": _broker,
     **{group: partial(_beats, group) for group in LATE_S},
 }

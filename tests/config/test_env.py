@@ -18,6 +18,7 @@ BAD = [
     ("SIGNOFF_PUBLIC_URL", "ftp://signoff.example.org"),
     ("SIGNOFF_PUBLIC_URL", "https://signoff.example.org/prefix"),
     ("SIGNOFF_TLS_PROXY", "true"),
+    ("SIGNOFF_REDIS_URL", "localhost:6379"),
     ("SIGNOFF_APPROVALS", "no"),
     ("SIGNOFF_APPROVALS", "OFF"),
     ("SIGNOFF_APPROVALS", ""),

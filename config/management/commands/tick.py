@@ -24,22 +24,24 @@ class Command(BaseCommand):
     requires_system_checks = ()  # `up` has made them
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--group", choices=sorted(GROUPS), default="tick", help="which work (default: tick)")
+        parser.add_argument(
+            "--group", choices=sorted(GROUPS), default="lone", help="lone: also what workers do where a broker runs"
+        )
 
     def handle(self, *_args: Any, group: str, **_options: Any) -> None:
         lifeline.hold()
         stopping = threading.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: stopping.set())
-        loop(GROUPS[group], stopping.wait, name=group)
+        loop(GROUPS[group], stopping.wait)
 
 
-def loop(work: Sequence[Periodic], stopped: Callable[[float], bool], *, name: str = "tick") -> None:
+def loop(work: Sequence[Periodic], stopped: Callable[[float], bool]) -> None:
     """Run each piece of work every `every_s` until `stopped(pause_s)` is true."""
     due = dict.fromkeys(work, 0.0)
     pause_s = 0.0
     while not stopped(pause_s):
-        beat(name)
+        beat("tick")
         for piece in work:
             if due[piece] <= time.monotonic():
                 attempt(piece)
