@@ -134,12 +134,13 @@ def _router_is_live() -> bool:
 
 
 def data_plane(bind: str, port: int) -> list[Process]:
-    """Return the router, what keeps it at its routes, and what keeps model servers alive."""
+    """Return the router and what keeps it at its routes, what keeps model servers alive, what carries their words."""
     home = ["--home", str(settings.HOME)]
     return [
         router(bind, port),
         Process("routes", [sys.executable, "-m", "serving.router", "follow", *home]),
         Process("runner", [sys.executable, "-m", "serving.runner", *home]),
+        Process("carrier", [sys.executable, "-m", "serving.evidence", *home]),
     ]
 
 

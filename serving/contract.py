@@ -19,6 +19,7 @@ State = Literal["installing", "starting", "ready", "draining", "failed", "stoppe
 Isolation = Literal["bubblewrap", "landlock", "none"]
 Track = Literal["stable", "canary", "shadow"]
 
+EVIDENCE_STREAM = "signoff:evidence"  # entries of `kind` routed (a line of the router) or inference, and their `body`
 PREDICT = "predict"  # the token scope that may ask for predictions
 SHORT = Path("/tmp")  # noqa: S108 - neither TMPDIR nor the user: a sandbox has others, and must find the same
 SOCKET_BYTES = 100  # the kernel's limit is 107; Envoy and others stop earlier
@@ -285,6 +286,15 @@ class Layout:
     def temporary(self, replica: str) -> Path:
         """Return the one folder the replica may write to."""
         return self.root / "tmp" / _name("replica", replica)
+
+    def evidence(self, replica: str) -> Path:
+        """Return where the model server writes down what it answered; above 16 MiB it becomes `.log.1`."""
+        return self.temporary(replica) / "evidence.log"
+
+    @property
+    def carried(self) -> Path:
+        """How far router's and model servers' lines have been carried to the stream."""
+        return self.root / "evidence" / "carried.json"
 
     def socket(self, replica: str) -> Path:
         """Return the model server's socket, alone in its folder; under a deep home it moves to the system's tmp."""

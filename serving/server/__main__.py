@@ -17,6 +17,7 @@ import uvloop
 from serving.contract import Desired, Layout, load
 from serving.server import models, warmup
 from serving.server.app import App
+from serving.server.evidence import Evidence
 from serving.server.tokens import Gate
 
 BROKEN = 3
@@ -39,7 +40,7 @@ def prepared(layout: Layout, desired: Desired) -> App:
     took = time.perf_counter() - begun
     sys.stderr.write(f"loaded in {took:.2f} s; {warm.row_s * 1000:.2f} ms a row, by {warm.source}\n")
     gate = Gate(layout.tokens, desired.endpoint, allow_stale=desired.stale_tokens == "allow")
-    return App(desired, model, gate, warm.row_s)
+    return App(desired, model, gate, Evidence(layout.evidence(desired.replica)), warm.row_s)
 
 
 class Server(uvicorn.Server):  # type: ignore[misc]
@@ -65,6 +66,7 @@ async def serve(app: App, socket: Path) -> None:
     await drained(app)
     server.should_exit = server.force_exit = True
     await serving
+    app.evidence.flush()
 
 
 async def drained(app: App) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 
 from serving.contract import Desired
 from serving.server import answers, forms, v2
+from serving.server.evidence import Evidence
 from serving.server.inputs import Given
 from serving.server.metrics import Metrics
 from serving.server.models import Model
@@ -38,10 +39,19 @@ class Request:
     path: str
     headers: dict[bytes, bytes]
     receive: Receive
+    answered: "Answered | None" = None
 
     def header(self, name: bytes) -> str:
         """Return a header's value; empty where there is none."""
         return self.headers.get(name, b"").decode("latin-1")
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """What the model said to one request."""
+
+    rows: int
+    prediction: Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +65,8 @@ class Asked:
 class App:
     """One model behind HTTP."""
 
-    def __init__(self, desired: Desired, model: Model, gate: Gate, row_s: float) -> None:
-        self.desired, self.model, self.gate, self.row_s = desired, model, gate, row_s
+    def __init__(self, desired: Desired, model: Model, gate: Gate, evidence: Evidence, row_s: float) -> None:
+        self.desired, self.model, self.gate, self.evidence, self.row_s = desired, model, gate, evidence, row_s
         self.metrics = Metrics({"model": desired.model, "version": desired.version, "digest": desired.digest})
         self.draining = False
         self.thread = ThreadPoolExecutor(1, thread_name_prefix="model")
@@ -92,7 +102,11 @@ class App:
         finally:
             self.metrics.in_flight -= 1
         if request.path in self.posts:
-            self.metrics.answered(status, time.perf_counter() - begun)
+            took_s = time.perf_counter() - begun
+            self.metrics.answered(status, took_s)
+            if (said := request.answered) is not None:
+                track = request.header(b"x-signoff-track")
+                self.evidence.note(request_id, track, status, took_s, said.rows, said.prediction)
         headers = [(b"content-type", kind), (b"content-length", b"%d" % len(body))]
         headers.append((b"x-request-id", request_id.encode()))
         if self.draining:
@@ -139,6 +153,7 @@ class App:
         else:
             answer = self.model.predict(fitted)
         self.metrics.rows += rows
+        request.answered = Answered(rows, answer)
         return 200, JSON, asked.write(answer)
 
     async def _apart(self, fitted: Any) -> Any:

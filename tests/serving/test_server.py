@@ -1,5 +1,6 @@
 """The model server through its socket: forms, refusals, protocol 2, tokens, drain."""
 
+import json
 import math
 import threading
 import time
@@ -11,6 +12,7 @@ import pytest
 from serving import launching
 from serving.contract import Isolation, Token
 from tests.serving.rig import ONNX_COLUMNS, Home, Running, running, save_onnx
+from tests.serving.waiting import until
 
 ROW = [1.0, 5.0, 3.0]
 SCORE = {"score": pytest.approx(1 / (1 + math.exp(-2)), rel=1e-6)}
@@ -238,3 +240,16 @@ def test_a_model_that_cannot_answer_its_own_example_does_not_start(
     with pytest.raises(AssertionError, match="cannot answer its input example: Column 'f1' is missing"):  # noqa: SIM117
         with running(own_home, own_home.desire("r-1", tmp_path / "cold"), isolation):
             pass
+
+
+def test_what_was_answered_is_written_down_within_100_ms_and_refusals_are_not(onnx: Running) -> None:
+    path = onnx.home.layout.evidence(onnx.desired.replica)
+    two, wrong = {"dataframe_split": {"data": [ROW, ROW]}}, {"dataframe_split": {"data": [["x", 1, 1]]}}
+    onnx.ask("/invocations", two, x_request_id="told-1", x_signoff_track="canary")
+    onnx.ask("/invocations", wrong, x_request_id="refused-1")
+    until(lambda: path.exists() and b"told-1" in path.read_bytes(), within_s=1)
+    said = [json.loads(line) for line in path.read_bytes().splitlines() if b"told-1" in line]
+    assert [(line["track"], line["status"], line["rows"], line["prediction"]) for line in said] == [
+        ("canary", 200, 2, [SCORE, SCORE])
+    ]
+    assert b"refused-1" not in path.read_bytes()

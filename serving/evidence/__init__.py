@@ -1,0 +1,1 @@
+"""Carries what router and model servers wrote down to the evidence stream."""

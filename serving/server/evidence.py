@@ -1,0 +1,60 @@
+"""Writes down what was answered, 100 ms later at most, in the one folder the model server may write to.
+
+A process that is killed loses those 100 ms; the router's own lines tell how many they were.
+"""
+
+import asyncio
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from serving.contract import Inference
+from serving.server import answers
+
+WITHIN_S = 0.1
+LARGEST = 16 * 2**20
+ROWS = 100  # of a larger request its rows are counted and its predictions are not kept
+
+
+class Evidence:
+    """Lines for one replica. Who it is, is added by who carries them: a model's word is not taken for it."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.waiting: list[bytes] = []
+        self.lost = 0
+
+    def note(self, request_id: str, track: str, status: int, took_s: float, rows: int, prediction: Any) -> None:
+        """Keep one answer; it is in the file within 100 ms."""
+        said = {
+            "type": Inference.KIND,
+            "request_id": request_id,
+            "track": track or None,
+            "at_ms": int(time.time() * 1000),
+            "latency_ms": round(took_s * 1000, 3),
+            "status": status,
+            "rows": rows,
+            "prediction": answers.plain(prediction) if rows <= ROWS else None,
+        }
+        if not self.waiting:
+            asyncio.get_running_loop().call_later(WITHIN_S, self.flush)
+        self.waiting.append(answers.dump(said))
+
+    def flush(self) -> None:
+        """Write what waits. A full disk costs evidence, never an answer."""
+        if not self.waiting:
+            return
+        lines, self.waiting = self.waiting, []
+        try:
+            self._turn()
+            with self.path.open("ab") as file:
+                file.write(b"\n".join(lines) + b"\n")
+        except OSError as why:
+            self.lost += len(lines)
+            sys.stderr.write(f"{self.lost} answers could not be written down: {why}\n")
+
+    def _turn(self) -> None:
+        """Keep the file from growing for ever: one earlier file stays beside it."""
+        if self.path.exists() and self.path.stat().st_size > LARGEST:
+            self.path.replace(self.path.with_name(f"{self.path.name}.1"))
