@@ -12,16 +12,17 @@ customElements.define("rel-time", class extends HTMLElement {
   connectedCallback() {
     const time = this.querySelector("time");
     if (!time || this.closest("[data-times=absolute]")) return;
-    const ago = this.querySelector(".ago") ?? document.createElement("span");
-    ago.className = "ago";
-    const tell = () => (ago.textContent = phrase((Date.parse(time.dateTime) - Date.now()) / 1000));
-    tell();
-    time.title = time.dateTime;
-    this.prepend(ago, " ");
-    this.timer = setInterval(tell, 30000);
+    if (!this.querySelector(".ago")) {
+      this.prepend(Object.assign(document.createElement("span"), { className: "ago" }), " ");
+      time.title = time.dateTime;
+    }
+    this.querySelector(".ago").textContent = phrase((Date.parse(time.dateTime) - Date.now()) / 1000);
+    this.timer ??= setInterval(() => this.connectedCallback(), 30000);
+    this.seen ??= new MutationObserver(() => this.querySelector(".ago") || this.connectedCallback());
+    this.seen.observe(this, { childList: true });
   }
 
   disconnectedCallback() {
-    clearInterval(this.timer);
+    this.timer = clearInterval(this.timer);
   }
 });

@@ -92,7 +92,7 @@ PAGES = [
     Deed("POST", "endpoints/<slug:name>/tokens", DEPLOYERS, body={"label": "caller", "days": "1"}),
     Deed("POST", "endpoints/<slug:name>/tokens/<int:token_id>/revoke", DEPLOYERS),
     anyhow("GET", "deployments", EVERYONE),
-    Deed("GET", "deployments/<int:number>"),
+    Deed("GET", "deployments/<int:number>"), Deed("GET", "deployments/<int:number>/live"),
     Deed("POST", "deployments/<int:number>/cancel", DEPLOYERS),
     anyhow("GET", "audit"), Deed("GET", "audit/<int:seq>"), Deed("GET", "audit/unsealed/<int:row>"),
     anyhow("POST", "audit/verify"), anyhow("GET", "audit/export.zip", READ_ALL),

@@ -2,16 +2,19 @@
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
+from accounts.actors import Actor
 from deployments import endpoints, rollouts
 from deployments.models import Rollout, RolloutStep
 from deployments.states import ENDED, RolloutState
 from registry import access, history
 from web.actors import actor_of
 from web.pages.paging import counted, listed
+from web.pages.parts import unchanged
 
 STEP_WORDS = {"install": "Install beside", "route": "Send traffic over", "bake": "Watch", "retire": "Stop the old"}
 
@@ -30,24 +33,40 @@ def listing(request: HttpRequest) -> HttpResponse:
 @never_cache
 @require_GET
 def deployment(request: HttpRequest, number: int) -> HttpResponse:
-    """Show a deployment; while it is live the page reloads its progress."""
+    """Show a deployment; a part of the page follows it while it is looked at."""
     actor = actor_of(request)
     found = rollouts.find_rollout(number, actor=actor)
     may = actor.holds(found.endpoint.environment.permission)
     now = endpoints.serving(found.endpoint)
-    told = history.events_visible_to(actor).filter(object_kind="rollout", object_id=str(found.pk))
     context = {
-        "rollout": found,
-        "steps": _bar(found, list(found.steps.all())),
-        "rows": [_step(step) for step in found.steps.all()],
-        "is_live": found.state not in ENDED and found.state != RolloutState.NEEDS_OPERATOR,
+        **_told(found, actor),
+        "live_source": f"/deployments/{number}/live",
         "serving": now,
         "back": rollouts.previous(found.endpoint) if may and now and now.pk == found.pk else None,
         "may_cancel": may and found.state == RolloutState.QUEUED,
+    }
+    return render(request, "deployments/detail.html", context)
+
+
+@require_GET
+def live(request: HttpRequest, number: int) -> HttpResponseBase:
+    """Answer with the part of a deployment's page that changes, or 304 where it did not."""
+    actor = actor_of(request)
+    answer = render(request, "deployments/live.html", _told(rollouts.find_rollout(number, actor=actor), actor))
+    return unchanged(request, answer)
+
+
+def _told(found: Rollout, actor: Actor) -> dict[str, object]:
+    steps = list(found.steps.all())
+    told = history.events_visible_to(actor).filter(object_kind="rollout", object_id=str(found.pk))
+    return {
+        "rollout": found,
+        "steps": _bar(found, steps),
+        "rows": [_step(step) for step in steps],
+        "is_live": found.state not in ENDED and found.state != RolloutState.NEEDS_OPERATOR,
         "events": history.page_of(told).events,
         "took_s": (found.ended_at - found.started_at).total_seconds() if found.ended_at and found.started_at else None,
     }
-    return render(request, "deployments/detail.html", context)
 
 
 def _bar(rollout: Rollout, steps: list[RolloutStep]) -> list[dict[str, object]]:

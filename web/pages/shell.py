@@ -39,7 +39,6 @@ def shell(request: HttpRequest) -> dict[str, object]:
         "app_version": VERSION,
         "now": clock.now(),
         "theme": theme_of(request, user),
-        "csp_nonce": "",
         "seal": latest_seal() if actor else None,
     }
 

@@ -56,6 +56,7 @@ urlpatterns: list[URLPattern] = [
     path("endpoints/<slug:name>/tokens/<int:token_id>/revoke", endpoints.revoke_token, name="revoke-endpoint-token"),
     path("deployments", deployments.listing, name="deployments"),
     path("deployments/<int:number>", deployments.deployment, name="deployment"),
+    path("deployments/<int:number>/live", deployments.live, name="deployment-live"),
     path("deployments/<int:number>/cancel", deployments.cancel, name="cancel-deployment"),
     path("audit", audit.ledger, name="audit"),
     path("audit/<int:seq>", audit.event, name="event"),

@@ -1,5 +1,6 @@
 """What every template may use: icons, badges, times, numbers, digests, and the blocks that hold other markup."""
 
+import secrets
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
@@ -388,6 +389,21 @@ def callout(content: str, kind: str, title: str) -> str:
 def dialog(content: str, name: str, title: str) -> str:
     """Return a modal dialog; a button with `commandfor=name command=show-modal` opens it."""
     return _component("dialog", body=content, name=name, title=title)
+
+
+@register.simple_block_tag(takes_context=True)
+def live(context: template.RequestContext, content: str, name: str, source: str) -> str:
+    """Return a part of the page that is asked for again and again, from `source`, while it is looked at."""
+    request = context.get("request")
+    nonce = nonce_of(request) if request else ""
+    return _component("live", body=content, name=name, source=source, nonce=nonce, now=context.get("now"))
+
+
+def nonce_of(request: Any) -> str:
+    """Return the request's own nonce; asking for it lets htmx work on the page."""
+    if not hasattr(request, "csp_nonce"):
+        request.csp_nonce = secrets.token_urlsafe(18)
+    return str(request.csp_nonce)
 
 
 @register.inclusion_tag("components/script.html")

@@ -1,0 +1,38 @@
+// <live-pill data-for="id">: asks for that part of the page every 2 s while the tab is seen, and says how fresh it is.
+const EVERY = 2000, LONGEST = 30000;
+
+customElements.define("live-pill", class extends HTMLElement {
+  connectedCallback() {
+    this.shown = document.getElementById(this.dataset.for);
+    this.words = this.querySelector("span");
+    this.wait = EVERY;
+    this.shown.addEventListener("htmx:after:request", (event) => this.heard(event.detail.ctx.response.status));
+    this.shown.addEventListener("htmx:error", () => this.heard(0));
+    document.addEventListener("visibilitychange", () => document.hidden || this.look());
+    this.plan();
+  }
+
+  plan() {
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => this.look(), this.wait);
+  }
+
+  look() {
+    this.plan();
+    if (!document.hidden && this.isConnected) this.shown.dispatchEvent(new Event("look"));
+  }
+
+  heard(status) {
+    const fresh = status === 200 || status === 304;
+    this.wait = fresh ? EVERY : Math.min(this.wait * 2, LONGEST);
+    if (fresh) this.last = new Date();
+    const ended = this.shown.querySelector("[data-ended]");
+    if (ended) clearTimeout(this.timer), (this.wait = LONGEST);
+    this.toggleAttribute("data-stale", !fresh);
+    const since = (this.last ?? new Date()).toISOString().slice(11, 16);
+    const said = ended ? "Ended." : fresh ? "Live." : `Stale since ${since} UTC.`;
+    if (this.words.textContent !== said) this.words.textContent = said;
+    this.querySelector("a").hidden = fresh;
+    if (!ended) this.plan();
+  }
+});
