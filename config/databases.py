@@ -1,14 +1,22 @@
 """Database connections: SQLite in the home, or PostgreSQL by address."""
 
 from pathlib import Path
+from typing import cast
 from urllib.parse import parse_qsl, unquote, urlsplit
+
+from django.db.models import Model
 
 SQLITE_START = (
     "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA recursive_triggers=ON; PRAGMA cache_size=-16000;"
 )
 
 
-def sqlite(path: Path) -> dict[str, object]:
+TELEMETRY = "telemetry"
+# A power cut may cost the last moments of what was observed, never of what was decided.
+TELEMETRY_START = "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-16000;"
+
+
+def sqlite(path: Path, start: str = SQLITE_START) -> dict[str, object]:
     """Return Django's settings for a SQLite file that several processes write.
 
     IMMEDIATE takes the write lock at BEGIN, so read-then-write cannot fail half-way; recursive_triggers
@@ -18,7 +26,7 @@ def sqlite(path: Path) -> dict[str, object]:
         "ENGINE": "django.db.backends.sqlite3",
         "NAME": str(path),
         "CONN_MAX_AGE": None,
-        "OPTIONS": {"transaction_mode": "IMMEDIATE", "timeout": 20, "init_command": SQLITE_START},
+        "OPTIONS": {"transaction_mode": "IMMEDIATE", "timeout": 20, "init_command": start},
     }
 
 
@@ -42,3 +50,30 @@ def postgresql(address: str) -> dict[str, object]:
 def chosen(url: str, home: Path) -> dict[str, object]:
     """Return the settings of the default database."""
     return postgresql(url) if url else sqlite(home / "signoff.sqlite3")
+
+
+def telemetry(url: str, home: Path) -> dict[str, object]:
+    """Return the settings of the database of what was observed: a file, or a schema, of its own."""
+    if not url:
+        return sqlite(home / "telemetry.sqlite3", TELEMETRY_START)
+    found = postgresql(url)
+    options = cast("dict[str, str]", found["OPTIONS"])
+    return {**found, "OPTIONS": {**options, "options": f"-c search_path={TELEMETRY}"}}
+
+
+class Router:
+    """What was observed lies in `telemetry`, all else in `default`."""
+
+    def db_for_read(self, model: type[Model], **_: object) -> str:
+        """Return where `model` lies."""
+        return TELEMETRY if model._meta.app_label == "monitoring" else "default"
+
+    db_for_write = db_for_read
+
+    def allow_relation(self, one: Model, other: Model, **_: object) -> bool:
+        """Relations do not leave a database."""
+        return (one._meta.app_label == "monitoring") == (other._meta.app_label == "monitoring")
+
+    def allow_migrate(self, db: str, app_label: str, **_: object) -> bool:
+        """Each database has its own tables only."""
+        return (db == TELEMETRY) == (app_label == "monitoring")

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from audit import denials, seal
 from core import hints
 from deployments import feed, locks
+from monitoring import ingest
 from registry import collection, requests
 
 
@@ -31,4 +32,9 @@ SCHEDULED = (
 )
 # Sent as well, and never done without the whole stack: they reach the package index, model servers and the like.
 DEPLOYING = (Periodic(hints.LOCK_ENVIRONMENTS, 30, locks.lock_pending),)
-GROUPS = {"tick": TICK, "lone": TICK + SCHEDULED}
+# The evidence of running deployments, in a process of its own: it must keep up with traffic.
+EVIDENCE = (
+    Periodic("take evidence", 0.3, ingest.drain),
+    Periodic("count silent answers", 2, ingest.settle_silent),
+)
+GROUPS = {"tick": TICK, "lone": TICK + SCHEDULED, "evidence": EVIDENCE}

@@ -94,9 +94,9 @@ def web(address: Address) -> Process:
     return Process("web", command, ready=address.answers)
 
 
-def tick(group: str) -> Process:
-    """Return the process that does what cannot wait for a broker."""
-    return Process("tick", [sys.executable, str(settings.BASE_DIR / "manage.py"), "tick", "--group", group])
+def tick(group: str, name: str = "tick") -> Process:
+    """Return a process that does one group of periodic work, without Celery."""
+    return Process(name, [sys.executable, str(settings.BASE_DIR / "manage.py"), "tick", "--group", group])
 
 
 def workers() -> list[Process]:
@@ -151,5 +151,6 @@ def processes(mode: str, address: Address, router_port: int) -> list[Process]:
     """
     if mode == "web":
         return [tick("lone"), web(address)]
+    evidence = tick("evidence", "evidence")
     own = [valkey.process()] if settings.OWN_BROKER else []
-    return [*own, tick("tick"), *workers(), *data_plane(address.bind, router_port), web(address)]
+    return [*own, tick("tick"), *workers(), *data_plane(address.bind, router_port), evidence, web(address)]

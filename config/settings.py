@@ -50,6 +50,7 @@ INSTALLED_APPS = [
     "audit",
     "accounts",
     "registry",
+    "monitoring",
     "deployments",
     "web",
     "config",
@@ -94,9 +95,12 @@ TEMPLATES = [
 
 OWNERS_COMMANDS = {"migrate", "grant_app_role"}
 AS_OWNER = bool(ENV["migrate_database_url"]) and not OWNERS_COMMANDS.isdisjoint(sys.argv[1:2])
+DATABASE_URL = cast("str", ENV["migrate_database_url" if AS_OWNER else "database_url"])
 DATABASES = {
-    "default": databases.chosen(cast("str", ENV["migrate_database_url" if AS_OWNER else "database_url"]), HOME)
+    "default": databases.chosen(DATABASE_URL, HOME),
+    "telemetry": databases.telemetry(DATABASE_URL, HOME),
 }
+DATABASE_ROUTERS = ["config.databases.Router"]
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     HOME.mkdir(parents=True, exist_ok=True, mode=0o700)  # the database is in it
 REDIS_URL = cast("str", ENV["redis_url"]) or f"unix://{Layout(HOME).broker_socket}"

@@ -96,13 +96,17 @@ def prepare(run: Path) -> None:
 
 def migrate_when_pending() -> subprocess.Popen[bytes] | None:
     """Start the migration if one is pending, in a process of its own: the owner's role may differ from ours."""
-    executor = MigrationExecutor(connections["default"])
-    pending = executor.migration_plan(executor.loader.graph.leaf_nodes())
-    connections.close_all()  # the children must not share it
-    if not pending:
+    is_pending = any(_pending(name) for name in connections)
+    connections.close_all()  # the children must not share them
+    if not is_pending:
         return None
     command = [sys.executable, str(settings.BASE_DIR / "manage.py"), "migrate", "--no-input", "--verbosity", "0"]
     return subprocess.Popen(command, stdout=sys.stderr.fileno())  # noqa: S603 - ours
+
+
+def _pending(name: str) -> bool:
+    executor = MigrationExecutor(connections[name])
+    return bool(executor.migration_plan(executor.loader.graph.leaf_nodes()))
 
 
 def static_stamp() -> str:

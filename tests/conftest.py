@@ -4,11 +4,12 @@ import os
 import shutil
 import uuid
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 from django.conf import settings
-from django.db import connection
+from django.db import connections
 from django.test.utils import setup_databases, teardown_databases
 from pytest_django import DjangoDbBlocker
 
@@ -36,8 +37,18 @@ def pytest_configure(config: pytest.Config) -> None:
     from tests.postgresql import Server  # noqa: PLC0415 - only this leg has the package
 
     server = Server(Path(os.environ["TEST_SCRATCH"]) / "postgresql")
-    os.environ["TEST_POSTGRESQL_SOCKET"] = settings.DATABASES["default"]["HOST"] = server.start()
+    os.environ["TEST_POSTGRESQL_SOCKET"] = server.start()
+    for found in settings.DATABASES.values():
+        found["HOST"] = os.environ["TEST_POSTGRESQL_SOCKET"]
     config.add_cleanup(server.stop)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A test that may use the database may use both."""
+    for item in items:
+        marker = item.get_closest_marker("django_db")
+        if marker and "databases" not in marker.kwargs:
+            item.add_marker(pytest.mark.django_db(*marker.args, **marker.kwargs, databases="__all__"), append=False)
 
 
 @pytest.fixture(scope="session")
@@ -93,5 +104,7 @@ def committed(django_db_blocker: DjangoDbBlocker, django_db_setup: None, tmp_pat
     """
     from tests.copies import copied_database  # noqa: PLC0415 - needs Django set up
 
-    with django_db_blocker.unblock(), copied_database(connection, tmp_path, uuid.uuid4().hex):
+    with django_db_blocker.unblock(), ExitStack() as copies:
+        for name in connections:
+            copies.enter_context(copied_database(connections[name], tmp_path, f"{name}_{uuid.uuid4().hex}"))
         yield

@@ -14,7 +14,7 @@ def copied_database(connection: BaseDatabaseWrapper, folder: Path, name: str) ->
     template = connection.settings_dict["NAME"]
     connection.close()
     copy = (
-        _copy_file(template, folder)
+        _copy_file(template, folder / f"{name}.sqlite3")
         if connection.vendor == "sqlite"
         else _copy_schema(connection, template, f"copy_{name}")
     )
@@ -28,8 +28,7 @@ def copied_database(connection: BaseDatabaseWrapper, folder: Path, name: str) ->
             _administer(connection, f'DROP DATABASE IF EXISTS "{copy}" WITH (FORCE)')
 
 
-def _copy_file(template: str, folder: Path) -> str:
-    copy = folder / "copy.sqlite3"
+def _copy_file(template: str, copy: Path) -> str:
     shutil.copyfile(template, copy)
     for ending in ("-wal", "-shm"):
         if Path(template + ending).exists():

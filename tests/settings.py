@@ -24,8 +24,14 @@ if POSTGRESQL:
         "HOST": os.environ.get("TEST_POSTGRESQL_SOCKET", ""),
         "TEST": {"NAME": f"signoff_{WORKER}"},
     }
+    DATABASES["telemetry"] = {
+        **DATABASES["default"],
+        "OPTIONS": {"options": "-c search_path=telemetry"},
+        "TEST": {"NAME": f"signoff_{WORKER}_telemetry"},
+    }
 else:
     DATABASES["default"]["TEST"] = {"NAME": str(SCRATCH / WORKER / "template.sqlite3")}
+    DATABASES["telemetry"]["TEST"] = {"NAME": str(SCRATCH / WORKER / "telemetry.sqlite3")}
 
 STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

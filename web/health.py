@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from functools import partial
 
-from django.db import DatabaseError, connection
+from django.db import DatabaseError, connections
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from redis import RedisError
@@ -12,7 +12,7 @@ from audit.checks import missing_triggers
 from core import broker, home
 from core.version import VERSION
 
-LATE_S = {"tick": 6.0, "engine": 15.0, "work": 15.0}
+LATE_S = {"tick": 6.0, "engine": 15.0, "work": 15.0, "evidence": 15.0}
 
 
 def livez(request: HttpRequest) -> HttpResponse:
@@ -45,15 +45,19 @@ def _tried(look: Callable[[], str]) -> str:
 
 
 def _database() -> str:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT 1")
+    for name in connections:
+        with connections[name].cursor() as cursor:
+            cursor.execute("SELECT 1")
     return ""
 
 
 def _migrations() -> str:
-    executor = MigrationExecutor(connection)
-    plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
-    return f"{len(plan)} migrations are pending: run manage.py migrate" if plan else ""
+    count = sum(len(_plan(MigrationExecutor(connections[name]))) for name in connections)
+    return f"{count} migrations are pending: run manage.py migrate" if count else ""
+
+
+def _plan(executor: MigrationExecutor) -> list[object]:
+    return list(executor.migration_plan(executor.loader.graph.leaf_nodes()))
 
 
 def _ledger() -> str:

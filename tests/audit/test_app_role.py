@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import DatabaseError, connection
+from django.db import DatabaseError, connection, connections
 
 from accounts.actors import COMMAND
 from accounts.roles import Role
@@ -12,6 +12,7 @@ from accounts.users import create_user
 from audit import seal, triggers
 from audit.models import Checkpoint, Event, Seal
 from audit.verify import verify
+from monitoring.models import DeadLetter
 
 pytestmark = [pytest.mark.postgresql, pytest.mark.usefixtures("committed")]
 
@@ -24,8 +25,9 @@ def run(*statements: str) -> None:
 
 def act_as(role: str) -> None:
     """Connect anew as `role`, as the app does."""
-    connection.close()
-    connection.settings_dict["USER"] = role
+    for one in connections.all():
+        one.close()
+        one.settings_dict["USER"] = role
 
 
 @pytest.fixture
@@ -37,6 +39,8 @@ def role(committed: None) -> Iterator[str]:
     run(f'CREATE ROLE "{name}" LOGIN')
     yield name
     act_as(owner)
+    with connections["telemetry"].cursor() as cursor:
+        cursor.execute(f'DROP OWNED BY "{name}"')
     run(f'DROP OWNED BY "{name}"', f'DROP ROLE "{name}"')
 
 
@@ -58,6 +62,7 @@ def test_the_app_works_as_a_role_that_does_not_own_the_ledger(app: str) -> None:
         assert cursor.fetchone() == (app,)
     assert Event.objects.count() == Seal.objects.count() == Checkpoint.objects.latest("size").size == 1
     assert verify(seal.signer().verifier_key).ok
+    DeadLetter.objects.create(entry="1-0", body="x", why="y").delete()
 
 
 ATTACKS = (

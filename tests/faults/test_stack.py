@@ -51,14 +51,14 @@ def whole(tmp_path: Path) -> Iterator[Whole]:
 def test_the_whole_stack_comes_back_from_every_kill_and_leaves_nothing(whole: Whole) -> None:
     assert whole.status() == 200
     until(lambda: bool(whole.router_says()))
-    for name in ("valkey", "engine", "work", "beat", "runner", "carrier", "routes", "router"):
+    for name in ("valkey", "engine", "work", "beat", "runner", "carrier", "evidence", "routes", "router"):
         old = whole.pid(name)
         os.kill(old, signal.SIGKILL)
         until(partial(whole.came_back, name, old), within_s=20)
     until(lambda: bool(whole.router_says()), within_s=20)
     until(lambda: whole.status() == 200, within_s=20)
     groups = whole.groups()
-    assert len(groups) == 10
+    assert len(groups) == 11
     whole.popen.kill()
     whole.popen.wait()
     until(lambda: not any(map(leftovers.lives, groups)), within_s=10)

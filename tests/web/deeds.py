@@ -17,6 +17,7 @@ SPEAKERS = frozenset({"dana", "eli", "olga", "rita", "rob", "ada"})
 JUDGES = frozenset({"rita", "rob"})
 ASKERS = frozenset({"dana", "eli", "olga"})
 LIMITERS = frozenset({"rita", "rob", "ada"})
+LABELLERS = frozenset({"dana", "eli", "olga"})
 DEPLOYERS = frozenset({"eli", "olga"})
 GIVERS = frozenset({"dana", "ada"})
 READ_ALL = frozenset({"aude", "ada"})
@@ -114,6 +115,7 @@ REST = [
     Deed("POST", f"{R}requests/<int:number>/decisions", JUDGES, body=DECISION),
     Deed("POST", f"{R}requests/<int:number>/comments", SPEAKERS, body={"body": "hm"}),
     Deed("POST", f"{R}requests/<int:number>/withdraw", frozenset({"dana", "olga"})),
+    Deed("POST", f"{R}labels", LABELLERS, body={"endpoint": "scene", "labels": [{"request_id": "q", "label": 1}]}),
     anyhow("GET", f"{R}audit/events"), Deed("GET", f"{R}audit/events/<int:seq>"),
     Deed("GET", f"{R}audit/events/<int:seq>/proof"), anyhow("GET", f"{R}audit/checkpoint"),
 ]  # fmt: skip

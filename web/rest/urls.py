@@ -8,7 +8,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.permissions import Scope
-from web.rest import audit, models, requests, shapes
+from web.rest import audit, labels, models, requests, shapes
 from web.rest.authentication import actor_of
 
 
@@ -37,6 +37,7 @@ urlpatterns = [
     path("requests/<int:number>/decisions", requests.decide, name="decide"),
     path("requests/<int:number>/comments", requests.comments, name="comments"),
     path("requests/<int:number>/withdraw", requests.withdraw, name="withdraw"),
+    path("labels", labels.labels, name="labels"),
     path("audit/events", audit.events, name="events"),
     path("audit/events/<int:seq>", audit.event, name="event"),
     path("audit/events/<int:seq>/proof", audit.prove, name="prove"),

@@ -4,7 +4,7 @@ from argparse import ArgumentParser
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
-from django.db import connection, transaction
+from django.db import DEFAULT_DB_ALIAS, connection, connections, transaction
 from django.db.backends.utils import CursorWrapper
 from psycopg import sql
 
@@ -14,12 +14,11 @@ GRANTS = (
     "GRANT USAGE ON SCHEMA {schema} TO {role}",
     "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {schema} TO {role}",
     "GRANT USAGE ON ALL SEQUENCES IN SCHEMA {schema} TO {role}",
-    "REVOKE ALL ON {ledger} FROM PUBLIC, {role}",
-    "GRANT SELECT, INSERT ON {ledger} TO {role}",
     # Tables that a later migration makes.
     "ALTER DEFAULT PRIVILEGES IN SCHEMA {schema} GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO {role}",
     "ALTER DEFAULT PRIVILEGES IN SCHEMA {schema} GRANT USAGE ON SEQUENCES TO {role}",
 )
+ON_THE_LEDGER = ("REVOKE ALL ON {ledger} FROM PUBLIC, {role}", "GRANT SELECT, INSERT ON {ledger} TO {role}")
 OWNS = "SELECT bool_and(pg_has_role(relowner, 'USAGE')) FROM pg_class WHERE relname = ANY(%s)"
 CAN_CHANGE = """
     SELECT pg_has_role(%(role)s, relowner, 'MEMBER')
@@ -45,8 +44,11 @@ class Command(BaseCommand):
         with transaction.atomic(), connection.cursor() as cursor:
             _require_owner(cursor)
             _require_role(cursor, role)
-            _grant(cursor, role)
+            _grant(cursor, role, GRANTS + ON_THE_LEDGER)
             _require_harmless(cursor, role)
+        for name in set(connections) - {DEFAULT_DB_ALIAS}:
+            with connections[name].cursor() as cursor:
+                _grant(cursor, role, GRANTS)
         self.stdout.write(f"{role} reads and adds to {', '.join(GUARDED)}; it reads and writes the other tables.")
 
 
@@ -68,14 +70,14 @@ def _require_role(cursor: CursorWrapper, role: str) -> None:
         raise CommandError(f"There is no role {role}. As a superuser: CREATE ROLE {role} LOGIN PASSWORD '…'")
 
 
-def _grant(cursor: CursorWrapper, role: str) -> None:
+def _grant(cursor: CursorWrapper, role: str, statements: tuple[str, ...]) -> None:
     cursor.execute("SELECT current_schema()")
     names = {
         "role": sql.Identifier(role),
         "schema": sql.Identifier(cursor.fetchone()[0]),
         "ledger": sql.SQL(", ").join(map(sql.Identifier, GUARDED)),
     }
-    for statement in GRANTS:
+    for statement in statements:
         cursor.execute(sql.SQL(statement).format(**names))
 
 

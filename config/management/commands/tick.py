@@ -25,7 +25,10 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
-            "--group", choices=sorted(GROUPS), default="lone", help="lone: also what workers do where a broker runs"
+            "--group",
+            choices=sorted(GROUPS),
+            default="lone",
+            help="tick: what cannot wait for a broker; lone: that and what workers would do; evidence: takes it in",
         )
 
     def handle(self, *_args: Any, group: str, **_options: Any) -> None:
@@ -33,15 +36,15 @@ class Command(BaseCommand):
         stopping = threading.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: stopping.set())
-        loop(GROUPS[group], stopping.wait)
+        loop(GROUPS[group], stopping.wait, name="tick" if group == "lone" else group)
 
 
-def loop(work: Sequence[Periodic], stopped: Callable[[float], bool]) -> None:
+def loop(work: Sequence[Periodic], stopped: Callable[[float], bool], *, name: str = "tick") -> None:
     """Run each piece of work every `every_s` until `stopped(pause_s)` is true."""
     due = dict.fromkeys(work, 0.0)
     pause_s = 0.0
     while not stopped(pause_s):
-        beat("tick")
+        beat(name)
         for piece in work:
             if due[piece] <= time.monotonic():
                 attempt(piece)

@@ -1,0 +1,31 @@
+"""`manage.py migrate`: both databases at once, the telemetry schema made first where there is PostgreSQL."""
+
+from typing import Any
+
+from django.core.management.base import CommandParser
+from django.core.management.commands import migrate
+from django.db import connections
+
+from config.databases import TELEMETRY
+
+
+class Command(migrate.Command):
+    """Django's, for both databases unless `--database` names one."""
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Without `--database`: all of them."""
+        super().add_arguments(parser)
+        parser.set_defaults(database=None)
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Migrate what was chosen."""
+        for name in [options["database"]] if options["database"] else ["default", TELEMETRY]:
+            if name == TELEMETRY:
+                _make_schema()
+            super().handle(*args, **{**options, "database": name})
+
+
+def _make_schema() -> None:
+    if connections[TELEMETRY].vendor == "postgresql":
+        with connections[TELEMETRY].cursor() as cursor:
+            cursor.execute(f"CREATE SCHEMA IF NOT EXISTS {TELEMETRY}")

@@ -1,0 +1,98 @@
+"""Rows of what was observed. They lie in a database of their own, so they name other things by id and hold no keys."""
+
+from django.db import models
+from django.utils import timezone
+
+
+class Prediction(models.Model):
+    """One request to an endpoint: the router's line and the model's record, joined by request id, whichever came first.
+
+    `counted` is None until it is known whether it counts in a verdict; then it has been told to the watch, once.
+    """
+
+    endpoint = models.CharField(max_length=63)
+    request_id = models.CharField(max_length=128)
+    at = models.DateTimeField()
+    # The router's line
+    routed = models.BooleanField(default=False)
+    rollout = models.CharField(max_length=64, blank=True, default="")
+    step = models.CharField(max_length=64, blank=True, default="")
+    track = models.CharField(max_length=8, blank=True, default="")
+    share = models.PositiveIntegerField(default=0)  # of 10,000
+    unit = models.CharField(max_length=64, blank=True, default="")
+    status = models.PositiveSmallIntegerField(default=0)
+    latency_ms = models.FloatField(null=True)
+    attempts = models.PositiveSmallIntegerField(default=1)
+    # The model's record
+    answered = models.BooleanField(default=False)
+    model = models.CharField(max_length=256, blank=True, default="")
+    version = models.CharField(max_length=20, blank=True, default="")
+    digest = models.CharField(max_length=64, blank=True, default="")
+    rows = models.PositiveIntegerField(null=True)
+    prediction = models.JSONField(null=True)
+    # What came of it
+    counted = models.BooleanField(null=True)
+    why_not = models.CharField(max_length=40, blank=True, default="")
+    correct = models.BooleanField(null=True)
+    labelled_at = models.DateTimeField(null=True)
+
+    class Meta:
+        """One row a request."""
+
+        constraints = [models.UniqueConstraint(fields=["endpoint", "request_id"], name="prediction_once")]
+        indexes = [
+            models.Index(fields=["endpoint", "at"], name="prediction_at"),
+            models.Index(fields=["rollout", "unit"], name="prediction_unit"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.request_id} at {self.endpoint}"
+
+
+class Label(models.Model):
+    """What was true. A later word on the same request is another revision; the earlier ones stay."""
+
+    endpoint = models.CharField(max_length=63)
+    request_id = models.CharField(max_length=128)
+    revision = models.PositiveSmallIntegerField(default=1)
+    value = models.JSONField()
+    received_at = models.DateTimeField(default=timezone.now)
+    by = models.CharField(max_length=150)
+
+    class Meta:
+        """One row a revision."""
+
+        constraints = [
+            models.UniqueConstraint(fields=["endpoint", "request_id", "revision"], name="label_once_per_revision")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.request_id} at {self.endpoint}, revision {self.revision}"
+
+
+class Watch(models.Model):
+    """A rollout that is judged. Tally, verdict and the last entry they rest on change in one transaction."""
+
+    rollout = models.CharField(max_length=64, unique=True)
+    endpoint = models.CharField(max_length=63)
+    rules = models.JSONField()
+    tally = models.JSONField()
+    step = models.CharField(max_length=64, blank=True, default="")
+    last_entry = models.CharField(max_length=40, blank=True, default="")
+    began_at = models.DateTimeField(default=timezone.now)
+    ended_at = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return f"watch on {self.rollout}"
+
+
+class DeadLetter(models.Model):
+    """An entry of the stream that is not what it should be, kept so that somebody can see why."""
+
+    entry = models.CharField(max_length=40, unique=True)
+    body = models.CharField(max_length=2000)
+    why = models.CharField(max_length=500)
+    at = models.DateTimeField(default=timezone.now)
+
+    def __str__(self) -> str:
+        return f"{self.entry}: {self.why}"

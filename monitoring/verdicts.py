@@ -1,0 +1,78 @@
+"""Watches rollouts: rules in, verdicts out. The engine reads them; what they rest on is kept."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.db import transaction
+
+from core import clock
+from core.refusals import Invalid
+from monitoring.models import Watch
+from monitoring.stats.judge import Rules, Tally, Verdict, judge, of_document, to_document
+
+GUARDRAILS = {"error", "accuracy"}
+BOUNDS: dict[str, tuple[float, float]] = {
+    "alpha": (0.0001, 0.5),
+    "tolerance": (1.0, 10.0),
+    "min_units": (1, 1_000_000),
+    "min_labels": (0, 1_000_000),
+    "min_s": (0, 30 * 86_400.0),
+    "max_s": (1, 90 * 86_400.0),
+    "ratio_bound": (1.01, 50.0),
+}
+
+
+def rules_of(said: Mapping[str, Any]) -> Rules:
+    """Return the rules that a plan's `rules` say, with defaults; raise Invalid for what is no rule."""
+    unknown = sorted(said.keys() - Rules.__dataclass_fields__.keys())
+    if unknown:
+        raise Invalid(f"{unknown[0]} is not a rule. Rules are {', '.join(Rules.__dataclass_fields__)}.", field="rules")
+    chosen = {name: _checked(name, value) for name, value in said.items()}
+    return Rules(**chosen)
+
+
+def _checked(name: str, value: Any) -> Any:
+    if name == "guardrails":
+        if not isinstance(value, list | tuple) or not value or not set(value) <= GUARDRAILS:
+            raise Invalid(f"guardrails should name some of {', '.join(sorted(GUARDRAILS))}.", field=name)
+        return tuple(value)
+    if name == "ratio_bound" and value is None:
+        return None
+    low, high = BOUNDS[name]
+    if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
+        raise Invalid(f"{name} should be a number from {low:g} to {high:g}.", field=name)
+    return value
+
+
+def watch(rollout: str, endpoint: str, rules: Mapping[str, Any]) -> None:
+    """Begin to judge `rollout` by `rules`; doing it again changes nothing."""
+    tally = to_document(Tally.begin(rules_of(rules)))
+    Watch.objects.get_or_create(
+        rollout=rollout, defaults={"endpoint": endpoint, "rules": dict(rules), "tally": tally, "began_at": clock.now()}
+    )
+
+
+def enter(rollout: str, step: str) -> None:
+    """Begin a step: its units are counted from here; doing it again changes nothing."""
+    with transaction.atomic("telemetry"):
+        row = Watch.objects.select_for_update().filter(rollout=rollout, ended_at=None).first()
+        if row is None or row.step == step:
+            return
+        tally = of_document(row.tally)
+        tally.enter(step, clock.now().timestamp())
+        row.tally, row.step = to_document(tally), step
+        row.save(update_fields=["tally", "step"])
+
+
+def verdict(rollout: str) -> Verdict | None:
+    """Return what the evidence says of `rollout` now; None where nobody watches it."""
+    row = Watch.objects.filter(rollout=rollout).first()
+    if row is None:
+        return None
+    at = row.ended_at or clock.now()
+    return judge(of_document(row.tally), rules_of(row.rules), at.timestamp())
+
+
+def end(rollout: str) -> None:
+    """Stop judging; the last verdict stays readable."""
+    Watch.objects.filter(rollout=rollout, ended_at=None).update(ended_at=clock.now())

@@ -1,0 +1,176 @@
+from datetime import timedelta
+
+import pytest
+from django.db import transaction
+
+from core import clock
+from monitoring import ingest, verdicts
+from monitoring.models import DeadLetter, Prediction, Watch
+from monitoring.stats.judge import Decision
+from serving.contract import EVIDENCE_STREAM
+from tests.monitoring.conftest import ROLLOUT, Stream
+
+pytestmark = [pytest.mark.django_db, pytest.mark.postgresql]
+
+
+def counts() -> dict[str, list[int]]:
+    """Return [live, canary] requests and failures that the watch has counted."""
+    guard = Watch.objects.get(rollout=ROLLOUT).tally["guards"]["error"]
+    return {"seen": guard["seen"], "bad": guard["bad"]}
+
+
+@pytest.mark.parametrize("first", ["routed", "answered"])
+def test_both_halves_become_one_row_whichever_comes_first(watched: Stream, first: str) -> None:
+    halves = {"routed": lambda: watched.routed("q", "canary"), "answered": lambda: watched.answered("q", 0)}
+    for name in sorted(halves, key=lambda name: name != first):
+        halves[name]()
+        ingest.drain()
+    row = Prediction.objects.get()
+    assert (row.track, row.share, row.version, row.prediction, row.counted) == ("canary", 500, "2", [0], True)
+    assert counts() == {"seen": [0, 1], "bad": [0, 0]}
+
+
+def test_an_entry_that_comes_again_counts_once(watched: Stream) -> None:
+    for _ in range(3):
+        watched.request("q", "canary")
+        ingest.drain()
+    assert counts()["seen"] == [0, 1]
+    assert Prediction.objects.count() == 1
+
+
+def test_what_a_dead_reader_left_is_taken_by_the_next(watched: Stream, monkeypatch: pytest.MonkeyPatch) -> None:
+    watched.request("q")
+    ingest._ensure_group()
+    watched.valkey.client.xreadgroup(ingest.GROUP, "dead", {EVIDENCE_STREAM: ">"})
+    assert ingest.drain() == 0
+    monkeypatch.setattr(ingest, "LEFT_MS", 0)
+    assert ingest.drain() == 2
+    assert counts()["seen"] == [1, 0]
+
+
+def test_a_reader_that_dies_before_it_acknowledges_has_counted_nothing_twice(watched: Stream) -> None:
+    watched.request("q", "canary", status=500)
+    ingest._ensure_group()
+    entries = ingest._new()
+    ingest.take(entries)
+    ingest.take(entries)
+    assert counts() == {"seen": [0, 1], "bad": [0, 1]}
+    assert Watch.objects.get().last_entry == entries[-1].id
+
+
+def test_a_batch_that_fails_leaves_rows_and_tally_as_they_were(
+    watched: Stream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watched.request("q")
+    monkeypatch.setattr(ingest, "save", lambda _: 1 / 0)
+    with pytest.raises(ZeroDivisionError), transaction.atomic("telemetry"):
+        ingest.drain()
+    assert counts()["seen"] == [0, 0]
+    assert not Prediction.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("more", "why"),
+    [
+        ({"track": "shadow"}, "a copy"),
+        ({"attempts": 2}, "tried again"),
+        ({"status": 401}, "no token"),
+        ({"status": 429}, "too many"),
+        ({"track": None, "status": 503}, "went nowhere"),
+        ({"rollout": "another"}, "not judged"),
+    ],
+)
+def test_what_must_not_count_is_kept_with_the_reason(watched: Stream, more: dict[str, object], why: str) -> None:
+    watched.answered("q")
+    watched.routed("q", **{"track": "canary", **more})  # type: ignore[arg-type]
+    ingest.drain()
+    row = Prediction.objects.get()
+    assert (row.counted, row.why_not) == (False, why)
+    assert counts()["seen"] == [0, 0]
+
+
+@pytest.mark.parametrize("path", ["/ping", "/v2/health/ready", "/metrics"])
+def test_health_and_metrics_are_no_predictions(watched: Stream, path: str) -> None:
+    watched.routed("q", path=path)
+    assert ingest.drain() == 1
+    assert not Prediction.objects.exists()
+
+
+def test_an_answer_without_a_record_is_a_failure_of_its_track_after_ten_seconds(watched: Stream) -> None:
+    watched.routed("lost", "canary", time=f"{(clock.now() - timedelta(seconds=11)).timestamp():.6f}")
+    watched.routed("young", "canary")
+    ingest.drain()
+    assert counts()["seen"] == [0, 0]
+    assert ingest.settle_silent() == 1
+    assert counts() == {"seen": [0, 1], "bad": [0, 1]}
+
+
+def test_a_units_requests_prove_something_once(watched: Stream) -> None:
+    for number in range(30):
+        watched.request(f"q{number}", "canary", unit="u1", status=500)
+        if number == 15:
+            ingest.drain()
+    ingest.drain()
+    assert counts() == {"seen": [0, 30], "bad": [0, 30]}
+    guard = Watch.objects.get().tally["guards"]["error"]
+    assert guard["events"] == [[1, 0.05, 1]]
+
+
+def test_only_requests_of_the_present_step_fill_it(watched: Stream) -> None:
+    watched.request("before", "canary")
+    ingest.drain()
+    verdicts.enter(ROLLOUT, "25")
+    watched.request("late", "canary", step="5")
+    watched.request("now", "canary", step="25", share="2500")
+    ingest.drain()
+    assert Watch.objects.get().tally["step_units"] == 1
+
+
+def test_a_bad_canary_is_told_to_go_back(watched: Stream) -> None:
+    for number in range(200):
+        watched.request(
+            f"q{number}", "canary" if number % 20 == 0 else "stable", status=500 if number % 20 == 0 else 200
+        )
+    ingest.drain()
+    said = verdicts.verdict(ROLLOUT)
+    assert said
+    assert (said.decision, said.guardrail) == (Decision.ROLLBACK, "error")
+    assert "10 of 10 canary requests failed, against 0 of 190" in said.sentence
+
+
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [
+        ("routed", b"not JSON"),
+        ("routed", b"[]"),
+        ("inference", b"{}"),
+        ("gossip", b"{}"),
+        ("routed", b'{"path": "/x"}'),
+    ],
+)
+def test_what_cannot_be_read_becomes_a_dead_letter_and_holds_nothing_up(
+    watched: Stream, kind: str, body: bytes
+) -> None:
+    watched.put(kind, body)
+    watched.request("q")
+    assert ingest.drain() == 3
+    assert DeadLetter.objects.get().why
+    assert Prediction.objects.count() == 1
+
+
+def test_after_a_flush_the_group_is_made_again(watched: Stream) -> None:
+    watched.request("one")
+    ingest.drain()
+    watched.valkey.client.flushall()
+    watched.request("two")
+    ingest.drain()  # finds that its group is gone
+    assert ingest.drain() + Prediction.objects.count() >= 2
+    assert Prediction.objects.filter(request_id="two", answered=True, routed=True).exists()
+
+
+def test_while_valkey_is_away_nothing_is_raised(stream: Stream) -> None:
+    stream.valkey.kill()
+    try:
+        assert ingest.drain() == 0
+    finally:
+        stream.valkey.start()
