@@ -28,7 +28,6 @@ PACE = Pace(
     quick_deaths=3,
     start_s=3.0,
     drain_s=1.5,
-    young_s=1.0,
     look_every_s=0.2,
     silent_looks=2,
     keep_stopped_s=1.0,
@@ -72,7 +71,7 @@ def drain(layout: Layout, replica: str) -> NoReturn:
 
 def server(layout: Layout, replica: str) -> None:
     """Behaves as its model's name says."""
-    desired = load(layout.desired(replica), Desired)
+    desired = load(layout.launched(replica), Desired)
     say(layout, "start", replica, os.getpid(), desired.version)
     signal.signal(signal.SIGTERM, lambda *_: drain(layout, replica))
     if desired.model == "dying":
@@ -91,7 +90,7 @@ def server(layout: Layout, replica: str) -> None:
 
 
 def launch(layout: Layout, desired: Desired, _: Isolation) -> "subprocess.Popen[bytes]":
-    launching.prepare(layout, desired.replica)
+    launching.prepare(layout, desired)
     with launching.log_path(layout, desired.replica).open("wb") as log:
         return subprocess.Popen(
             command("server", layout.home, "--replica", desired.replica),
