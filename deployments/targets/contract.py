@@ -1,4 +1,4 @@
-"""What every target does. The engine knows targets by this contract only."""
+"""What every target does; the engine knows nothing else of them. tests/contracts/targets holds each kind to it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -13,7 +13,7 @@ from deployments.models import Endpoint, InstalledRight, Rollout
 from deployments.plan import Sight, Strategy
 from deployments.rollouts import Plan
 from deployments.states import RolloutState
-from deployments.targets.contract import Seen
+from deployments.targets.contract import Capabilities, Seen
 from deployments.targets.kinds import target
 from registry import decisions, registered, versions
 from registry.models import ModelVersion, RegisteredModel
@@ -270,6 +270,20 @@ def test_what_serves_or_could_be_gone_back_to_cannot_be_deleted(
     versions.delete_version(made[0], actor=dana)
     with pytest.raises(Conflict, match="held"):
         registered.delete_model(model, actor=dana)
+
+
+def test_a_strategy_that_the_target_cannot_follow_is_refused_with_the_reason(
+    hands: Hands,
+    staging: Endpoint,
+    model: RegisteredModel,
+    dana: Actor,
+    eli: Actor,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    able = Capabilities(frozenset({Strategy.ALL_AT_ONCE}))
+    monkeypatch.setattr(target("local"), "capabilities", lambda: able)
+    with pytest.raises(Conflict, match="target local cannot roll out blue-green; it can all-at-once"):
+        rollouts.start(locked_version(model, dana), staging, Plan(Strategy.BLUE_GREEN), actor=eli)
 
 
 def test_damaged_files_are_not_deployed(

@@ -48,14 +48,18 @@ class Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
+    """Answers everything with its version."""
+
     hangs = False
+    version = ""
 
     def do_GET(self) -> None:
         if Handler.hangs:
             time.sleep(60)
         self.send_response(200)
-        self.send_header("content-length", "0")
+        self.send_header("content-length", str(len(Handler.version)))
         self.end_headers()
+        self.wfile.write(Handler.version.encode())
 
     def log_message(self, *words: Any) -> None:
         pass
@@ -83,6 +87,7 @@ def server(layout: Layout, replica: str) -> None:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         subprocess.Popen(["sleep", "60"])
     lifeline.hold()
+    Handler.version = desired.version
     if desired.model == "hanging":
         signal.setitimer(signal.ITIMER_REAL, 0.8)
         signal.signal(signal.SIGALRM, lambda *_: setattr(Handler, "hangs", True))
