@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 
 from accounts.actors import Actor
 from accounts.permissions import Permission
@@ -16,9 +16,8 @@ from audit.record import Change, Subject, record
 from core import clock
 from core.refusals import AlreadyExists, Invalid, NotFound
 from deployments.models import Endpoint, EndpointToken, Environment, Rollout
-from deployments.states import RolloutState
 from deployments.targets.kinds import KINDS
-from registry.models import RegisteredModel
+from registry.models import ModelVersion, RegisteredModel
 
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}\Z")
 MARK = "se_"
@@ -78,13 +77,24 @@ def find_endpoint(name: str, *, actor: Actor) -> Endpoint:
 
 def serving(endpoint: Endpoint) -> Rollout | None:
     """Return the rollout whose version the endpoint serves, or None. Derived, so that it cannot disagree."""
-    done = Q(state=RolloutState.DONE, right__withdrawn_at=None)
-    return (
-        endpoint.rollouts.filter(done)
-        .select_related("version__model", "version__manifest")
-        .order_by("-ended_at")
-        .first()
-    )
+    return _installed(endpoint).first()
+
+
+def stand_by(endpoint: Endpoint, version: ModelVersion) -> Rollout | None:
+    """Return the rollout that a rollback would go to while `version` serves, or None; its replica is kept running."""
+    return _installed(endpoint).exclude(version=version).first()
+
+
+def way_back(rollout: Rollout) -> Rollout | None:
+    """Return what requests go back to if `rollout` fails: what served before, unless its right was withdrawn since."""
+    before = rollout.last_good
+    return _installed(rollout.endpoint).filter(pk=before.pk).first() if before else None
+
+
+def _installed(endpoint: Endpoint) -> QuerySet[Rollout]:
+    """Rollouts whose right still stands, newest first."""
+    rows = endpoint.rollouts.filter(right__isnull=False, right__withdrawn_at=None)
+    return rows.select_related("endpoint", "version__model", "version__manifest").order_by("-ended_at")
 
 
 def mint_endpoint_token(endpoint: Endpoint, *, label: str, days: int, actor: Actor) -> tuple[EndpointToken, str]:

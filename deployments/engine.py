@@ -5,6 +5,9 @@ happens after a crash, the target is looked at before anything is done, so a ste
 """
 
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import structlog
@@ -15,11 +18,11 @@ from accounts.actors import SYSTEM
 from audit.models import Checkpoint, Event
 from audit.record import Change, record
 from core import clock
-from deployments import plan, rollouts
+from deployments import orders, plan, rollouts
 from deployments.models import InstalledRight, Rollout, RolloutStep
 from deployments.plan import Act, Sight, StepView
-from deployments.states import WORKED_ON, RolloutState, StepStatus
-from deployments.targets.contract import GiveUp, Release, Seen, StaleFence, Step, Target, TryAgain
+from deployments.states import LIVE, WORKED_ON, RolloutState, StepStatus
+from deployments.targets.contract import GiveUp, Seen, StaleFence, Target, TryAgain
 from deployments.targets.kinds import target
 
 log = structlog.get_logger(__name__)
@@ -51,30 +54,27 @@ def claim(pk: int, holder: str) -> bool:
 
 
 def work(pk: int, holder: str) -> None:
-    """Do the next thing for a claimed rollout. A fault is logged and the claim runs out; nothing is lost."""
-    rollout = Rollout.objects.select_related(
-        "endpoint__environment", "endpoint__model", "version__model", "version__manifest", "last_good"
-    ).get(pk=pk)
+    """Do what can be done now for a claimed rollout. A fault is logged and the claim runs out; nothing is lost."""
+    rollout = rollouts.whole(pk)
     try:
-        if rollout.state == RolloutState.QUEUED and not _begin(rollout):
+        if rollout.state == RolloutState.QUEUED and not _begin(rollout, holder):
             return
-        _go_on(rollout, holder)
+        while _go_on(rollouts.whole(pk), holder):
+            pass
     except StaleFence as why:
         log.warning("another engine is ahead", rollout=pk, fence=rollout.fence, why=str(why))
     except TryAgain as why:
         log.info("target asks to try again", rollout=pk, why=str(why))
 
 
-def _begin(rollout: Rollout) -> bool:
+def _begin(rollout: Rollout, holder: str) -> bool:
     """Start a queued rollout once its approval is inside a signed checkpoint and its endpoint is free."""
     if rollout.request_id and not _is_sealed(rollout):
         return False
-    with transaction.atomic():
-        row = rollouts.lock(rollout)
-        if row.state != RolloutState.QUEUED:
+    with _held(rollout, holder) as row:
+        if row is None or row.endpoint.rollouts.filter(state__in=LIVE).exists():
             return False
-        rollouts.advance(row, RolloutState.RUNNING)
-    rollout.state = RolloutState.RUNNING
+        rollouts.begin(row)
     return True
 
 
@@ -86,23 +86,30 @@ def _is_sealed(rollout: Rollout) -> bool:
     return seq is not None and Checkpoint.objects.filter(size__gt=seq).exists()
 
 
-def _go_on(rollout: Rollout, holder: str) -> None:
+def _go_on(rollout: Rollout, holder: str) -> bool:
+    """Look at the first step that is not done and do what the plan says; return whether more can be done at once."""
+    if rollout.state not in WORKED_ON:
+        return False
     place = target(rollout.endpoint.target)
-    if rollout.state == RolloutState.ROLLING_BACK:
-        return _revert(rollout, place, holder)
-    steps = list(rollout.steps.all())
+    steps = rollouts.steps_now(rollout)
     current = next((step for step in steps if step.status != StepStatus.DONE), None)
     seen = _look(rollout, current, place) if current else Seen(Sight.REACHED)
     moment = clock.now()
-    decision = plan.next_step([_view(step, moment) for step in steps], seen.sight, rolling_back=False)
-    _do(rollout, current, decision, seen, place, holder)
-    return None
+    decision = plan.next_step([_view(step, moment) for step in steps], seen.sight)
+    if decision.act is Act.FINISH:
+        return _finish(rollout, holder)
+    return current is not None and _do(Turn(rollout, current, place, holder), decision, seen)
 
 
 def _look(rollout: Rollout, step: RolloutStep, place: Target) -> Seen:
     if step.name == "bake":
         return _baked(step)
-    return place.observe(_step_of(rollout, step), key=step.key, fence=rollout.fence)
+    try:
+        return place.observe(orders.step_of(rollout, step), key=step.key, fence=rollout.fence)
+    except TryAgain as why:
+        if step.deadline_at is None:
+            RolloutStep.objects.filter(pk=step.pk).update(deadline_at=_deadline(step))
+        return Seen(Sight.UNKNOWN, step.observed, str(why))
 
 
 def _baked(step: RolloutStep) -> Seen:
@@ -120,111 +127,122 @@ def _view(step: RolloutStep, moment: datetime) -> StepView:
     )
 
 
-def _do(
-    rollout: Rollout, step: RolloutStep | None, decision: plan.Decision, seen: Seen, place: Target, holder: str
-) -> None:
-    if decision.act is Act.APPLY and step:
-        _apply(rollout, step, place, holder)
-    elif decision.act is Act.FINISH_STEP and step:
-        _finish_step(rollout, step, seen, holder)
-    elif decision.act is Act.FINISH:
-        _finish(rollout, holder)
-    elif decision.act is Act.ROLL_BACK and step:
-        _give_up_step(rollout, step, decision.why if not seen.why else f"{decision.why}: {seen.why}", holder)
-    elif step and seen.facts != step.observed:
-        RolloutStep.objects.filter(pk=step.pk).update(observed=dict(seen.facts))
+@dataclass(frozen=True)
+class Turn:
+    """One step of a rollout in the hands of the engine that claimed it."""
+
+    rollout: Rollout
+    step: RolloutStep
+    place: Target
+    holder: str
 
 
-def _apply(rollout: Rollout, step: RolloutStep, place: Target, holder: str) -> None:
+def _do(turn: Turn, decision: plan.Decision, seen: Seen) -> bool:
+    """Do what was decided; return whether more can be done at once."""
+    why = f"{decision.why}: {seen.why}" if seen.why else decision.why
+    if decision.act is Act.APPLY:
+        return _apply(turn)
+    if decision.act is Act.FINISH_STEP:
+        return _finish_step(turn, seen)
+    if decision.act is Act.ROLL_BACK:
+        return _give_up_step(turn, why)
+    if decision.act is Act.ASK_OPERATOR:
+        return _ask_operator(turn, why)
+    if seen.facts != turn.step.observed:
+        RolloutStep.objects.filter(pk=turn.step.pk).update(observed=dict(seen.facts))
+    return False
+
+
+def _apply(turn: Turn) -> bool:
     """Note the try first, then act: a crash in between costs one try, never a step nobody knows of."""
-    moment = clock.now()
+    moment, step = clock.now(), turn.step
     pause_s = BACK_OFF_S[min(step.attempts, len(BACK_OFF_S) - 1)]
-    deadline = step.deadline_at or moment + timedelta(seconds=float(str(step.arguments["deadline_s"])))
     with transaction.atomic():
-        if not _still_mine(rollout, holder):
-            return
+        if not _still_mine(turn.rollout, turn.holder):
+            return False
         RolloutStep.objects.filter(pk=step.pk).update(
             status=StepStatus.APPLIED, attempts=F("attempts") + 1, started_at=step.started_at or moment,
-            deadline_at=deadline, not_before=moment + timedelta(seconds=pause_s),
+            deadline_at=step.deadline_at or _deadline(step), not_before=moment + timedelta(seconds=pause_s),
         )  # fmt: skip
     if step.name == "bake":
-        return
+        return False
+    order = orders.step_of(turn.rollout, step)
+    act = turn.place.revert if step.name == plan.REVERT.name else turn.place.apply
     try:
-        place.apply(_step_of(rollout, step), key=step.key, fence=rollout.fence)
+        act(order, key=step.key, fence=turn.rollout.fence)
     except GiveUp as why:
-        _give_up_step(rollout, step, str(why), holder)
+        give_up = _ask_operator if step.name in plan.NO_WAY_BACK else _give_up_step
+        return give_up(turn, str(why))
+    return False
 
 
-def _finish_step(rollout: Rollout, step: RolloutStep, seen: Seen, holder: str) -> None:
-    with transaction.atomic():
-        row = rollouts.lock(rollout)
-        if not _still_mine(row, holder, fence=rollout.fence):
-            return
-        moved = (
-            RolloutStep.objects.filter(pk=step.pk)
-            .exclude(status=StepStatus.DONE)
-            .update(
-                status=StepStatus.DONE,
-                ended_at=clock.now(),
-                started_at=step.started_at or clock.now(),
-                observed=dict(seen.facts),
-            )
+def _deadline(step: RolloutStep) -> datetime:
+    return clock.now() + timedelta(seconds=float(str(step.arguments["deadline_s"])))
+
+
+def _finish_step(turn: Turn, seen: Seen) -> bool:
+    with _held(turn.rollout, turn.holder) as row:
+        if row is None:
+            return False
+        step, facts = turn.step, dict(seen.facts)
+        open_step = RolloutStep.objects.filter(pk=step.pk).exclude(status=StepStatus.DONE)
+        moved = open_step.update(
+            status=StepStatus.DONE, ended_at=clock.now(), started_at=step.started_at or clock.now(), observed=facts
         )
         if moved:
-            facts: dict[str, object] = {
-                "step": step.name,
-                "key": step.key,
-                "fence": rollout.fence,
-                "observed": dict(seen.facts),
-            }
-            record("rollout.step.done", rollouts.rollout_subject(row), actor=SYSTEM, change=Change(facts=facts))
+            told: dict[str, object] = {"step": step.name, "key": step.key, "fence": row.fence, "observed": facts}
+            record("rollout.step.done", rollouts.rollout_subject(row), actor=SYSTEM, change=Change(facts=told))
+    return bool(moved)
 
 
-def _finish(rollout: Rollout, holder: str) -> None:
-    with transaction.atomic():
-        row = rollouts.lock(rollout)
-        if row.state == RolloutState.RUNNING and _still_mine(row, holder, fence=rollout.fence):
+def _finish(rollout: Rollout, holder: str) -> bool:
+    """All steps are done: the version is installed, or everything is as it was before."""
+    with _held(rollout, holder) as row:
+        if row is None:
+            return False
+        if row.state == RolloutState.RUNNING:
             InstalledRight.objects.get_or_create(
                 rollout=row, defaults={"endpoint": row.endpoint, "version": row.version, "digest": row.digest}
             )
             rollouts.advance(row, RolloutState.DONE)
-            rollouts.settle_holds(row)
+        else:
+            rollouts.advance(row, RolloutState.ROLLED_BACK, why=row.why)
+        rollouts.settle_holds(row)
+    return False
 
 
-def _give_up_step(rollout: Rollout, step: RolloutStep, why: str, holder: str) -> None:
+def _give_up_step(turn: Turn, why: str) -> bool:
+    """The step failed, and the rollout goes back."""
+    with _held(turn.rollout, turn.holder) as row:
+        if row is None:
+            return False
+        _fail(turn.step, why)
+        rollouts.send_back(row, why=why)
+    return True
+
+
+def _ask_operator(turn: Turn, why: str) -> bool:
+    """The step failed, and only a person knows what to do."""
+    with _held(turn.rollout, turn.holder) as row:
+        if row is not None:
+            _fail(turn.step, why)
+            rollouts.advance(row, RolloutState.NEEDS_OPERATOR, why=why)
+    return False
+
+
+def _fail(step: RolloutStep, why: str) -> None:
+    RolloutStep.objects.filter(pk=step.pk).update(status=StepStatus.FAILED, ended_at=clock.now(), why=why[:500])
+
+
+@contextmanager
+def _held(rollout: Rollout, holder: str) -> Iterator[Rollout | None]:
+    """Give the rollout under its model's lock, or None where it moved on or the claim no longer stands."""
     with transaction.atomic():
         row = rollouts.lock(rollout)
-        if row.state == RolloutState.RUNNING and _still_mine(row, holder, fence=rollout.fence):
-            RolloutStep.objects.filter(pk=step.pk).update(status=StepStatus.FAILED, ended_at=clock.now(), why=why[:500])
-            rollouts.advance(row, RolloutState.ROLLING_BACK, why=why)
+        yield row if row.state == rollout.state and _still_mine(rollout, holder) else None
 
 
-def _revert(rollout: Rollout, place: Target, holder: str) -> None:
-    """Send everything back to the last good version. What cannot be reverted asks an operator."""
-    back = str(rollout.last_good.uuid) if rollout.last_good else ""
-    try:
-        place.revert(_release(rollout), previous=back, key=f"{rollout.uuid}/revert", fence=rollout.fence)
-    except GiveUp as why:
-        outcome, words = RolloutState.NEEDS_OPERATOR, str(why)
-    else:
-        outcome, words = RolloutState.ROLLED_BACK, rollout.why
-    with transaction.atomic():
-        row = rollouts.lock(rollout)
-        if row.state == RolloutState.ROLLING_BACK and _still_mine(row, holder, fence=rollout.fence):
-            rollouts.advance(row, outcome, why=words)
-            rollouts.settle_holds(row)
-
-
-def _still_mine(rollout: Rollout, holder: str, *, fence: int | None = None) -> bool:
+def _still_mine(rollout: Rollout, holder: str) -> bool:
     """Whether the claim still stands in the database: a paused engine finds its fence overtaken and writes nothing."""
-    wanted = rollout.fence if fence is None else fence
-    return Rollout.objects.filter(pk=rollout.pk, holder=holder, fence=wanted, lease_until__gt=clock.now()).exists()
-
-
-def _step_of(rollout: Rollout, step: RolloutStep) -> Step:
-    back = str(rollout.last_good.uuid) if rollout.last_good else ""
-    return Step(step.name, _release(rollout), step.arguments, back)
-
-
-def _release(rollout: Rollout) -> Release:
-    return rollouts.release_of(rollout)
+    claimed = Rollout.objects.filter(pk=rollout.pk, holder=holder, fence=rollout.fence)
+    return claimed.filter(lease_until__gt=clock.now()).exists()

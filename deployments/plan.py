@@ -3,8 +3,9 @@
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-INSTALL_S, ROUTE_S, RETIRE_S = 600.0, 30.0, 60.0
+INSTALL_S, ROUTE_S, RETIRE_S, REVERT_S = 600.0, 30.0, 60.0, 60.0
 ATTEMPTS = 3
+NO_WAY_BACK = frozenset({"retire", "revert"})  # giving these up asks a person: there is nothing better to go back to
 
 
 class Strategy(StrEnum):
@@ -32,6 +33,9 @@ def steps_of(strategy: Strategy, *, bake_s: float = 0.0) -> list[Spec]:
     return [*steps, Spec("retire", deadline_s=RETIRE_S)]
 
 
+REVERT = Spec("revert", deadline_s=REVERT_S)  # the one step of a rollout that is sent back
+
+
 class Sight(StrEnum):
     """What the target shows of a step."""
 
@@ -40,6 +44,7 @@ class Sight(StrEnum):
     REACHED = "reached"
     BROKEN = "broken"
     STALE = "stale"
+    UNKNOWN = "unknown"  # it could not be looked at
 
 
 @dataclass(frozen=True)
@@ -74,11 +79,11 @@ class Decision:
     why: str = ""
 
 
-def next_step(steps: list[StepView], sight: Sight, *, rolling_back: bool) -> Decision:
+def next_step(steps: list[StepView], sight: Sight) -> Decision:
     """Return what to do about the first step that is not done, given what the target shows of it.
 
     A step is done only when it is seen, never because it was applied. One that broke, ran late or was tried too often
-    rolls the rollout back; a rollback that cannot go on asks an operator.
+    sends the rollout back; where that is no way out, a person is asked.
     """
     place = next((index for index, step in enumerate(steps) if step.status != "done"), None)
     if place is None:
@@ -88,10 +93,9 @@ def next_step(steps: list[StepView], sight: Sight, *, rolling_back: bool) -> Dec
         return Decision(Act.FINISH_STEP, place)
     if sight is Sight.STALE:
         return Decision(Act.WAIT, place, "another engine holds this rollout")
-    gave_up = _gave_up(step, sight)
-    if gave_up:
-        return Decision(Act.ASK_OPERATOR if rolling_back else Act.ROLL_BACK, place, gave_up)
-    if sight is Sight.UNDER_WAY and step.status == "applied":
+    if gave_up := _gave_up(step, sight):
+        return Decision(Act.ASK_OPERATOR if step.name in NO_WAY_BACK else Act.ROLL_BACK, place, gave_up)
+    if sight is Sight.UNKNOWN or (sight is Sight.UNDER_WAY and step.status == "applied"):
         return Decision(Act.WAIT, place)
     return Decision(Act.APPLY, place) if step.due else Decision(Act.WAIT, place, "waits before the next try")
 
@@ -100,10 +104,6 @@ def _gave_up(step: StepView, sight: Sight) -> str:
     """Return why a step is given up, or an empty string."""
     if step.late:
         return f"{step.name} was not reached in time"
-    if (
-        sight is not Sight.REACHED
-        and step.attempts >= step.allowed
-        and (sight is Sight.BROKEN or sight is Sight.ABSENT)
-    ):
+    if step.attempts >= step.allowed and sight in {Sight.BROKEN, Sight.ABSENT}:
         return f"{step.name} was tried {step.attempts} times"
     return ""

@@ -10,11 +10,10 @@ from accounts.policy import require
 from audit.record import Change, Subject, record
 from core import clock, hints
 from core.refusals import Conflict, Invalid, NotFound
-from deployments.endpoints import endpoint_subject, serving
+from deployments.endpoints import endpoint_subject, serving, stand_by
 from deployments.models import Endpoint, InstalledRight, Rollout, RolloutStep
-from deployments.plan import Strategy, steps_of
+from deployments.plan import REVERT, Spec, Strategy, steps_of
 from deployments.states import ENDED, LIVE, MOVES, RolloutState
-from deployments.targets.contract import Release
 from deployments.targets.kinds import target
 from registry import access, holds, manifests, requests
 from registry.models import ApprovalRequest, ModelVersion
@@ -22,6 +21,7 @@ from registry.models.approvals import RequestState
 from registry.policy import Move
 
 BAKE_MAX_S = 7 * 24 * 3600.0
+WAY_BACK = 1000  # the position of the step that sends requests back; those of the plan stand before it
 
 
 @dataclass(frozen=True)
@@ -128,10 +128,7 @@ def roll_back(endpoint: Endpoint, *, to: Rollout | None = None, reason: str, act
 def previous(endpoint: Endpoint) -> Rollout | None:
     """Return the newest rollout before the one that serves whose version differs, or None."""
     now = serving(endpoint)
-    rows = endpoint.rollouts.filter(state=RolloutState.DONE, right__withdrawn_at=None).select_related(
-        "version__model", "version__manifest"
-    )
-    return None if now is None else rows.exclude(version=now.version).order_by("-ended_at").first()
+    return stand_by(endpoint, now.version) if now else None
 
 
 def cancel(rollout: Rollout, *, actor: Actor, reason: str) -> None:
@@ -146,10 +143,15 @@ def cancel(rollout: Rollout, *, actor: Actor, reason: str) -> None:
 def lock(rollout: Rollout) -> Rollout:
     """Return the rollout read again under its model's lock."""
     access.locked(rollout.endpoint.model)
+    return whole(rollout.pk)
+
+
+def whole(pk: int) -> Rollout:
+    """Return the rollout with what engine and rules read of it."""
     rows = Rollout.objects.select_related(
         "endpoint__environment", "endpoint__model", "version__model", "version__manifest", "last_good"
     )
-    return rows.get(pk=rollout.pk)
+    return rows.get(pk=pk)
 
 
 def advance(rollout: Rollout, to: RolloutState, *, actor: Actor = SYSTEM, why: str = "") -> None:
@@ -166,6 +168,27 @@ def advance(rollout: Rollout, to: RolloutState, *, actor: Actor = SYSTEM, why: s
     name = "started" if to == RolloutState.RUNNING else to
     change = Change({"state": before}, {"state": to}, why, facts)
     record(f"rollout.{name}", rollout_subject(rollout), actor=actor, change=change)
+
+
+def begin(rollout: Rollout) -> None:
+    """Start a queued rollout, under the model's lock. Its fence is above all that the endpoint has seen."""
+    rollout.fence = int(rollout.endpoint.rollouts.aggregate(last=Max("fence"))["last"] or 0) + 1
+    rollout.save(update_fields=["fence"])
+    advance(rollout, RolloutState.RUNNING)
+
+
+def send_back(rollout: Rollout, *, why: str, actor: Actor = SYSTEM) -> None:
+    """Give up what the rollout is for, under the model's lock: all that is left is its way back."""
+    advance(rollout, RolloutState.ROLLING_BACK, actor=actor, why=why)
+    rollout.steps.filter(position=WAY_BACK).delete()
+    _step(rollout, WAY_BACK, REVERT).save()
+
+
+def steps_now(rollout: Rollout) -> list[RolloutStep]:
+    """Return the steps to be worked on: forward, or the way back of a rollout that was given up."""
+    if rollout.state == RolloutState.ROLLING_BACK:
+        return list(rollout.steps.filter(position=WAY_BACK))
+    return list(rollout.steps.filter(position__lt=WAY_BACK))
 
 
 def _refuse_other_model(version: ModelVersion, endpoint: Endpoint) -> None:
@@ -231,7 +254,7 @@ def _queue(
         with transaction.atomic():
             made = Rollout.objects.create(
                 endpoint=endpoint, version=version, digest=digest, kind=kind, plan=plan.document, request=request,
-                last_good=serving(endpoint), reason=reason, created_by=actor.person, fence=_last_fence(endpoint),
+                last_good=serving(endpoint), reason=reason, created_by=actor.person,
             )  # fmt: skip
             RolloutStep.objects.bulk_create(_steps(made, plan))
     except IntegrityError as why:
@@ -248,33 +271,18 @@ def _queue(
     return made
 
 
-def _last_fence(endpoint: Endpoint) -> int:
-    """Fences rise over all rollouts of an endpoint, so that an engine of an ended one is behind too."""
-    return int(endpoint.rollouts.aggregate(last=Max("fence"))["last"] or 0)
-
-
 def _steps(rollout: Rollout, plan: Plan) -> list[RolloutStep]:
-    return [
-        RolloutStep(
-            rollout=rollout,
-            position=place,
-            name=spec.name,
-            arguments={**spec.arguments, "deadline_s": spec.deadline_s, "attempts": spec.attempts},
-            key=f"{rollout.uuid}/{place}",
-        )
-        for place, spec in enumerate(steps_of(plan.strategy, bake_s=plan.bake_s))
-    ]
+    return [_step(rollout, place, spec) for place, spec in enumerate(steps_of(plan.strategy, bake_s=plan.bake_s))]
 
 
-def release_of(rollout: Rollout) -> Release:
-    """Return what a target needs to serve the rollout's version."""
-    version = rollout.version
-    files = manifests.files_of(version.manifest) if version.manifest else []
-    return Release(
-        rollout=str(rollout.uuid), endpoint=rollout.endpoint.name, model=version.model.name, version=version.version,
-        digest=rollout.digest, files=tuple((line.path, line.sha256, line.size) for line in files),
-        lock_digest=str(version.environment.get("lock") or ""), salt=rollout.endpoint.salt,
-    )  # fmt: skip
+def _step(rollout: Rollout, place: int, spec: Spec) -> RolloutStep:
+    return RolloutStep(
+        rollout=rollout,
+        position=place,
+        name=spec.name,
+        arguments={**spec.arguments, "deadline_s": spec.deadline_s, "attempts": spec.attempts},
+        key=f"{rollout.uuid}/{place}",
+    )
 
 
 def settle_holds(rollout: Rollout) -> None:

@@ -217,6 +217,11 @@ class Layout:
         return self.root / "observed"
 
     @property
+    def launched_folder(self) -> Path:
+        """One file for each replica that runs or is being started."""
+        return self.root / "launched"
+
+    @property
     def tokens(self) -> Path:
         """The token table; in a folder of its own, so that a sandbox that shows the folder sees each renaming."""
         return self.root / "feed" / "tokens.json"
@@ -266,6 +271,14 @@ class Layout:
     def observed(self, replica: str) -> Path:
         """Return the file of what does run."""
         return self.observed_folder / f"{_name('replica', replica)}.json"
+
+    def fence(self, endpoint: str) -> Path:
+        """Return the file of the highest fence that ever wrote for the endpoint; who writes holds it."""
+        return self.root / "fences" / _name("endpoint", endpoint)
+
+    def launched(self, replica: str) -> Path:
+        """Return the file of what the replica runs, written by the runner; gone once it has stopped."""
+        return self.launched_folder / f"{_name('replica', replica)}.json"
 
     def lock(self, lock_digest: str) -> Path:
         """Return the requirements with hashes; the digest is the file's SHA-256."""

@@ -140,7 +140,7 @@ def main() -> int:
     libc.prctl(PR_SET_CHILD_SUBREAPER, 1)
     layout = Layout(given.home)
     try:
-        desired = load(layout.desired(given.replica), Desired)
+        desired = load(layout.launched(given.replica), Desired)
         child = start(layout, desired, given.isolation)
     except (OSError, ContractError) as why:
         say(f"The model server could not be started: {why}")

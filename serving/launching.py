@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from serving import environments, sandbox
-from serving.contract import Desired, Isolation, Layout
+from serving.contract import Desired, Isolation, Layout, dump
 
 LIFELINE = "LIFELINE"
 PACKAGE = Path(__file__).resolve().parent
@@ -18,7 +18,7 @@ def launch(layout: Layout, desired: Desired, isolation: Isolation) -> "subproces
 
     SIGTERM to it drains the server, SIGKILL ends all at once. Environment and artifact must be in place.
     """
-    prepare(layout, desired.replica)
+    prepare(layout, desired)
     environment = {"PATH": os.environ.get("PATH", os.defpath), "PYTHONPATH": str(PACKAGE.parent)}
     if line := os.environ.get(LIFELINE):
         environment[LIFELINE] = line
@@ -35,8 +35,12 @@ def launch(layout: Layout, desired: Desired, isolation: Isolation) -> "subproces
         )
 
 
-def prepare(layout: Layout, replica: str) -> None:
-    """Make the replica's own folders, and no socket of an earlier life is left."""
+def prepare(layout: Layout, desired: Desired) -> None:
+    """Make the replica's own folders and write down what it is launched as; no socket of an earlier life is left.
+
+    Keeper and server read that file and nothing else: orders may change or vanish while they start.
+    """
+    replica = desired.replica
     socket = layout.socket(replica)
     for folder in (layout.tokens.parent, layout.temporary(replica), log_path(layout, replica).parent, socket.parent):
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -47,6 +51,7 @@ def prepare(layout: Layout, replica: str) -> None:
     log = log_path(layout, replica)
     if log.exists():
         log.replace(log.with_suffix(".log.1"))
+    dump(layout.launched(replica), desired)
 
 
 def log_path(layout: Layout, replica: str) -> Path:
@@ -69,7 +74,7 @@ def room(layout: Layout, desired: Desired) -> sandbox.Room:
     environment = layout.environment(desired.lock_digest)
     base = environments.python_of(environment).resolve().parent.parent
     reads = [environment, layout.artifact(desired.digest), PACKAGE, layout.tokens.parent]
-    reads += [layout.desired(desired.replica)]
+    reads += [layout.launched(desired.replica)]
     if base != Path("/usr"):
         reads.append(base)
     return sandbox.Room(

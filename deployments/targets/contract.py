@@ -1,4 +1,4 @@
-"""What every target does. The engine knows targets by this contract only."""
+"""What every target does; the engine knows nothing else of them. tests/contracts/targets holds each kind to it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -46,12 +46,17 @@ class Release:
 
 @dataclass(frozen=True)
 class Step:
-    """A step to bring about: `previous` is the rollout that served before, or an empty string."""
+    """A step to bring about for `release`.
+
+    `previous` is what requests go back to if it comes to that, `keep` what stands by once the rollout is over; either
+    may be nothing.
+    """
 
     name: str
     release: Release
     arguments: Mapping[str, object] = field(default_factory=dict)
-    previous: str = ""
+    previous: Release | None = None
+    keep: Release | None = None
 
 
 @dataclass(frozen=True)
@@ -77,10 +82,13 @@ class Target(Protocol):
     def apply(self, step: Step, *, key: str, fence: int) -> None:
         """Bring `step` on its way within 2 s. Idempotent by `key`.
 
-        Raises StaleFence for an older fence than it has seen, TryAgain, or GiveUp.
+        Raises StaleFence for an older fence than the endpoint has seen, TryAgain, or GiveUp.
         """
         ...
 
-    def revert(self, release: Release, *, previous: str, key: str, fence: int) -> None:
-        """Send all traffic back to `previous` (none: refuse requests) and stop `release`. Idempotent; as `apply`."""
+    def revert(self, step: Step, *, key: str, fence: int) -> None:
+        """Send all requests to `step.previous` (nothing: refuse them) and stop `step.release` where it is another.
+
+        As `apply`; `observe` shows how far it came.
+        """
         ...

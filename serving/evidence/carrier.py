@@ -2,12 +2,12 @@
 
 import json
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from serving.contract import EVIDENCE_STREAM, ContractError, Desired, Inference, Layout, load
 from serving.evidence.tail import START, Mark, read
-from serving.runner.replica import launched_path
 
 if TYPE_CHECKING:
     import redis
@@ -66,12 +66,8 @@ class Carrier:
         return json.dumps({**said, **who}, ensure_ascii=False, separators=(",", ":")).encode()
 
     def _launched(self, replica: str) -> Desired | None:
-        for path in (launched_path(self.layout, replica), self.layout.desired(replica)):
-            try:
-                self.who[replica] = load(path, Desired)
-                break
-            except (FileNotFoundError, ContractError):
-                continue
+        with suppress(FileNotFoundError, ContractError):  # it has stopped since: its last lines are still its own
+            self.who[replica] = load(self.layout.launched(replica), Desired)
         return self.who.get(replica)
 
     def _kept(self) -> dict[str, Mark]:

@@ -8,7 +8,7 @@ from contextlib import suppress
 from serving.contract import ContractError, Desired, Layout, Observed, load
 from serving.folder import Folder
 from serving.runner import lives
-from serving.runner.replica import Means, Replica, launched_path
+from serving.runner.replica import Means, Replica
 
 
 class Runner:
@@ -87,6 +87,6 @@ def load_named(layout: Layout, name: str) -> Desired:
 def launched(layout: Layout, replica: str) -> Desired | None:
     """Return what the replica was last started as."""
     try:
-        return load(launched_path(layout, replica), Desired)
+        return load(layout.launched(replica), Desired)
     except (FileNotFoundError, ContractError):
         return None

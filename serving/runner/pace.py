@@ -15,7 +15,6 @@ class Pace:
     quick_deaths: int = 5  # that many in a row, and the replica has failed
     start_s: float = 120.0  # from its start until it is ready
     drain_s: float = 10.0
-    young_s: float = 5.0  # so long after a start the server may not have read its order yet
     look_every_s: float = 5.0  # at one that is ready
     silent_looks: int = 6  # that many in a row, and it hangs
     report_every_s: float = 2.0

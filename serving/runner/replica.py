@@ -76,10 +76,8 @@ class Replica:
             self.quick, self.due = 0, 0.0
 
     def refuse(self, why: str) -> None:
-        """What runs goes on, but is not started again: a start would read the file that is not to be followed."""
+        """The order that was taken before, if there was one, holds on."""
         self.refusal, self.wanted = why, True
-        if self.life is not None and self.life.ran_s() < self.pace.young_s:
-            self._end(self.life, "It may have been started by the refused order, and was ended.")
 
     def dismiss(self) -> None:
         """It shall not run."""
@@ -95,7 +93,7 @@ class Replica:
             self._look_at_preparation(self.preparing)
         elif not self.wanted:
             self._rest()
-        elif self.refusal or self.desired is None:
+        elif self.desired is None:
             self._be("failed", self.refusal)
         elif time.monotonic() >= self.due:
             self._prepare(self.desired)
@@ -121,8 +119,6 @@ class Replica:
             self._hear(life, self.looking.result())
 
     def _is_as_ordered(self) -> bool:
-        if self.refusal:
-            return True
         return self.wanted and self.desired is not None and runs_the_same(self.launched, self.desired)
 
     def _prepare(self, desired: Desired) -> None:
@@ -134,7 +130,7 @@ class Replica:
         if not work.done():
             return
         self.preparing = None
-        if self.refusal or self.launched is None or not self._is_as_ordered():
+        if self.launched is None or not self._is_as_ordered():
             return  # the next step begins with the newer order
         if failure := work.exception():
             self._fail(words.cleaned(str(failure), ours=True) or type(failure).__name__)
@@ -144,7 +140,6 @@ class Replica:
     def _launch(self, desired: Desired) -> None:
         try:
             found = self.means.isolate(desired)
-            dump(launched_path(self.means.layout, self.name), desired)
             self.life = begun(self.means.launch(self.means.layout, desired, found.isolation))
         except Exception as why:  # noqa: BLE001 - whatever it is, the other replicas go on
             self._fail(words.cleaned(str(why), ours=True) or type(why).__name__)
@@ -200,7 +195,7 @@ class Replica:
     def _rest(self) -> None:
         if self.state != "stopped":
             self._be("stopped", "")
-            launched_path(self.means.layout, self.name).unlink(missing_ok=True)
+            self.means.layout.launched(self.name).unlink(missing_ok=True)
             shutil.rmtree(self.means.layout.temporary(self.name), ignore_errors=True)
             self.means.layout.socket(self.name).unlink(missing_ok=True)
 
@@ -241,11 +236,6 @@ def answers(socket: Path) -> bool:
         return uds.ask(socket, READY)[0] == OK
     except OSError:
         return False
-
-
-def launched_path(layout: Layout, replica: str) -> Path:
-    """Return the file of what the replica was last started as."""
-    return layout.root / "launched" / layout.desired(replica).name
 
 
 def void(_: object) -> None:

@@ -85,7 +85,7 @@ def main() -> int:
     given = parser.parse_args()
     layout = Layout(given.home)
     try:
-        desired = load(layout.desired(given.replica), Desired)
+        desired = load(layout.launched(given.replica), Desired)
         app = prepared(layout, desired)
     except Exception as why:  # noqa: BLE001 - a model may raise anything
         traceback.print_exc()

@@ -13,18 +13,17 @@ class Hands:
     def __init__(self, home: Path) -> None:
         self.layout = Layout(home)
         self.broken: set[str] = set()
-        self.asleep = False
+        self.router_is_away = False
 
     def work(self) -> None:
         """Do once what runner and router do all the time."""
-        if self.asleep:
-            return
         wanted = {path.stem: contract.load(path, Desired) for path in self.layout.desired_folder.glob("*.json")}
         for name, desired in wanted.items():
             self._observe(name, desired)
         for path in self.layout.observed_folder.glob("*.json"):
             if path.stem not in wanted:
                 path.unlink()
+                self.layout.launched(path.stem).unlink()
         for path in self.layout.routes_folder.glob("*.json"):
             self._route(contract.load(path, Routes))
 
@@ -35,9 +34,12 @@ class Hands:
             name, desired.key, desired.fence, state, 4242, 1, str(self.layout.socket(name)), desired.digest,
             "bubblewrap", why, time.time(),
         )  # fmt: skip
+        contract.dump(self.layout.launched(name), desired)
         contract.dump(self.layout.observed(name), seen)
 
     def _route(self, routes: Routes) -> None:
+        if self.router_is_away:
+            return
         shares: dict[str, int] = {way.track: way.share for way in routes.tracks}
         seen = Routed(routes.endpoint, routes.version, routes.key, routes.fence, shares, {}, "", time.time())
         contract.dump(self.layout.routed(routes.endpoint), seen)
@@ -48,6 +50,10 @@ class Hands:
         names = [replica for way in routes.tracks if way.share for replica in way.replicas]
         return [contract.load(self.layout.desired(name), Desired).version for name in names]
 
-    def running(self) -> int:
-        """Return how many replicas are wanted."""
-        return len(list(self.layout.desired_folder.glob("*.json")))
+    def replicas(self) -> list[str]:
+        """Return the names of the replicas that are ordered."""
+        return sorted(path.stem for path in self.layout.desired_folder.glob("*.json"))
+
+    def running(self) -> list[str]:
+        """Return the versions that are ordered."""
+        return sorted(contract.load(self.layout.desired(name), Desired).version for name in self.replicas())

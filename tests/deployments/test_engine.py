@@ -13,7 +13,8 @@ from deployments.models import Endpoint, InstalledRight, Rollout
 from deployments.plan import Sight, Strategy
 from deployments.rollouts import Plan
 from deployments.states import RolloutState
-from deployments.targets.contract import Seen
+from deployments.targets.contract import Capabilities, Seen
+from deployments.targets.kinds import target
 from registry import decisions, registered, versions
 from registry.models import ModelVersion, RegisteredModel
 from registry.policy import StageMove
@@ -79,13 +80,26 @@ def test_a_version_goes_to_staging_without_a_signature(
     assert InstalledRight.objects.get().digest == rollout.digest
 
 
-def test_the_next_version_takes_over_and_the_old_replica_goes(
+def test_the_next_version_takes_over_and_only_the_one_before_stands_by(
+    hands: Hands, staging: Endpoint, model: RegisteredModel, dana: Actor, eli: Actor
+) -> None:
+    for number in range(1, 4):
+        run(hands, rollouts.start(locked_version(model, dana), staging, AT_ONCE, actor=eli))
+        assert hands.serving("fraud-staging") == [str(number)]
+    assert hands.running() == ["2", "3"]
+
+
+def test_a_rollback_finds_what_stands_by_and_orders_no_other_model_server(
     hands: Hands, staging: Endpoint, model: RegisteredModel, dana: Actor, eli: Actor
 ) -> None:
     for _ in range(2):
         run(hands, rollouts.start(locked_version(model, dana), staging, AT_ONCE, actor=eli))
-    assert hands.serving("fraud-staging") == ["2"]
-    assert hands.running() == 1
+    before = hands.replicas()
+    back = run(hands, rollouts.roll_back(staging, reason="worse", actor=eli))
+    assert back.state == RolloutState.DONE
+    assert hands.serving("fraud-staging") == ["1"]
+    assert hands.replicas() == before
+    assert endpoints.stand_by(staging, back.version) == staging.rollouts.get(version__version=2)
 
 
 def test_a_model_that_does_not_load_is_rolled_back_and_the_old_one_serves_on(
@@ -97,7 +111,40 @@ def test_a_model_that_does_not_load_is_rolled_back_and_the_old_one_serves_on(
     assert rollout.state == RolloutState.ROLLED_BACK
     assert "cannot be loaded" in rollout.why
     assert hands.serving("fraud-staging") == ["1"]
-    assert hands.running() == 1
+    assert hands.running() == ["1"]
+    assert [step.name for step in rollout.steps.filter(status="done")] == ["revert"]
+
+
+def test_requests_are_sent_back_only_once_the_router_says_so(
+    hands: Hands, staging: Endpoint, model: RegisteredModel, dana: Actor, eli: Actor
+) -> None:
+    hands.broken.add("1")
+    hands.router_is_away = True
+    rollout = run(hands, rollouts.start(locked_version(model, dana), staging, AT_ONCE, actor=eli))
+    assert rollout.state == RolloutState.ROLLING_BACK
+    rollout.steps.filter(name="revert").update(deadline_at=clock.now())
+    rollout = run(hands, rollout)
+    assert rollout.state == RolloutState.NEEDS_OPERATOR
+    assert "revert was not reached in time" in rollout.why
+
+
+def test_a_later_rollout_waits_its_turn_and_is_ahead_of_every_earlier_fence(
+    hands: Hands, staging: Endpoint, model: RegisteredModel, dana: Actor, eli: Actor
+) -> None:
+    first = rollouts.start(locked_version(model, dana), staging, AT_ONCE, actor=eli)
+    later = rollouts._queue(
+        locked_version(model, dana), staging, AT_ONCE, "d" * 64, actor=eli, reason="", request=None,
+        kind=Rollout.Kind.DEPLOY,
+    )  # fmt: skip
+    engine.turn("engine-1")
+    later.refresh_from_db()
+    assert later.state == RolloutState.QUEUED
+    first, later = run(hands, first), run(hands, later)
+    assert (first.state, later.state) == (RolloutState.DONE, RolloutState.DONE)
+    assert first.ended_at
+    assert later.started_at
+    assert first.ended_at <= later.started_at
+    assert first.fence < later.fence
 
 
 def test_rolling_back_takes_a_reason_and_no_new_signature(
@@ -179,7 +226,8 @@ def test_one_engine_at_a_time_and_a_paused_one_is_overtaken(
     done = rollout.steps.filter(status="done").count()
     stale = Rollout.objects.get(pk=rollout.pk)
     stale.fence -= 1
-    engine._finish_step(stale, rollout.steps.get(position=0), Seen(Sight.REACHED), "engine-1")
+    late = engine.Turn(stale, rollout.steps.get(position=0), target("local"), "engine-1")
+    engine._finish_step(late, Seen(Sight.REACHED))
     assert rollout.steps.filter(status="done").count() == done
     assert run(hands, rollout).state == RolloutState.DONE
 
@@ -222,6 +270,20 @@ def test_what_serves_or_could_be_gone_back_to_cannot_be_deleted(
     versions.delete_version(made[0], actor=dana)
     with pytest.raises(Conflict, match="held"):
         registered.delete_model(model, actor=dana)
+
+
+def test_a_strategy_that_the_target_cannot_follow_is_refused_with_the_reason(
+    hands: Hands,
+    staging: Endpoint,
+    model: RegisteredModel,
+    dana: Actor,
+    eli: Actor,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    able = Capabilities(frozenset({Strategy.ALL_AT_ONCE}))
+    monkeypatch.setattr(target("local"), "capabilities", lambda: able)
+    with pytest.raises(Conflict, match="target local cannot roll out blue-green; it can all-at-once"):
+        rollouts.start(locked_version(model, dana), staging, Plan(Strategy.BLUE_GREEN), actor=eli)
 
 
 def test_damaged_files_are_not_deployed(

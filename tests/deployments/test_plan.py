@@ -24,6 +24,8 @@ CASES = [
     ("broken, no tries left", [step("applied", attempts=3)], Sight.BROKEN, Act.ROLL_BACK, 0),
     ("late", [step("applied", attempts=1, late=True)], Sight.UNDER_WAY, Act.ROLL_BACK, 0),
     ("late, but reached", [step("applied", attempts=1, late=True)], Sight.REACHED, Act.FINISH_STEP, 0),
+    ("cannot be looked at", [step("applied", attempts=3)], Sight.UNKNOWN, Act.WAIT, 0),
+    ("cannot be looked at for too long", [step("applied", late=True)], Sight.UNKNOWN, Act.ROLL_BACK, 0),
     ("overtaken", [step("applied", attempts=1)], Sight.STALE, Act.WAIT, 0),
     ("second step", [step("done"), step(name="route")], Sight.ABSENT, Act.APPLY, 1),
 ]
@@ -31,12 +33,14 @@ CASES = [
 
 @pytest.mark.parametrize(("case", "steps", "sight", "act", "place"), CASES, ids=[case[0] for case in CASES])
 def test_the_next_thing_to_do(case: str, steps: list[StepView], sight: Sight, act: Act, place: int | None) -> None:
-    decision = next_step(steps, sight, rolling_back=False)
+    decision = next_step(steps, sight)
     assert (decision.act, decision.step) == (act, place)
 
 
-def test_a_rollback_that_cannot_go_on_asks_a_person() -> None:
-    assert next_step([step("applied", attempts=3)], Sight.BROKEN, rolling_back=True).act is Act.ASK_OPERATOR
+@pytest.mark.parametrize("name", ["retire", "revert"])
+def test_where_there_is_nothing_better_to_go_back_to_a_person_is_asked(name: str) -> None:
+    assert next_step([step("applied", attempts=3, name=name)], Sight.BROKEN).act is Act.ASK_OPERATOR
+    assert next_step([step("applied", attempts=1, name=name, late=True)], Sight.UNKNOWN).act is Act.ASK_OPERATOR
 
 
 STATUS = st.sampled_from(["pending", "applied", "done"])
@@ -48,7 +52,7 @@ STATUS = st.sampled_from(["pending", "applied", "done"])
 )
 def test_no_step_is_finished_that_was_not_seen(rows: list[tuple[str, int, bool, bool]], sight: Sight) -> None:
     steps = [step(status, attempts=tries, late=late, due=due) for status, tries, late, due in rows]
-    decision = next_step(steps, sight, rolling_back=False)
+    decision = next_step(steps, sight)
     if decision.act is Act.FINISH_STEP:
         assert sight is Sight.REACHED
     if decision.act is Act.FINISH:

@@ -39,7 +39,7 @@ def entries(stream: Valkey) -> list[tuple[str, dict[str, object]]]:
 
 def launched(layout: Layout) -> None:
     dump(
-        layout.desired(REPLICA),
+        layout.launched(REPLICA),
         Desired(REPLICA, "fraud", "Fraud", "3", "a" * 64, (), "b" * 64, "required", 512, 1, "r", "k"),
     )
 

@@ -28,7 +28,6 @@ PACE = Pace(
     quick_deaths=3,
     start_s=3.0,
     drain_s=1.5,
-    young_s=1.0,
     look_every_s=0.2,
     silent_looks=2,
     keep_stopped_s=1.0,
@@ -49,14 +48,18 @@ class Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
+    """Answers everything with its version."""
+
     hangs = False
+    version = ""
 
     def do_GET(self) -> None:
         if Handler.hangs:
             time.sleep(60)
         self.send_response(200)
-        self.send_header("content-length", "0")
+        self.send_header("content-length", str(len(Handler.version)))
         self.end_headers()
+        self.wfile.write(Handler.version.encode())
 
     def log_message(self, *words: Any) -> None:
         pass
@@ -72,7 +75,7 @@ def drain(layout: Layout, replica: str) -> NoReturn:
 
 def server(layout: Layout, replica: str) -> None:
     """Behaves as its model's name says."""
-    desired = load(layout.desired(replica), Desired)
+    desired = load(layout.launched(replica), Desired)
     say(layout, "start", replica, os.getpid(), desired.version)
     signal.signal(signal.SIGTERM, lambda *_: drain(layout, replica))
     if desired.model == "dying":
@@ -84,6 +87,7 @@ def server(layout: Layout, replica: str) -> None:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         subprocess.Popen(["sleep", "60"])
     lifeline.hold()
+    Handler.version = desired.version
     if desired.model == "hanging":
         signal.setitimer(signal.ITIMER_REAL, 0.8)
         signal.signal(signal.SIGALRM, lambda *_: setattr(Handler, "hangs", True))
@@ -91,7 +95,7 @@ def server(layout: Layout, replica: str) -> None:
 
 
 def launch(layout: Layout, desired: Desired, _: Isolation) -> "subprocess.Popen[bytes]":
-    launching.prepare(layout, desired.replica)
+    launching.prepare(layout, desired)
     with launching.log_path(layout, desired.replica).open("wb") as log:
         return subprocess.Popen(
             command("server", layout.home, "--replica", desired.replica),

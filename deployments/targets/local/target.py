@@ -3,6 +3,7 @@
 `serving.runner` keeps the model servers, `serving.router` the routes. This side never waits for either.
 """
 
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
@@ -10,11 +11,14 @@ from typing import TypeVar
 from django.conf import settings
 
 from deployments.plan import Sight, Strategy
-from deployments.targets.contract import Capabilities, GiveUp, Release, Seen, StaleFence, Step, TryAgain
+from deployments.targets.contract import Capabilities, GiveUp, Release, Seen, Step, TryAgain
+from deployments.targets.local import fences, replicas
 from serving import contract
-from serving.contract import SHARES, Desired, Document, FileLine, Layout, Observed, Routed, Routes, TrackRoute
+from serving.contract import SHARES, Desired, Document, Layout, Observed, Routed, Routes, TrackRoute
 
 D = TypeVar("D", bound=Document)
+RUNS = frozenset({"installing", "starting", "ready", "draining"})
+Act = Callable[[Step, str, int], None]
 
 
 class LocalTarget:
@@ -29,40 +33,41 @@ class LocalTarget:
 
     def observe(self, step: Step, *, key: str, fence: int) -> Seen:
         """Look at the runner's and the router's own words."""
-        look = {"install": self._installed, "route": self._routed, "retire": self._retired}[step.name]
-        return look(step, key, fence)
+        look = {"install": self._installed, "route": self._routed, "retire": self._retired, "revert": self._reverted}
+        if fences.last(self.layout.fence(step.release.endpoint)) > fence:
+            return Seen(Sight.STALE)
+        return look[step.name](step, key)
 
     def apply(self, step: Step, *, key: str, fence: int) -> None:
         """Write the files of the step; writing them again changes nothing."""
-        act = {"install": self._install, "route": self._route, "retire": self._retire}[step.name]
+        acts = {"install": self._install, "route": self._route, "retire": self._retire}
+        if step.name not in acts:
+            raise GiveUp(f"The local target has no step {step.name}; it has {', '.join(acts)}.")
+        self._do(acts[step.name], step, key, fence)
+
+    def revert(self, step: Step, *, key: str, fence: int) -> None:
+        """Route requests to what served before, or refuse them, and stop the replica that is not wanted."""
+        self._do(self._revert, step, key, fence)
+
+    def _do(self, act: Act, step: Step, key: str, fence: int) -> None:
         try:
-            act(step, key, fence)
+            with fences.held(self.layout.fence(step.release.endpoint), fence):
+                act(step, key, fence)
         except OSError as why:
             raise TryAgain(f"The home cannot be written: {why}") from why
         except contract.ContractError as why:
             raise GiveUp(str(why)) from why
 
-    def revert(self, release: Release, *, previous: str, key: str, fence: int) -> None:
-        """Send requests back to what served before, or refuse them, and stop the replica that is not wanted."""
-        self._write_routes(
-            release, _replica(release.endpoint, previous) if previous else "", step="revert", key=key, fence=fence
-        )
-        self._stop(_replica(release.endpoint, release.rollout), fence)
-
     # Install: a replica beside what serves
 
     def _install(self, step: Step, key: str, fence: int) -> None:
-        release = step.release
-        name = _replica(release.endpoint, release.rollout)
-        self._refuse_stale(self._read(self.layout.desired(name), Desired), fence)
-        contract.dump(self.layout.desired(name), _desired(name, release, key, fence))
+        wanted = replicas.desired(step.release, key, fence)
+        contract.dump(self.layout.desired(wanted.replica), wanted)
 
-    def _installed(self, step: Step, key: str, fence: int) -> Seen:
-        name = _replica(step.release.endpoint, step.release.rollout)
+    def _installed(self, step: Step, key: str) -> Seen:
+        name = replicas.name(step.release)
         wanted, seen = self._read(self.layout.desired(name), Desired), self._read(self.layout.observed(name), Observed)
-        if wanted and wanted.fence > fence:
-            return Seen(Sight.STALE)
-        if wanted is None:
+        if wanted is None or wanted.key != key:
             return Seen(Sight.ABSENT)
         if seen is None or seen.key != key:
             return Seen(Sight.UNDER_WAY, why="the runner has not taken it up yet")
@@ -76,60 +81,83 @@ class LocalTarget:
     # Route: all requests to the new replica
 
     def _route(self, step: Step, key: str, fence: int) -> None:
-        name = _replica(step.release.endpoint, step.release.rollout)
-        self._write_routes(step.release, name, step="route", key=key, fence=fence)
+        self._write_routes(step, step.release, key, fence)
 
-    def _routed(self, step: Step, key: str, fence: int) -> Seen:
-        wanted = self._read(self.layout.routes(step.release.endpoint), Routes)
-        if wanted and wanted.fence > fence:
-            return Seen(Sight.STALE)
+    def _routed(self, step: Step, key: str) -> Seen:
+        endpoint = step.release.endpoint
+        wanted = self._read(self.layout.routes(endpoint), Routes)
         if wanted is None or wanted.key != key:
             return Seen(Sight.ABSENT)
-        seen = self._read(self.layout.routed(step.release.endpoint), Routed)
+        seen = self._read(self.layout.routed(endpoint), Routed)
         if seen is None or seen.key != key or seen.version != wanted.version:
             return Seen(Sight.UNDER_WAY, why=seen.why if seen else "the router has not taken it up yet")
         return Seen(Sight.REACHED, {"routes_version": seen.version, "shares": dict(seen.shares)})
 
-    def _write_routes(self, release: Release, replica: str, *, step: str, key: str, fence: int) -> None:
-        path = self.layout.routes(release.endpoint)
+    def _write_routes(self, step: Step, to: Release | None, key: str, fence: int) -> None:
+        """Send all requests to one release, or nowhere."""
+        path = self.layout.routes(step.release.endpoint)
         now = self._read(path, Routes)
-        self._refuse_stale(now, fence)
-        tracks = (TrackRoute("stable", (replica,), SHARES),) if replica else ()
+        tracks = (TrackRoute("stable", (replicas.name(to),), SHARES),) if to else ()
         if now and (now.key, now.tracks) == (key, tracks):
             contract.dump(path, replace(now, fence=fence))
             return
-        version = now.version + 1 if now else 1
-        contract.dump(path, Routes(release.endpoint, version, fence, key, release.rollout, step, release.salt, tracks))
+        serves, version = to or step.release, now.version + 1 if now else 1
+        contract.dump(
+            path, Routes(serves.endpoint, version, fence, key, serves.rollout, step.name, serves.salt, tracks)
+        )
 
-    # Retire: whatever else of this endpoint still runs
+    # Retire: whatever else of this endpoint still runs, but for the one that stands by
 
     def _retire(self, step: Step, key: str, fence: int) -> None:
-        del key
-        for name in self._others(step.release):
-            self._stop(name, fence)
-
-    def _retired(self, step: Step, key: str, fence: int) -> Seen:
         del key, fence
-        left = self._others(step.release)
-        running = [name for name in left if self._is_running(name)]
-        if left:
-            return Seen(Sight.ABSENT, {"still_wanted": len(left)})
-        return Seen(Sight.UNDER_WAY if running else Sight.REACHED, {"still_running": len(running)})
+        for name in self._superfluous(step, self._ordered(step.release.endpoint)):
+            self.layout.desired(name).unlink(missing_ok=True)
 
-    def _others(self, release: Release) -> list[str]:
-        mine = _replica(release.endpoint, release.rollout)
-        found = (self._read(path, Desired) for path in sorted(self.layout.desired_folder.glob("*.json")))
-        return [d.replica for d in found if d and d.endpoint == release.endpoint and d.replica != mine]
+    def _retired(self, step: Step, key: str) -> Seen:
+        del key
+        ordered = self._superfluous(step, self._ordered(step.release.endpoint))
+        running = self._superfluous(step, self._running(step.release.endpoint))
+        facts = {"still_ordered": len(ordered), "still_running": len(running)}
+        if ordered:
+            return Seen(Sight.ABSENT, facts)
+        return Seen(Sight.UNDER_WAY if running else Sight.REACHED, facts)
 
-    def _stop(self, name: str, fence: int) -> None:
-        self._refuse_stale(self._read(self.layout.desired(name), Desired), fence, another_rollout=True)
-        self.layout.desired(name).unlink(missing_ok=True)
+    def _superfluous(self, step: Step, names: Iterator[str]) -> list[str]:
+        kept = {replicas.name(release) for release in (step.release, step.keep) if release}
+        return [name for name in names if name not in kept]
 
-    def _is_running(self, name: str) -> bool:
-        seen = self._read(self.layout.observed(name), Observed)
-        return seen is not None and seen.state in {"starting", "ready", "draining"}
+    # Revert: back to what served before, and the replica that was tried goes
+
+    def _revert(self, step: Step, key: str, fence: int) -> None:
+        self._write_routes(step, step.previous, key, fence)
+        if replicas.differ(step.release, step.previous):
+            self.layout.desired(replicas.name(step.release)).unlink(missing_ok=True)
+
+    def _reverted(self, step: Step, key: str) -> Seen:
+        name, routed = replicas.name(step.release), self._routed(step, key)
+        if routed.sight is not Sight.REACHED or not replicas.differ(step.release, step.previous):
+            return routed
+        if self.layout.desired(name).exists():
+            return Seen(Sight.ABSENT, routed.facts)
+        runs = name in self._running(step.release.endpoint)
+        return Seen(Sight.UNDER_WAY if runs else Sight.REACHED, {**routed.facts, "still_running": int(runs)})
 
     # Files
+
+    def _ordered(self, endpoint: str) -> Iterator[str]:
+        """Yield the endpoint's replicas that should run."""
+        return self._of(endpoint, self.layout.desired_folder)
+
+    def _running(self, endpoint: str) -> Iterator[str]:
+        """Yield the endpoint's replicas that the runner started and that have not stopped."""
+        for name in self._of(endpoint, self.layout.launched_folder):
+            seen = self._read(self.layout.observed(name), Observed)
+            if seen and seen.state in RUNS:
+                yield name
+
+    def _of(self, endpoint: str, folder: Path) -> Iterator[str]:
+        found = (self._read(path, Desired) for path in sorted(folder.glob("[!.]*.json")))
+        return (order.replica for order in found if order and order.endpoint == endpoint)
 
     def _read(self, path: Path, kind: type[D]) -> D | None:
         try:
@@ -138,22 +166,3 @@ class LocalTarget:
             return None
         except contract.ContractError as why:
             raise TryAgain(str(why)) from why
-
-    def _refuse_stale(self, found: Desired | Routes | None, fence: int, *, another_rollout: bool = False) -> None:
-        if found and found.fence > fence and not another_rollout:
-            raise StaleFence(f"fence {found.fence} was here before {fence}")
-
-
-def _replica(endpoint: str, rollout: str) -> str:
-    """Return the replica's name: its endpoint's, cut so that it fits, and its rollout's."""
-    return f"{endpoint[:45]}-{rollout.replace('-', '')[:12]}"
-
-
-def _desired(name: str, release: Release, key: str, fence: int) -> Desired:
-    return Desired(
-        replica=name, endpoint=release.endpoint, model=release.model, version=str(release.version),
-        digest=release.digest,
-        manifest=tuple(FileLine(*line) for line in release.files), lock_digest=release.lock_digest,
-        sandbox="unsandboxed" if release.sandbox == "unsandboxed" else "required", memory_mb=release.memory_mb,
-        fence=fence, rollout_id=release.rollout, key=key,
-    )  # fmt: skip

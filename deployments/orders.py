@@ -1,0 +1,27 @@
+"""What targets are told of a rollout's steps, made from rows: a release carries all that a target needs."""
+
+from deployments import endpoints
+from deployments.models import Rollout, RolloutStep
+from deployments.targets.contract import Release, Step
+from registry import manifests
+
+
+def step_of(rollout: Rollout, step: RolloutStep) -> Step:
+    """Return the step with what serves meanwhile and what stands by afterwards."""
+    keep = endpoints.stand_by(rollout.endpoint, rollout.version)
+    return Step(step.name, release_of(rollout), step.arguments, _release(endpoints.way_back(rollout)), _release(keep))
+
+
+def release_of(rollout: Rollout) -> Release:
+    """Return what a target needs to serve the rollout's version."""
+    version = rollout.version
+    files = manifests.files_of(version.manifest) if version.manifest else []
+    return Release(
+        rollout=str(rollout.uuid), endpoint=rollout.endpoint.name, model=version.model.name, version=version.version,
+        digest=rollout.digest, files=tuple((line.path, line.sha256, line.size) for line in files),
+        lock_digest=str(version.environment.get("lock") or ""), salt=rollout.endpoint.salt,
+    )  # fmt: skip
+
+
+def _release(rollout: Rollout | None) -> Release | None:
+    return release_of(rollout) if rollout else None

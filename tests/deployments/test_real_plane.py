@@ -1,0 +1,85 @@
+"""The engine with the real runner, the real router and a real model."""
+
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from accounts.actors import Actor
+from config.tasks import PAUSE_S
+from deployments import endpoints, engine, rollouts
+from deployments.models import Endpoint, Rollout
+from deployments.plan import Strategy
+from deployments.rollouts import Plan
+from deployments.states import ENDED, RolloutState
+from deployments.targets.kinds import target
+from registry import versions
+from registry.models import ModelVersion
+from serving import environments
+from serving.contract import Layout
+from serving.router import admin
+from tests.factories import make_model, make_run, put
+from tests.serving.rig import Home, save_onnx
+from tests.serving.test_together import Load, plane
+
+pytestmark = [pytest.mark.faults, pytest.mark.django_db]
+AT_ONCE = Plan(Strategy.ALL_AT_ONCE)
+
+
+@pytest.fixture
+def home(tmp_path: Path, settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Home]:
+    """A home for registry, target, runner and router together."""
+    made = Home(tmp_path / "home")
+    settings.HOME = made.layout.home
+    monkeypatch.setattr(target("local"), "layout", Layout(made.layout.home))
+    with plane(made.layout.home, tmp_path):
+        yield made
+    made.publishing.clear()
+    shutil.rmtree(tmp_path, ignore_errors=True)
+
+
+def held_version(endpoint: Endpoint, folder: Path, home: Home, actor: Actor) -> ModelVersion:
+    """Return a new version with the folder's files, its environment locked and built."""
+    run = make_run(actor)
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        put(run, f"onnx/{path.relative_to(folder)}", path.read_bytes(), actor)
+    put(run, "onnx/run.txt", run.run_id.encode(), actor)  # no two versions are the same bytes
+    asked = versions.Registration(source=f"runs:/{run.run_id}/onnx", run_id=run.run_id)
+    version = versions.register_version(endpoint.model, asked, actor=actor)
+    digest = home.environment(folder)
+    home.layout.lock(digest).parent.mkdir(parents=True, exist_ok=True)
+    home.layout.lock(digest).write_bytes((home.layout.environment(digest) / environments.MARKER).read_bytes())
+    version.environment = {**version.environment, "lock": digest}
+    version.save(update_fields=["environment"])
+    return version
+
+
+def followed(rollout: Rollout, within_s: float = 60.0) -> float:
+    """Let the engine work until the rollout ends; return how long that took."""
+    begun = time.monotonic()
+    while rollout.state not in ENDED:
+        assert time.monotonic() - begun < within_s, list(rollout.steps.values_list("name", "status", "observed"))
+        engine.turn()
+        time.sleep(PAUSE_S)
+        rollout.refresh_from_db()
+    return time.monotonic() - begun
+
+
+def test_a_rollback_is_a_change_of_routes_and_loses_no_request(
+    home: Home, tmp_path: Path, dana: Actor, eli: Actor
+) -> None:
+    save_onnx(tmp_path / "onnx")
+    endpoint = endpoints.create_endpoint("fraud", model=make_model(dana), environment="staging", actor=eli)
+    for _ in range(2):
+        version = held_version(endpoint, tmp_path / "onnx", home, dana)
+        followed(rollouts.start(version, endpoint, AT_ONCE, actor=eli))
+    load = Load(admin.port(home.layout.admin_socket))
+    back = rollouts.roll_back(endpoint, reason="worse on weekends", actor=eli)
+    took_s = followed(back)
+    statuses = load.end()
+    assert (back.state, back.version.version) == (RolloutState.DONE, 1)
+    assert took_s < 2
+    assert set(statuses) == {200}
