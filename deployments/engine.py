@@ -18,7 +18,7 @@ from accounts.actors import SYSTEM
 from audit.models import Checkpoint, Event
 from audit.record import Change, record
 from core import clock
-from deployments import orders, plan, rollouts
+from deployments import orders, plan, rollouts, steering, watching
 from deployments.models import InstalledRight, Rollout, RolloutStep
 from deployments.plan import Act, Sight, StepView
 from deployments.states import LIVE, WORKED_ON, RolloutState, StepStatus
@@ -102,8 +102,8 @@ def _go_on(rollout: Rollout, holder: str) -> bool:
 
 
 def _look(rollout: Rollout, step: RolloutStep, place: Target) -> Seen:
-    if step.name == "bake":
-        return _baked(step)
+    if step.name in LOOKED_AT_HERE:
+        return LOOKED_AT_HERE[step.name](rollout, step)
     try:
         return place.observe(orders.step_of(rollout, step), key=step.key, fence=rollout.fence)
     except TryAgain as why:
@@ -112,12 +112,16 @@ def _look(rollout: Rollout, step: RolloutStep, place: Target) -> Seen:
         return Seen(Sight.UNKNOWN, step.observed, str(why))
 
 
-def _baked(step: RolloutStep) -> Seen:
+def _baked(rollout: Rollout, step: RolloutStep) -> Seen:
     """Baking is time alone: the new version serves, the old one stands by."""
+    del rollout
     if step.started_at is None:
         return Seen(Sight.ABSENT)
     left_s = float(str(step.arguments["for_s"])) - (clock.now() - step.started_at).total_seconds()
     return Seen(Sight.REACHED if left_s <= 0 else Sight.UNDER_WAY, {"left_s": max(0.0, round(left_s, 1))})
+
+
+LOOKED_AT_HERE = {"bake": _baked, "watch": watching.look}  # a target has no part in these
 
 
 def _view(step: RolloutStep, moment: datetime) -> StepView:
@@ -156,6 +160,8 @@ def _do(turn: Turn, decision: plan.Decision, seen: Seen) -> bool:
 def _apply(turn: Turn) -> bool:
     """Note the try first, then act: a crash in between costs one try, never a step nobody knows of."""
     moment, step = clock.now(), turn.step
+    if why := steering.uncovered(turn.rollout, step):
+        return _give_up_step(turn, why)
     pause_s = BACK_OFF_S[min(step.attempts, len(BACK_OFF_S) - 1)]
     with transaction.atomic():
         if not _still_mine(turn.rollout, turn.holder):
@@ -164,8 +170,9 @@ def _apply(turn: Turn) -> bool:
             status=StepStatus.APPLIED, attempts=F("attempts") + 1, started_at=step.started_at or moment,
             deadline_at=step.deadline_at or _deadline(step), not_before=moment + timedelta(seconds=pause_s),
         )  # fmt: skip
-    if step.name == "bake":
-        return False
+    if step.name in LOOKED_AT_HERE:
+        return True
+    watching.prepare(turn.rollout, step)
     order = orders.step_of(turn.rollout, step)
     act = turn.place.revert if step.name == plan.REVERT.name else turn.place.apply
     try:

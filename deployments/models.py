@@ -81,6 +81,8 @@ class Rollout(models.Model):
     created_at = models.DateTimeField(default=timezone.now)
     started_at = models.DateTimeField(null=True)
     ended_at = models.DateTimeField(null=True)
+    paused_at = models.DateTimeField(null=True)
+    paused_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
     fence = models.PositiveBigIntegerField(default=0)
     holder = models.CharField(max_length=64, blank=True, default="")
     lease_until = models.DateTimeField(default=timezone.now)

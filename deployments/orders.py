@@ -1,5 +1,7 @@
 """What targets are told of a rollout's steps, made from rows: a release carries all that a target needs."""
 
+import hashlib
+
 from deployments import endpoints
 from deployments.models import Rollout, RolloutStep
 from deployments.targets.contract import Release, Step
@@ -19,9 +21,14 @@ def release_of(rollout: Rollout) -> Release:
     return Release(
         rollout=str(rollout.uuid), endpoint=rollout.endpoint.name, model=version.model.name, version=version.version,
         digest=rollout.digest, files=tuple((line.path, line.sha256, line.size) for line in files),
-        lock_digest=str(version.environment.get("lock") or ""), salt=rollout.endpoint.salt,
+        lock_digest=str(version.environment.get("lock") or ""), salt=_salt(rollout),
     )  # fmt: skip
 
 
 def _release(rollout: Rollout | None) -> Release | None:
     return release_of(rollout) if rollout else None
+
+
+def _salt(rollout: Rollout) -> str:
+    """Return a secret of this rollout alone: which units are in its canary says nothing about the next one's."""
+    return hashlib.sha256(f"{rollout.endpoint.salt}/{rollout.uuid}".encode()).hexdigest()

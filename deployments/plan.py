@@ -1,10 +1,12 @@
 """What to do next in a rollout: pure functions over what is wanted and what was observed. No clock, no database."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
 INSTALL_S, ROUTE_S, RETIRE_S, REVERT_S = 600.0, 30.0, 60.0, 60.0
 ATTEMPTS = 3
+ALL = 100  # percent
 NO_WAY_BACK = frozenset({"retire", "revert"})  # giving these up asks a person: there is nothing better to go back to
 
 
@@ -13,6 +15,7 @@ class Strategy(StrEnum):
 
     ALL_AT_ONCE = "all-at-once"
     BLUE_GREEN = "blue-green"
+    CANARY = "canary"
 
 
 @dataclass(frozen=True)
@@ -25,9 +28,15 @@ class Spec:
     attempts: int = ATTEMPTS
 
 
-def steps_of(strategy: Strategy, *, bake_s: float = 0.0) -> list[Spec]:
-    """Return the steps of a rollout in order: install beside what serves, send traffic over, wait, retire the old."""
-    steps = [Spec("install", deadline_s=INSTALL_S), Spec("route", {"share_pct": 100})]
+def steps_of(strategy: Strategy, *, bake_s: float = 0.0, shares: Sequence[int] = (), max_s: float = 0.0) -> list[Spec]:
+    """Return the steps of a rollout in order: install beside what serves, send traffic over, wait, retire the old.
+
+    A canary takes each share and is watched at it. A watch that nobody ended in twice `max_s` sends it back.
+    """
+    steps = [Spec("install", deadline_s=INSTALL_S)]
+    for share in shares if strategy is Strategy.CANARY else ():
+        steps += [Spec("route", {"share_pct": share}), Spec("watch", {"share_pct": share}, deadline_s=2 * max_s)]
+    steps.append(Spec("route", {"share_pct": ALL}))
     if strategy is Strategy.BLUE_GREEN and bake_s > 0:
         steps.append(Spec("bake", {"for_s": bake_s}, deadline_s=bake_s + ROUTE_S))
     return [*steps, Spec("retire", deadline_s=RETIRE_S)]
@@ -43,6 +52,7 @@ class Sight(StrEnum):
     UNDER_WAY = "under way"
     REACHED = "reached"
     BROKEN = "broken"
+    CONDEMNED = "condemned"  # the evidence is against it
     STALE = "stale"
     UNKNOWN = "unknown"  # it could not be looked at
 
@@ -70,6 +80,9 @@ class Act(StrEnum):
     ASK_OPERATOR = "ask operator"
 
 
+SETTLED = {Sight.REACHED: Act.FINISH_STEP, Sight.CONDEMNED: Act.ROLL_BACK}  # whatever was tried before
+
+
 @dataclass(frozen=True)
 class Decision:
     """What to do, on which step (its index), and why."""
@@ -89,8 +102,8 @@ def next_step(steps: list[StepView], sight: Sight) -> Decision:
     if place is None:
         return Decision(Act.FINISH)
     step = steps[place]
-    if sight is Sight.REACHED:
-        return Decision(Act.FINISH_STEP, place)
+    if sight in SETTLED:
+        return Decision(SETTLED[sight], place)
     if sight is Sight.STALE:
         return Decision(Act.WAIT, place, "another engine holds this rollout")
     if gave_up := _gave_up(step, sight):

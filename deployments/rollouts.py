@@ -1,7 +1,5 @@
 """Asks for, starts, rolls back and cancels rollouts. The engine does the rest."""
 
-from dataclasses import dataclass
-
 from django.db import IntegrityError, transaction
 from django.db.models import Max
 
@@ -12,7 +10,8 @@ from core import clock, hints
 from core.refusals import Conflict, Invalid, NotFound
 from deployments.endpoints import endpoint_subject, serving, stand_by
 from deployments.models import Endpoint, InstalledRight, Rollout, RolloutStep
-from deployments.plan import REVERT, Spec, Strategy, steps_of
+from deployments.plan import REVERT, Spec, Strategy
+from deployments.plans import Plan
 from deployments.states import ENDED, LIVE, MOVES, RolloutState
 from deployments.targets.kinds import target
 from registry import access, holds, manifests, requests
@@ -20,32 +19,7 @@ from registry.models import ApprovalRequest, ModelVersion
 from registry.models.approvals import RequestState
 from registry.policy import Move
 
-BAKE_MAX_S = 7 * 24 * 3600.0
 WAY_BACK = 1000  # the position of the step that sends requests back; those of the plan stand before it
-
-
-@dataclass(frozen=True)
-class Plan:
-    """How a rollout goes; its document is part of what a reviewer signs."""
-
-    strategy: Strategy
-    bake_s: float = 0.0
-
-    @property
-    def document(self) -> dict[str, object]:
-        """The plan as plain JSON."""
-        return {"strategy": str(self.strategy), "bake_s": self.bake_s}
-
-    @classmethod
-    def of(cls, document: dict[str, object]) -> "Plan":
-        """Return the plan `document` says; raise Invalid where it is none."""
-        try:
-            plan = cls(Strategy(str(document["strategy"])), float(str(document.get("bake_s", 0))))
-        except (KeyError, ValueError) as why:
-            raise Invalid(f"The strategy is one of {', '.join(Strategy)}.", field="strategy") from why
-        if not 0 <= plan.bake_s <= BAKE_MAX_S:
-            raise Invalid("The bake time is from 0 seconds to 7 days.", field="bake_s")
-        return plan
 
 
 def rollout_subject(rollout: Rollout) -> Subject:
@@ -197,6 +171,11 @@ def _refuse_other_model(version: ModelVersion, endpoint: Endpoint) -> None:
 
 
 def _refuse_unable(endpoint: Endpoint, plan: Plan) -> None:
+    if plan.strategy is Strategy.CANARY and serving(endpoint) is None:
+        raise Conflict(
+            f"{endpoint} serves nothing that a canary could be compared with.",
+            next_step="Send the first one all at once.",
+        )
     able = target(endpoint.target).capabilities().strategies
     if plan.strategy not in able:
         raise Conflict(
@@ -272,7 +251,7 @@ def _queue(
 
 
 def _steps(rollout: Rollout, plan: Plan) -> list[RolloutStep]:
-    return [_step(rollout, place, spec) for place, spec in enumerate(steps_of(plan.strategy, bake_s=plan.bake_s))]
+    return [_step(rollout, place, spec) for place, spec in enumerate(plan.steps)]
 
 
 def _step(rollout: Rollout, place: int, spec: Spec) -> RolloutStep:

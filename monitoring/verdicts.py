@@ -1,5 +1,6 @@
 """Watches rollouts: rules in, verdicts out. The engine reads them; what they rest on is kept."""
 
+from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
 
@@ -7,8 +8,10 @@ from django.db import transaction
 
 from core import clock
 from core.refusals import Invalid
-from monitoring.models import Watch
+from monitoring.evidence import FAILED_FROM
+from monitoring.models import Prediction, Watch
 from monitoring.stats.judge import Rules, Tally, Verdict, judge, of_document, to_document
+from monitoring.stats.summary import quantile
 
 GUARDRAILS = {"error", "accuracy"}
 BOUNDS: dict[str, tuple[float, float]] = {
@@ -76,3 +79,24 @@ def verdict(rollout: str) -> Verdict | None:
 def end(rollout: str) -> None:
     """Stop judging; the last verdict stays readable."""
     Watch.objects.filter(rollout=rollout, ended_at=None).update(ended_at=clock.now())
+
+
+def performance(rollout: str, step: str) -> dict[str, dict[str, Any]]:
+    """Return what each track did in a step: requests, failures, p50, p95, p99 in ms, labelled and wrong predictions."""
+    rows = Prediction.objects.filter(rollout=rollout, step=step, counted=True)
+    found: dict[str, list[tuple[int, float | None, bool | None]]] = defaultdict(list)
+    for track, status, latency_ms, correct in rows.values_list("track", "status", "latency_ms", "correct").iterator():
+        found[track].append((status, latency_ms, correct))
+    return {track: _performed(lines) for track, lines in found.items()}
+
+
+def _performed(lines: list[tuple[int, float | None, bool | None]]) -> dict[str, Any]:
+    took = sorted(latency_ms for _, latency_ms, _ in lines if latency_ms is not None)
+    labels = [correct for _, _, correct in lines if correct is not None]
+    return {
+        "requests": len(lines),
+        "failed": sum(status >= FAILED_FROM or not status for status, _, _ in lines),
+        **{f"p{round(part * 100)}_ms": quantile(took, part) for part in (0.5, 0.95, 0.99)},
+        "labelled": len(labels),
+        "wrong": labels.count(False),
+    }

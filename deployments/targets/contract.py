@@ -68,6 +68,14 @@ class Seen:
     why: str = ""
 
 
+@dataclass(frozen=True)
+class Split:
+    """How requests are divided, by track: the share of 10,000 that holds, and how many requests went there since."""
+
+    shares: Mapping[str, int] = field(default_factory=dict)
+    requests: Mapping[str, int] = field(default_factory=dict)
+
+
 class Target(Protocol):
     """A kind of place that serves models."""
 
@@ -91,4 +99,8 @@ class Target(Protocol):
 
         As `apply`; `observe` shows how far it came.
         """
+        ...
+
+    def split(self, endpoint: str) -> Split:
+        """Return how the place divides the endpoint's requests, by its own counters; empty where it does not say."""
         ...

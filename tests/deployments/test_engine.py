@@ -11,7 +11,7 @@ from core.refusals import Conflict, Denied, Invalid
 from deployments import endpoints, engine, rollouts
 from deployments.models import Endpoint, InstalledRight, Rollout
 from deployments.plan import Sight, Strategy
-from deployments.rollouts import Plan
+from deployments.plans import Plan
 from deployments.states import RolloutState
 from deployments.targets.contract import Capabilities, Seen
 from deployments.targets.kinds import target

@@ -13,7 +13,7 @@ from config.tasks import PAUSE_S
 from deployments import endpoints, engine, rollouts
 from deployments.models import Endpoint, Rollout
 from deployments.plan import Strategy
-from deployments.rollouts import Plan
+from deployments.plans import Plan
 from deployments.states import ENDED, RolloutState
 from deployments.targets.kinds import target
 from registry import versions

@@ -8,7 +8,7 @@ from audit import seal
 from audit.models import Event
 from deployments import endpoints, engine, rollouts
 from deployments.plan import Strategy
-from deployments.rollouts import Plan
+from deployments.plans import Plan
 from deployments.states import RolloutState
 from registry import decisions
 from registry.policy import StageMove

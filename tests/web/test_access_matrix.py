@@ -18,6 +18,7 @@ from audit import seal
 from audit.models import Event
 from deployments import endpoints, rollouts
 from deployments.plan import Strategy
+from deployments.plans import Plan
 from registry import registered, requests, transitions
 from registry.models import Experiment, LoggedModel
 from tests.factories import ask_production, make_model, make_version, put
@@ -75,7 +76,7 @@ def scene(people: dict[str, Actor]) -> SimpleNamespace:
     token, _ = tokens.mint(dana.person, label="x", scopes=[Scope.READ], days=1, actor=dana)
     put_beside(first.run_id, dana)
     staged = endpoints.create_endpoint("scene", model=model, environment="staging", actor=people["eli"])
-    rollout = rollouts.start(first, staged, rollouts.Plan(Strategy.ALL_AT_ONCE), actor=people["eli"])
+    rollout = rollouts.start(first, staged, Plan(Strategy.ALL_AT_ONCE), actor=people["eli"])
     caller, _ = endpoints.mint_endpoint_token(staged, label="c", days=1, actor=people["eli"])
     return SimpleNamespace(
         model=model, name="Scene", number=request.pk, version=1, run=first.run_id, root=f"0/{first.run_id}/artifacts",

@@ -12,7 +12,7 @@ from core.refusals import Invalid, Refusal
 from deployments import endpoints, rollouts
 from deployments.models import Endpoint, Environment
 from deployments.plan import Strategy
-from deployments.rollouts import Plan
+from deployments.plans import Plan
 from deployments.states import ENDED
 from registry import access
 from registry.models import ModelVersion, RegisteredModel

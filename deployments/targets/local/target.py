@@ -10,8 +10,8 @@ from typing import TypeVar
 
 from django.conf import settings
 
-from deployments.plan import Sight, Strategy
-from deployments.targets.contract import Capabilities, GiveUp, Release, Seen, Step, TryAgain
+from deployments.plan import ALL, Sight, Strategy
+from deployments.targets.contract import Capabilities, GiveUp, Release, Seen, Split, Step, TryAgain
 from deployments.targets.local import fences, replicas
 from serving import contract
 from serving.contract import SHARES, Desired, Document, Layout, Observed, Routed, Routes, TrackRoute
@@ -19,6 +19,7 @@ from serving.contract import SHARES, Desired, Document, Layout, Observed, Routed
 D = TypeVar("D", bound=Document)
 RUNS = frozenset({"installing", "starting", "ready", "draining"})
 Act = Callable[[Step, str, int], None]
+Tracks = tuple[TrackRoute, ...]
 
 
 class LocalTarget:
@@ -29,7 +30,7 @@ class LocalTarget:
 
     def capabilities(self) -> Capabilities:
         """What can be done here."""
-        return Capabilities(frozenset({Strategy.ALL_AT_ONCE, Strategy.BLUE_GREEN}))
+        return Capabilities(frozenset({Strategy.ALL_AT_ONCE, Strategy.BLUE_GREEN, Strategy.CANARY}))
 
     def observe(self, step: Step, *, key: str, fence: int) -> Seen:
         """Look at the runner's and the router's own words."""
@@ -48,6 +49,11 @@ class LocalTarget:
     def revert(self, step: Step, *, key: str, fence: int) -> None:
         """Route requests to what served before, or refuse them, and stop the replica that is not wanted."""
         self._do(self._revert, step, key, fence)
+
+    def split(self, endpoint: str) -> Split:
+        """Return what the router says of its division."""
+        seen = self._read(self.layout.routed(endpoint), Routed)
+        return Split(dict(seen.shares), dict(seen.requests)) if seen else Split()
 
     def _do(self, act: Act, step: Step, key: str, fence: int) -> None:
         try:
@@ -78,10 +84,20 @@ class LocalTarget:
             return Seen(Sight.BROKEN, facts, seen.why)
         return Seen(Sight.REACHED if seen.state == "ready" else Sight.UNDER_WAY, facts, seen.why)
 
-    # Route: all requests to the new replica
+    # Route: a share of the requests to the new replica, or all
 
     def _route(self, step: Step, key: str, fence: int) -> None:
-        self._write_routes(step, step.release, key, fence)
+        share_pct = int(str(step.arguments.get("share_pct", ALL)))
+        if share_pct == ALL:
+            return self._write_routes(step, _all_to(step.release), step.release, key, fence)
+        if step.previous is None:
+            raise GiveUp("Nothing serves here that the other requests could go to.")
+        canary = share_pct * SHARES // ALL
+        tracks = (
+            TrackRoute("canary", (replicas.name(step.release),), canary),
+            TrackRoute("stable", (replicas.name(step.previous),), SHARES - canary),
+        )
+        return self._write_routes(step, tracks, step.release, key, fence)
 
     def _routed(self, step: Step, key: str) -> Seen:
         endpoint = step.release.endpoint
@@ -93,18 +109,14 @@ class LocalTarget:
             return Seen(Sight.UNDER_WAY, why=seen.why if seen else "the router has not taken it up yet")
         return Seen(Sight.REACHED, {"routes_version": seen.version, "shares": dict(seen.shares)})
 
-    def _write_routes(self, step: Step, to: Release | None, key: str, fence: int) -> None:
-        """Send all requests to one release, or nowhere."""
-        path = self.layout.routes(step.release.endpoint)
+    def _write_routes(self, step: Step, tracks: Tracks, serves: Release, key: str, fence: int) -> None:
+        path = self.layout.routes(serves.endpoint)
         now = self._read(path, Routes)
-        tracks = (TrackRoute("stable", (replicas.name(to),), SHARES),) if to else ()
         if now and (now.key, now.tracks) == (key, tracks):
             contract.dump(path, replace(now, fence=fence))
             return
-        serves, version = to or step.release, now.version + 1 if now else 1
-        contract.dump(
-            path, Routes(serves.endpoint, version, fence, key, serves.rollout, step.name, serves.salt, tracks)
-        )
+        version, word = now.version + 1 if now else 1, str(step.arguments.get("share_pct", step.name))
+        contract.dump(path, Routes(serves.endpoint, version, fence, key, serves.rollout, word, serves.salt, tracks))
 
     # Retire: whatever else of this endpoint still runs, but for the one that stands by
 
@@ -129,7 +141,8 @@ class LocalTarget:
     # Revert: back to what served before, and the replica that was tried goes
 
     def _revert(self, step: Step, key: str, fence: int) -> None:
-        self._write_routes(step, step.previous, key, fence)
+        tracks = _all_to(step.previous) if step.previous else ()
+        self._write_routes(step, tracks, step.previous or step.release, key, fence)
         if replicas.differ(step.release, step.previous):
             self.layout.desired(replicas.name(step.release)).unlink(missing_ok=True)
 
@@ -166,3 +179,7 @@ class LocalTarget:
             return None
         except contract.ContractError as why:
             raise TryAgain(str(why)) from why
+
+
+def _all_to(release: Release) -> Tracks:
+    return (TrackRoute("stable", (replicas.name(release),), SHARES),)

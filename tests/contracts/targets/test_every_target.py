@@ -13,7 +13,7 @@ from accounts.actors import Actor
 from deployments import endpoints, orders, rollouts
 from deployments.models import Rollout, RolloutStep
 from deployments.plan import REVERT, Sight, Strategy, steps_of
-from deployments.rollouts import Plan
+from deployments.plans import Plan
 from deployments.targets.contract import GiveUp, Release, Seen, StaleFence, Step, Target, TryAgain
 from deployments.targets.kinds import KINDS
 from tests.contracts.targets.stages import STAGES, Died, Stage, stage_of

@@ -1,0 +1,114 @@
+"""What a person may do to a rollout that is under way: hold it, let it go on, promote it, send it back.
+
+Evidence against a canary sends it back whatever a person said before.
+"""
+
+from django.db import transaction
+
+from accounts.actors import Actor, person
+from accounts.actors import Via as SignedInBy
+from accounts.policy import require
+from audit.record import Change, record
+from core import clock, hints
+from core.refusals import Conflict, Invalid
+from deployments.models import Rollout, RolloutStep
+from deployments.plan import ALL
+from deployments.rollouts import lock, rollout_subject, send_back
+from deployments.states import RolloutState, StepStatus
+from deployments.watching import share_of
+
+PROMOTED = "promoted by {}"
+
+
+def pause(rollout: Rollout, *, reason: str, actor: Actor) -> None:
+    """Keep the rollout at its share; doing it again changes nothing. It is still watched, and sent back if bad."""
+    _require(rollout, "pause", actor)
+    with transaction.atomic():
+        row = _running(rollout)
+        if row.paused_at is None:
+            row.paused_at, row.paused_by = clock.now(), actor.person
+            row.save(update_fields=["paused_at", "paused_by"])
+            record("rollout.paused", rollout_subject(row), actor=actor, change=Change(comment=reason.strip()))
+
+
+def go_on(rollout: Rollout, *, reason: str, actor: Actor) -> None:
+    """Let a paused rollout go on when the evidence allows; doing it again changes nothing."""
+    _require(rollout, "go on with", actor)
+    with transaction.atomic():
+        row = _running(rollout)
+        if row.paused_at is not None:
+            row.paused_at, row.paused_by = None, None
+            row.save(update_fields=["paused_at", "paused_by"])
+            record("rollout.resumed", rollout_subject(row), actor=actor, change=Change(comment=reason.strip()))
+            hints.hint(hints.MOVE_ROLLOUTS)
+
+
+def promote(rollout: Rollout, *, reason: str, actor: Actor, to_all: bool = False) -> None:
+    """End the watch that is under way, or with `to_all` every one that is left, on a person's word."""
+    _require(rollout, "promote", actor)
+    said = _reason(reason, "promotion")
+    with transaction.atomic():
+        row = _running(rollout)
+        skipped = _left(row, to_all=to_all)
+        moment = clock.now()
+        for step in skipped:
+            step.started_at, step.ended_at, step.status = step.started_at or moment, moment, StepStatus.DONE
+            step.why = PROMOTED.format(actor.name)
+            step.save(update_fields=["started_at", "ended_at", "status", "why"])
+        row.paused_at, row.paused_by = None, None
+        row.save(update_fields=["paused_at", "paused_by"])
+        facts: dict[str, object] = {"from_share_pct": share_of(skipped[0]), "seen": skipped[0].observed}
+        record("rollout.promoted", rollout_subject(row), actor=actor, change=Change(comment=said, facts=facts))
+        hints.hint(hints.MOVE_ROLLOUTS)
+
+
+def abort(rollout: Rollout, *, reason: str, actor: Actor) -> None:
+    """Send a running rollout back to what served before; doing it again changes nothing."""
+    _require(rollout, "send back", actor)
+    said = _reason(reason, "rollback")
+    with transaction.atomic():
+        row = lock(rollout)
+        if row.state == RolloutState.ROLLING_BACK:
+            return
+        if row.state != RolloutState.RUNNING:
+            raise Conflict(f"{row} is {row.get_state_display().lower()}; there is nothing to send back.")
+        send_back(row, why=f"{actor.name}: {said}", actor=actor)
+        hints.hint(hints.MOVE_ROLLOUTS)
+
+
+def uncovered(rollout: Rollout, step: RolloutStep) -> str:
+    """Return why this step may not raise exposure any more, or an empty string: asked before each that does."""
+    if step.name != "route" or rollout.state != RolloutState.RUNNING or rollout.kind != Rollout.Kind.DEPLOY:
+        return ""
+    if rollout.request and rollout.request.expires_at <= clock.now():
+        return f"the approval #{rollout.request_id} expired before {share_of(step)} %"
+    starter = rollout.created_by
+    if not person(starter, SignedInBy.PASSWORD).holds(rollout.endpoint.environment.permission):
+        return f"{starter.username}, who started it, may not deploy here any more"
+    return ""
+
+
+def _left(row: Rollout, *, to_all: bool) -> list[RolloutStep]:
+    """Return the steps that a promotion skips: the watch under way and, to all, every share before the last."""
+    open_steps = [step for step in row.steps.all() if step.status != StepStatus.DONE]
+    if not open_steps or open_steps[0].name != "watch":
+        raise Conflict(f"{row} is not being watched now.", next_step="Try again when it has reached its share.")
+    shares = [step for step in open_steps if step.name in {"watch", "route"} and share_of(step) < ALL]
+    return shares if to_all else shares[:1]
+
+
+def _require(rollout: Rollout, deed: str, actor: Actor) -> None:
+    require(actor, rollout.endpoint.environment.permission, f"{deed} {rollout}", about=rollout_subject(rollout))
+
+
+def _running(rollout: Rollout) -> Rollout:
+    row = lock(rollout)
+    if row.state != RolloutState.RUNNING:
+        raise Conflict(f"{row} is {row.get_state_display().lower()}, not running.")
+    return row
+
+
+def _reason(reason: str, what: str) -> str:
+    if not reason.strip():
+        raise Invalid(f"Say why: a {what} needs a reason.", field="reason")
+    return reason.strip()
