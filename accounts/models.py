@@ -7,11 +7,16 @@ from django.utils import timezone
 
 
 class User(AbstractUser):
-    """A person. Her roles are her groups."""
+    """A person. Her roles are her groups. How she likes the pages is `accounts.preferences`."""
 
     theme = models.CharField(
         max_length=5, blank=True, default="", choices=[("", "System"), ("light", "Light"), ("dark", "Dark")]
     )
+    density = models.CharField(max_length=8, blank=True, default="")
+    times = models.CharField(max_length=8, blank=True, default="")
+    rows = models.PositiveSmallIntegerField(default=50)
+    single_keys = models.BooleanField(default=True)
+    notices_seen_at = models.DateTimeField(null=True, blank=True)
 
 
 class ApiToken(models.Model):

@@ -13,7 +13,7 @@ from accounts.policy import require
 from accounts.roles import Role
 from audit.record import Change, Subject, record
 from core import clock
-from core.refusals import AlreadyExists, Invalid
+from core.refusals import AlreadyExists, Denied, Invalid
 
 
 def subject_of(user: User) -> Subject:
@@ -68,6 +68,20 @@ def set_roles(user: User, *, roles: Iterable[Role], actor: Actor) -> None:
         AccessRequest.objects.filter(user=locked, role__in=wanted, settled_at=None).update(settled_at=clock.now())
         change = Change(before={"roles": before}, after={"roles": wanted})
         record("user.roles.changed", subject_of(locked), actor=actor, change=change)
+
+
+def change_password(user: User, *, password: str, actor: Actor) -> None:
+    """Give `user` a password of her own choosing; her other sessions end with the old one, her API tokens do not.
+
+    Whether the caller proved to be her, and whether the password is a good one, was asked at the door.
+    """
+    if actor.user != user:
+        raise Denied("Only the person herself changes her password.")
+    with transaction.atomic():
+        first = not user.has_usable_password()
+        user.set_password(password)
+        user.save(update_fields=["password"])
+        record("user.password.changed", subject_of(user), actor=actor, change=Change(facts={"first": first}))
 
 
 def deactivate(user: User, *, actor: Actor) -> None:

@@ -3,6 +3,7 @@
 EVENTS = {
     "user.created": "created the user {object}",
     "user.roles.changed": "changed the roles of {object}",
+    "user.password.changed": "changed the password of {object}",
     "user.deactivated": "deactivated {object}",
     "session.opened": "signed in",
     "session.closed": "signed out",

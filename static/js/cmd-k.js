@@ -6,21 +6,8 @@ customElements.define("cmd-k", class extends HTMLElement {
   connectedCallback() {
     this.dialog = this.querySelector("dialog");
     this.items = [...this.querySelectorAll("li")];
-    this.keySwitch();
     this.querySelector("input[type=search]").addEventListener("input", (event) => this.sift(event.target.value));
     document.addEventListener("keydown", (event) => this.press(event));
-  }
-
-  keySwitch() {
-    const box = document.querySelector("[data-single-keys]");
-    const set = (on) => (root.dataset.keys = on ? "on" : "off");
-    set(localStorage.getItem("single-keys") !== "off");
-    if (!box) return;
-    box.checked = root.dataset.keys === "on";
-    box.addEventListener("change", () => {
-      set(box.checked);
-      localStorage.setItem("single-keys", root.dataset.keys);
-    });
   }
 
   sift(text) {

@@ -6,6 +6,7 @@ from django.http import HttpRequest
 from accounts.actors import Actor
 from accounts.models import User
 from accounts.permissions import Permission
+from accounts.preferences import preferences_of
 from audit.models import Checkpoint
 from core import clock
 from core.version import VERSION
@@ -27,6 +28,7 @@ def shell(request: HttpRequest) -> dict[str, object]:
     actor: Actor | None = getattr(request, "actor", None)
     waiting = _waiting(actor)
     user = actor.user if actor else None
+    liked = preferences_of(user)
     return {
         "me": {"username": user.username, "role_names": [role.label for role in sorted(actor.roles)]}
         if actor and user
@@ -39,13 +41,16 @@ def shell(request: HttpRequest) -> dict[str, object]:
         "app_version": VERSION,
         "now": clock.now(),
         "theme": theme_of(request, user),
+        "density": liked.density,
+        "local_times": liked.times == "local",
+        "single_keys": liked.single_keys,
         "seal": latest_seal() if actor else None,
     }
 
 
 def theme_of(request: HttpRequest, user: User | None) -> str:
-    """Return light, dark or empty (follow the system): the cookie, else what the person chose before."""
-    chosen = request.COOKIES.get(THEME_COOKIE, user.theme if user else "")
+    """Return light, dark or empty (follow the system): what the person chose, or, signed out, this browser's cookie."""
+    chosen = user.theme if user else request.COOKIES.get(THEME_COOKIE, "")
     return chosen if chosen in {"light", "dark"} else ""
 
 
