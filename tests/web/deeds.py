@@ -61,6 +61,8 @@ PAGES = [
     anyhow("GET", "", EVERYONE),
     anyhow("GET", "account/tokens", EVERYONE), anyhow("POST", "account/tokens", EVERYONE),
     anyhow("POST", "account/tokens/<int:token_id>/revoke", frozenset({"dana"})),
+    anyhow("GET", "notifications", EVERYONE),
+    anyhow("POST", "notifications/read", EVERYONE, body={"until": "2026-11-24T15:00:00+00:00"}),
     anyhow("GET", "account/settings", EVERYONE), anyhow("POST", "account/settings", EVERYONE),
     anyhow("GET", "account/password", EVERYONE), anyhow("POST", "account/password", EVERYONE),
     anyhow("GET", "account/access", EVERYONE), anyhow("POST", "account/access", EVERYONE),

@@ -62,18 +62,17 @@ def inbox(request: HttpRequest) -> HttpResponse:
 
 
 def _rows(tab: str, actor: Actor) -> QuerySet[ApprovalRequest]:
-    rows = ApprovalRequest.objects.visible_to(actor).select_related("model", "version", "requester")
-    rows = rows.prefetch_related("checks", "decisions")
+    listed_rows = ApprovalRequest.objects.select_related("model", "version", "requester")
+    listed_rows = listed_rows.prefetch_related("checks", "decisions")
+    rows = listed_rows.visible_to(actor)
     if tab == "mine":
         return rows.filter(requester=actor.user)
     if tab == "done":
         return rows.filter(state__in=DONE)
     if tab == "all":
         return rows
-    if not actor.holds(Permission.REQUEST_DECIDE):
-        return rows.filter(state=RequestState.APPROVED, requester=actor.user, expires_at__gt=clock.now())
-    mine = rows.filter(state=RequestState.OPEN, expires_at__gt=clock.now()).exclude(requester=actor.user)
-    return mine.exclude(version__registered_by=actor.user)
+    decides = actor.holds(Permission.REQUEST_DECIDE)
+    return listed_rows.waiting_for(actor) if decides else listed_rows.usable_by(actor)
 
 
 @require_GET

@@ -3,7 +3,8 @@
 from typing import Any
 
 from accounts.preferences import DENSITIES, ROWS, THEMES, TIMES
-from web.pages.gallery_stock import Context
+from web.pages.gallery_stock import Context, at
+from web.pages.notices import Notice
 
 
 def options(words: dict[Any, str]) -> list[Context]:
@@ -25,8 +26,58 @@ SETTINGS: Context = {
     "rows": options({size: f"{size} rows" for size in ROWS}), "has_password": True,
 }  # fmt: skip
 PASSWORD: Context = {"form": {}, "refused": "", "has_password": True, "may_set": True, "stale": ""}
+ABOUT = "#128 credit-risk v5 → Production"
+NOTICES = [
+    Notice(
+        "request",
+        128,
+        at(24, 15),
+        "dana asks for your decision",
+        ABOUT,
+        "/approvals/128",
+        "Better recall on thin files.",
+        needs=True,
+        unread=True,
+    ),
+    Notice(
+        "comment",
+        7,
+        at(24, 14),
+        "eli named you on",
+        ABOUT,
+        "/approvals/128#comment-7",
+        "@ada, which hold-out set?",
+        unread=True,
+    ),
+    Notice("token", 2, at(24, 9), "An API token of yours ends in 6 days", "notebook", "/account/tokens", needs=True),
+    Notice(
+        "rollout",
+        57,
+        at(23),
+        "Your deployment failed",
+        "deployment #57 of churn version 2",
+        "/deployments/57",
+        "The model server did not start.",
+    ),
+    Notice(
+        "decision", 9, at(22), "rita approved your request", ABOUT, "/approvals/97#decision-9", "Checked.", needs=True
+    ),
+]
+NOTIFICATIONS: Context = {
+    "notices": NOTICES,
+    "unread_here": 2,
+    "until": "2026-11-24T15:00:00Z",
+    "days": 30,
+    "most": 100,
+}
 
 PAGES: dict[str, dict[str, Context]] = {
+    "account/notifications": {
+        "usual": {**NOTIFICATIONS, "unread": 2},
+        "all read": {**NOTIFICATIONS, "notices": NOTICES[2:], "unread_here": 0},
+        "empty": {**NOTIFICATIONS, "notices": [], "unread_here": 0},
+        "many": {**NOTIFICATIONS, "unread": 99},
+    },
     "account/settings": {
         "usual": SETTINGS,
         "compact, local, no single keys": {

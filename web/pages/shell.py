@@ -11,7 +11,7 @@ from audit.models import Checkpoint
 from core import clock
 from core.version import VERSION
 from registry.models import ApprovalRequest
-from registry.models.approvals import RequestState
+from web.pages import notices
 
 THEME_COOKIE = "signoff_theme"
 SECTIONS = (
@@ -34,7 +34,7 @@ def shell(request: HttpRequest) -> dict[str, object]:
         if actor and user
         else None,
         "nav": [_section(label, href, request.path, waiting) for label, href in SECTIONS] if actor else [],
-        "open_requests": waiting,
+        "unread": notices.unread(actor) if actor else 0,
         "demo_run": bool(settings.DEMO_RUN),
         "break_glass": None,
         "approvals_off": not settings.APPROVALS,
@@ -67,15 +67,8 @@ def latest_seal() -> dict[str, object] | None:
 def _waiting(actor: Actor | None) -> int:
     if actor is None:
         return 0
-    rows = ApprovalRequest.objects.visible_to(actor).pending()
-    if not actor.holds(Permission.REQUEST_DECIDE):
-        return rows.filter(state=RequestState.APPROVED, requester=actor.user).count()
-    return (
-        rows.filter(state=RequestState.OPEN)
-        .exclude(requester=actor.user)
-        .exclude(version__registered_by=actor.user)
-        .count()
-    )
+    rows = ApprovalRequest.objects
+    return (rows.waiting_for(actor) if actor.holds(Permission.REQUEST_DECIDE) else rows.usable_by(actor)).count()
 
 
 def _section(label: str, href: str, path: str, waiting: int) -> dict[str, object]:
