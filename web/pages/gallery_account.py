@@ -3,6 +3,7 @@
 from typing import Any
 
 from accounts.preferences import DENSITIES, ROWS, THEMES, TIMES
+from web.pages import help as help_pages
 from web.pages.gallery_stock import Context, at
 from web.pages.notices import Notice
 
@@ -72,6 +73,8 @@ NOTIFICATIONS: Context = {
 }
 
 PAGES: dict[str, dict[str, Context]] = {
+    "help/keys": {"usual": {}, "single keys off": {"single_keys": False}},
+    "help/start": {"usual": help_pages.steps("https://signoff.example.org", "credit-risk")},
     "account/notifications": {
         "usual": {**NOTIFICATIONS, "unread": 2},
         "all read": {**NOTIFICATIONS, "notices": NOTICES[2:], "unread_here": 0},

@@ -1,6 +1,5 @@
 """Home: what waits for this person, what is in production, what happened."""
 
-from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_GET
@@ -14,7 +13,7 @@ from registry.models.approvals import RequestState
 from registry.stages import Stage
 from web.actors import actor_of
 from web.pages import labels
-from web.pages.snippets import register_snippets
+from web.pages.snippets import base_url, register_snippets
 
 SHOWN = 20
 
@@ -32,9 +31,7 @@ def home(request: HttpRequest) -> HttpResponse:
         "production": [_production_row(version) for version in production[:SHOWN]],
         "production_total": production.count(),
         "events": history.page_of(history.events_visible_to(actor), size=10).events,
-        "first_run": None
-        if any_model
-        else register_snippets(settings.PUBLIC_URL or request.build_absolute_uri("/").rstrip("/")),
+        "first_run": None if any_model else register_snippets(base_url(request)),
     }
     return render(request, "home/index.html", context)
 

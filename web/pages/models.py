@@ -3,7 +3,6 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from django.conf import settings
 from django.contrib import messages
 from django.db.models import Count, OuterRef, Prefetch, Q, QuerySet, Subquery
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -24,14 +23,9 @@ from web.pages.forms import Form, posted
 from web.pages.gantt import layout
 from web.pages.home import entry
 from web.pages.paging import address, counted, listed
-from web.pages.snippets import load_snippet, register_snippets
+from web.pages.snippets import base_url, load_snippet, register_snippets
 
 FILTERS = {"q": "search", "owner": "owner", "stage": "stage", "risk": "risk tier"}
-
-
-def base_url(request: HttpRequest) -> str:
-    """Return the address people reach this server at."""
-    return settings.PUBLIC_URL or request.build_absolute_uri("/").rstrip("/")
 
 
 @require_GET

@@ -11,6 +11,7 @@ from web.pages import (
     home,
     models,
     notifications,
+    palette,
     passwords,
     permissions,
     preferences,
@@ -18,6 +19,7 @@ from web.pages import (
     sign_in,
     versions,
 )
+from web.pages import help as help_pages
 
 urlpatterns: list[URLPattern] = [
     path("", home.home, name="home"),
@@ -31,6 +33,9 @@ urlpatterns: list[URLPattern] = [
     path("account/password", passwords.password, name="password"),
     path("account/theme", preferences.set_theme, name="theme"),
     path("account/access", account.access, name="access"),
+    path("help/keys", help_pages.keys, name="help-keys"),
+    path("help/start", help_pages.start, name="help-start"),
+    path("palette", palette.palette, name="palette"),
     path("notifications", notifications.notifications, name="notifications"),
     path("notifications/read", notifications.read, name="notifications-read"),
     path("models", models.models, name="models"),

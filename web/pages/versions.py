@@ -44,7 +44,7 @@ def version_page(request: HttpRequest, found: ModelVersion, actor: Actor, form: 
     champion = subjects.champion_of(found)
     said = evidence.read(found)
     files, damaged = _files(found)
-    moves = _moves(found, actor)
+    moves = moves_of(found, actor)
     context = {
         "model": found.model,
         "version": found,
@@ -87,7 +87,7 @@ def _files(found: ModelVersion) -> tuple[list[manifests.FileLine], list[str]]:
         return [], [str(why)]
 
 
-def _moves(found: ModelVersion, actor: Actor) -> list[dict[str, object]]:
+def moves_of(found: ModelVersion, actor: Actor) -> list[dict[str, object]]:
     """Return the moves the actor may make or ask for, the likeliest first."""
     return [move for stage in (Stage.PRODUCTION, Stage.STAGING, Stage.ARCHIVED) if (move := _move(found, stage, actor))]
 
