@@ -14,6 +14,7 @@ from accounts.permissions import Permission
 from core import clock
 from core.refusals import Invalid, NotFound, Refusal
 from registry import access, history, registered
+from registry.listing import ModelFilter
 from registry.models import Alias, ApprovalRequest, MetricThreshold, ModelVersion, RegisteredModel
 from registry.models.registered import RiskTier
 from registry.stages import ACTIVE, Stage
@@ -34,7 +35,7 @@ def models(request: HttpRequest) -> HttpResponse:
     actor = actor_of(request)
     visible = RegisteredModel.objects.visible_to(actor)
     chosen = {name: request.GET.get(name, "").replace("\0", "").strip() for name in FILTERS}
-    rows = _filtered(visible, chosen)
+    rows, q_error = _narrowed(visible, chosen)
     page = listed(request, _with_standing(rows), "pk")
     any_model = bool(page.rows) or visible.exists()
     context = {
@@ -58,23 +59,19 @@ def models(request: HttpRequest) -> HttpResponse:
         "empty_snippet": "\n".join(part["code"] for part in register_snippets(base_url(request))),
         "may_create": actor.holds(Permission.MODEL_CREATE),
     }
-    return render(request, "models/list.html", context)
+    return render(request, "models/list.html", {**context, "q_error": q_error}, status=400 if q_error else 200)
+
+
+def _narrowed(rows: QuerySet[RegisteredModel], chosen: dict[str, str]) -> tuple[QuerySet[RegisteredModel], str]:
+    """Return the rows that fit, or none and why the search could not be read."""
+    try:
+        return ModelFilter(**chosen).apply(rows), ""
+    except Invalid as why:
+        return rows.none(), why.sentence
 
 
 def _choices(all_word: str, values: Any) -> list[dict[str, str]]:
     return [{"value": "", "label": all_word}, *({"value": value, "label": value} for value in values)]
-
-
-def _filtered(rows: QuerySet[RegisteredModel], chosen: dict[str, str]) -> QuerySet[RegisteredModel]:
-    if chosen["q"]:
-        rows = rows.filter(Q(name__icontains=chosen["q"]) | Q(description__icontains=chosen["q"]))
-    if chosen["owner"]:
-        rows = rows.filter(owner__username=chosen["owner"])
-    if chosen["risk"]:
-        rows = rows.filter(risk_tier=chosen["risk"])
-    if chosen["stage"]:
-        rows = rows.filter(pk__in=ModelVersion.objects.live().filter(stage=chosen["stage"]).values("model"))
-    return rows
 
 
 def _with_standing(rows: QuerySet[RegisteredModel]) -> QuerySet[RegisteredModel]:

@@ -12,6 +12,7 @@ from core import clock
 from core.version import VERSION
 from registry.models import ApprovalRequest
 from web.pages import notices
+from web.pages.twins import twin_of
 
 THEME_COOKIE = "signoff_theme"
 SECTIONS = (
@@ -34,6 +35,7 @@ def shell(request: HttpRequest) -> dict[str, object]:
         if actor and user
         else None,
         "nav": [_section(label, href, request.path, waiting) for label, href in SECTIONS] if actor else [],
+        "json_href": twin_of(request) if actor else "",
         "unread": notices.unread(actor) if actor else 0,
         "demo_run": bool(settings.DEMO_RUN),
         "break_glass": None,
