@@ -6,7 +6,7 @@ from django.contrib.auth.models import Group
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 
-from accounts.actors import Actor, Via
+from accounts.actors import Actor, Via, roles_of
 from accounts.models import AccessRequest, User
 from accounts.permissions import Permission
 from accounts.policy import require
@@ -61,7 +61,7 @@ def set_roles(user: User, *, roles: Iterable[Role], actor: Actor) -> None:
         raise Invalid("You cannot take the admin role from yourself; another admin can.", field="roles")
     with transaction.atomic():
         locked = User.objects.select_for_update().get(pk=user.pk)
-        before = sorted(locked.groups.values_list("name", flat=True))
+        before = sorted(roles_of(locked))
         if before == wanted:
             return
         _put_in_groups(locked, wanted)
@@ -107,7 +107,9 @@ def request_access(user: User, *, role: Role, reason: str, actor: Actor) -> Acce
 
 
 def _put_in_groups(user: User, roles: list[Role]) -> None:
-    user.groups.set([Group.objects.get_or_create(name=role)[0] for role in roles])
+    """Give `user` the groups of `roles` and no other role's; her teams stay."""
+    user.groups.remove(*Group.objects.filter(name__in=set(Role) - set(roles)))
+    user.groups.add(*(Group.objects.get_or_create(name=role)[0] for role in roles))
     is_admin = Role.ADMIN in roles
     user.is_staff = is_admin or Role.OPS in roles or Role.AUDITOR in roles
     user.is_superuser = False

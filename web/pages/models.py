@@ -19,10 +19,9 @@ from registry.models import Alias, ApprovalRequest, MetricThreshold, ModelVersio
 from registry.models.registered import RiskTier
 from registry.stages import ACTIVE, Stage
 from web.actors import actor_of
-from web.pages import labels
+from web.pages import labels, standing
 from web.pages.forms import Form, posted
 from web.pages.gantt import layout
-from web.pages.home import entry
 from web.pages.paging import address, counted, listed
 from web.pages.snippets import base_url, load_snippet, register_snippets
 
@@ -139,10 +138,12 @@ def model(request: HttpRequest, name: str) -> HttpResponse:
         return HttpResponseRedirect(labels.model_path(name))
     page = listed(request, _versions(found), "version")
     live = ModelVersion.objects.live().filter(model=found, stage=Stage.PRODUCTION).order_by("-version").first()
+    if live:
+        live.model = found
     champion = found.aliases.filter(name="champion").exists()
     context = {
         "model": found,
-        "live": entry(live) if live else None,
+        "live": standing.entries([live])[live.pk] if live else None,
         "versions": [_version_row(version) for version in page.rows],
         "newer": page.newer,
         "older": page.older,
