@@ -171,6 +171,11 @@ class Span:
     event: Told
     approval: object = None
 
+    @property
+    def request(self) -> int | None:
+        """The number of the request it was done on; None where it needed none or approvals were off."""
+        return self.approval if isinstance(self.approval, int) else None
+
     def covers(self, moment: datetime) -> bool:
         """Whether it held at `moment`."""
         return self.start <= moment and (self.end is None or moment < self.end)

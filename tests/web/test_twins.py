@@ -68,6 +68,12 @@ def test_every_page_of_a_thing_or_a_list_has_its_json(scene: RegisteredModel, au
     assert said[f"/audit/{event}"]["action"] == "version.registered"
 
 
+def test_a_move_that_needed_no_request_links_to_none(scene: RegisteredModel, aude: Actor) -> None:
+    page = browser(aude).get("/models/Scene%20%2B%2020%25%20more%3F/history").content.decode()
+    assert '<span class="unmeasured">not needed</span>' in page
+    assert "/approvals/not" not in page
+
+
 @pytest.mark.parametrize("path", ["/endpoints", "/endpoints/scene", "/deployments"])
 def test_pages_whose_read_is_not_there_have_no_link(scene: RegisteredModel, olga: Actor, path: str) -> None:
     links = LINK.findall(browser(olga).get(path).content.decode())
