@@ -3,6 +3,8 @@
 
 import os
 import sys
+from pathlib import Path
+from typing import cast
 
 from django.core.management import execute_from_command_line
 
@@ -26,12 +28,22 @@ def take_home(argv: list[str]) -> list[str]:
     return rest
 
 
+def make_home(home: Path) -> None:
+    """Create the home where it is not there yet; what cannot be one is said in one sentence."""
+    try:
+        home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as why:
+        sys.exit(f"SIGNOFF_HOME: {home} cannot be made ({why.strerror}). Name a folder that you may write to.")
+    if not os.access(home, os.W_OK | os.X_OK):
+        sys.exit(f"SIGNOFF_HOME: {home} is not yours to write to. Name a folder that is, or mend its permissions.")
+
+
 def main() -> None:
     """Run the command named on the command line; a bad setting is one sentence, not a traceback."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
     argv = take_home(sys.argv)
     try:
-        env.read_all()
+        make_home(cast("Path", env.read_all()["home"]))
     except env.BadSetting as why:
         sys.exit(str(why))
     execute_from_command_line(argv)

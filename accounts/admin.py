@@ -10,10 +10,11 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 
-from accounts.actors import Actor
-from accounts.models import AccessRequest, ApiToken, User
+from accounts.actors import Actor, roles_of
+from accounts.models import AccessRequest, ApiToken, Team, User
 from accounts.permissions import Permission
 from accounts.roles import Role
+from accounts.teams import create_team, set_members
 from accounts.users import create_user, deactivate, set_roles
 from core.refusals import Refusal
 
@@ -84,7 +85,7 @@ class PersonForm(forms.ModelForm):  # type: ignore[type-arg]
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if self.instance.pk:
-            self.initial["roles"] = list(self.instance.groups.values_list("name", flat=True))
+            self.initial["roles"] = sorted(roles_of(self.instance))
             self.fields.pop("password", None)
 
     def clean_password(self) -> str:
@@ -107,7 +108,7 @@ class PersonAdmin(ReadOnlyAdmin):
     @admin.display(description="Roles")
     def roles(self, user: User) -> str:
         """The labels of her roles."""
-        return ", ".join(sorted(user.groups.values_list("name", flat=True))) or "none"
+        return ", ".join(sorted(roles_of(user))) or "none"
 
     def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         """Admins create people."""
@@ -157,6 +158,79 @@ class PersonAdmin(ReadOnlyAdmin):
         """Roles are set by `save_model`."""
 
 
+class TeamForm(forms.ModelForm):  # type: ignore[type-arg]
+    """A team and the people in it."""
+
+    members = forms.ModelMultipleChoiceField(
+        queryset=User.objects.filter(is_active=True).order_by("username"),
+        widget=forms.CheckboxSelectMultiple,
+        required=False,
+    )
+
+    class Meta:
+        model = Team
+        fields = ("name",)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.instance.pk:
+            self.initial["members"] = self.instance.user_set.all()
+
+    def clean_name(self) -> str:
+        """Keep the roles' names for roles."""
+        name: str = self.cleaned_data["name"].strip()
+        if name.lower() in set(Role):
+            raise forms.ValidationError(f"{name} is a role; call the team something else.")
+        return name
+
+
+@admin.register(Team)
+class TeamAdmin(ReadOnlyAdmin):
+    """Teams: made, and people put in and out, by admins. A team is emptied, not deleted: the ledger names it."""
+
+    form = TeamForm
+    list_display = ("name", "people")
+    search_fields = ("name",)
+
+    @admin.display(description="People")
+    def people(self, team: Team) -> str:
+        """The names of those in it."""
+        return ", ".join(team.user_set.order_by("username").values_list("username", flat=True)) or "nobody"
+
+    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Admins make teams."""
+        del obj
+        return actor_of(request).holds(Permission.USER_MANAGE)
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Admins put people in and out."""
+        del obj
+        return actor_of(request).holds(Permission.USER_MANAGE)
+
+    def get_fields(self, request: HttpRequest, obj: Model | None = None) -> Any:
+        """The name and the people."""
+        del request, obj
+        return ["name", "members"]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> tuple[str, ...]:
+        """A name never changes: grants in the ledger have it."""
+        del request
+        return ("name",) if obj else ()
+
+    def save_model(self, request: HttpRequest, obj: Model, form: Any, change: bool) -> None:  # noqa: FBT001 - Django's signature
+        """Make or fill the team by the same functions as everywhere."""
+        team, actor = cast("Team", obj), actor_of(request)
+        try:
+            if not change:
+                team.pk = create_team(team.name, actor=actor).pk
+            set_members(team, list(form.cleaned_data["members"]), actor=actor)
+        except Refusal as why:
+            messages.error(request, why.sentence)
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:  # noqa: FBT001 - Django's signature
+        """Members are set by `save_model`."""
+
+
 @admin.register(ApiToken)
 class TokenAdmin(ReadOnlyAdmin):
     """Tokens, without their secrets."""
@@ -183,9 +257,8 @@ class AccessRequestAdmin(ReadOnlyAdmin):
     def give(self, request: HttpRequest, wishes: QuerySet[AccessRequest]) -> None:
         """Give each person what she asked for, beside what she has."""
         for wish in wishes.select_related("user").filter(settled_at=None):
-            held = {Role(name) for name in wish.user.groups.values_list("name", flat=True)}
             try:
-                set_roles(wish.user, roles=held | {Role(wish.role)}, actor=actor_of(request))
+                set_roles(wish.user, roles=roles_of(wish.user) | {Role(wish.role)}, actor=actor_of(request))
             except Refusal as why:
                 messages.error(request, why.sentence)
             else:

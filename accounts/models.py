@@ -1,17 +1,45 @@
 """People, their API tokens and their sign-in links."""
 
+from typing import ClassVar
+
 from django.conf import settings
-from django.contrib.auth.models import AbstractUser
+from django.contrib.auth.models import AbstractUser, Group, GroupManager
 from django.db import models
 from django.utils import timezone
 
+from accounts.roles import Role
+
 
 class User(AbstractUser):
-    """A person. Her roles are her groups."""
+    """A person. Her roles are her groups. How she likes the pages is `accounts.preferences`."""
 
     theme = models.CharField(
         max_length=5, blank=True, default="", choices=[("", "System"), ("light", "Light"), ("dark", "Dark")]
     )
+    density = models.CharField(max_length=8, blank=True, default="")
+    times = models.CharField(max_length=8, blank=True, default="")
+    rows = models.PositiveSmallIntegerField(default=50)
+    single_keys = models.BooleanField(default=True)
+    notices_seen_at = models.DateTimeField(null=True, blank=True)
+
+
+class TeamManager(GroupManager):
+    """Groups that are no roles."""
+
+    def get_queryset(self) -> "models.QuerySet[Group]":
+        """Leave the roles out."""
+        return super().get_queryset().exclude(name__in=list(Role))
+
+
+class Team(Group):
+    """A group of people that rights on models are given to."""
+
+    objects: ClassVar[TeamManager] = TeamManager()
+
+    class Meta:
+        """The table is Django's own."""
+
+        proxy = True
 
 
 class ApiToken(models.Model):

@@ -6,14 +6,14 @@ from django.contrib.auth.models import Group
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 
-from accounts.actors import Actor, Via
+from accounts.actors import Actor, Via, roles_of
 from accounts.models import AccessRequest, User
 from accounts.permissions import Permission
 from accounts.policy import require
 from accounts.roles import Role
 from audit.record import Change, Subject, record
 from core import clock
-from core.refusals import AlreadyExists, Invalid
+from core.refusals import AlreadyExists, Denied, Invalid
 
 
 def subject_of(user: User) -> Subject:
@@ -61,13 +61,27 @@ def set_roles(user: User, *, roles: Iterable[Role], actor: Actor) -> None:
         raise Invalid("You cannot take the admin role from yourself; another admin can.", field="roles")
     with transaction.atomic():
         locked = User.objects.select_for_update().get(pk=user.pk)
-        before = sorted(locked.groups.values_list("name", flat=True))
+        before = sorted(roles_of(locked))
         if before == wanted:
             return
         _put_in_groups(locked, wanted)
         AccessRequest.objects.filter(user=locked, role__in=wanted, settled_at=None).update(settled_at=clock.now())
         change = Change(before={"roles": before}, after={"roles": wanted})
         record("user.roles.changed", subject_of(locked), actor=actor, change=change)
+
+
+def change_password(user: User, *, password: str, actor: Actor) -> None:
+    """Give `user` a password of her own choosing; her other sessions end with the old one, her API tokens do not.
+
+    Whether the caller proved to be her, and whether the password is a good one, was asked at the door.
+    """
+    if actor.user != user:
+        raise Denied("Only the person herself changes her password.")
+    with transaction.atomic():
+        first = not user.has_usable_password()
+        user.set_password(password)
+        user.save(update_fields=["password"])
+        record("user.password.changed", subject_of(user), actor=actor, change=Change(facts={"first": first}))
 
 
 def deactivate(user: User, *, actor: Actor) -> None:
@@ -93,7 +107,9 @@ def request_access(user: User, *, role: Role, reason: str, actor: Actor) -> Acce
 
 
 def _put_in_groups(user: User, roles: list[Role]) -> None:
-    user.groups.set([Group.objects.get_or_create(name=role)[0] for role in roles])
+    """Give `user` the groups of `roles` and no other role's; her teams stay."""
+    user.groups.remove(*Group.objects.filter(name__in=set(Role) - set(roles)))
+    user.groups.add(*(Group.objects.get_or_create(name=role)[0] for role in roles))
     is_admin = Role.ADMIN in roles
     user.is_staff = is_admin or Role.OPS in roles or Role.AUDITOR in roles
     user.is_superuser = False

@@ -3,7 +3,10 @@
 EVENTS = {
     "user.created": "created the user {object}",
     "user.roles.changed": "changed the roles of {object}",
+    "user.password.changed": "changed the password of {object}",
     "user.deactivated": "deactivated {object}",
+    "team.created": "created the team {object}",
+    "team.members.changed": "changed who is in the team {object}",
     "session.opened": "signed in",
     "session.closed": "signed out",
     "session.refused": "was refused at sign-in",

@@ -1,6 +1,7 @@
 """Reads the ledger for people: who may see which event, what an event says, and what was live at an instant."""
 
 import json
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -170,6 +171,11 @@ class Span:
     event: Told
     approval: object = None
 
+    @property
+    def request(self) -> int | None:
+        """The number of the request it was done on; None where it needed none or approvals were off."""
+        return self.approval if isinstance(self.approval, int) else None
+
     def covers(self, moment: datetime) -> bool:
         """Whether it held at `moment`."""
         return self.start <= moment and (self.end is None or moment < self.end)
@@ -244,6 +250,14 @@ def _close_all(running: _Open, at: datetime) -> None:
 def live_at(model: RegisteredModel, moment: datetime | None = None) -> list[Span]:
     """Return what held at `moment` (now where None): stages and aliases, with who put them there on which approval."""
     return [span for span in spans(model) if span.covers(moment or clock.now())]
+
+
+def last_entries(versions: Collection[ModelVersion], stage: Stage) -> dict[int, Told]:
+    """Return for each version, by its key, the event that last put it into `stage`; one query."""
+    keys = {f"{version.model.uuid}/{version.version}": version.pk for version in versions}
+    rows = Event.objects.select_related("seal").filter(object_kind="model_version", object_id__in=keys)
+    found = map(tell, rows.filter(action="version.stage.changed", outcome="done").order_by("id"))
+    return {keys[told.object_id]: told for told in found if told.after.get("stage") == stage}
 
 
 def production_now(actor: Actor) -> QuerySet[ModelVersion]:

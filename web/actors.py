@@ -18,7 +18,7 @@ from core.refusals import Unauthenticated
 METHOD_KEY = "signed_in_via"
 REMEMBER_S = 60
 REMEMBER_MAX = 1_000
-_remembered: dict[bytes, tuple[int, float]] = {}
+_remembered: dict[bytes, tuple[int, str, float]] = {}
 
 
 def address_of(request: HttpRequest) -> str:
@@ -81,12 +81,12 @@ def _basic(request: HttpRequest, value: str) -> Actor | None:
 def _by_password(request: HttpRequest, name: str, secret: str) -> User | None:
     """Check a password at most once a minute: a client sends it with every call, and hashing is slow on purpose."""
     key = hmac.digest(settings.SECRET_KEY.encode(), f"{name}\0{secret}".encode(), "sha256")
-    user_id, until = _remembered.get(key, (0, 0.0))
+    user_id, hashed, until = _remembered.get(key, (0, "", 0.0))
     if until > time.monotonic():
-        return User.objects.filter(pk=user_id, is_active=True, username=name).first()
+        return User.objects.filter(pk=user_id, is_active=True, username=name, password=hashed).first()
     user = authenticate(request, username=name, password=secret)
     if user:
         if len(_remembered) >= REMEMBER_MAX:
             _remembered.clear()
-        _remembered[key] = (user.pk, time.monotonic() + REMEMBER_S)
+        _remembered[key] = (user.pk, user.password, time.monotonic() + REMEMBER_S)
     return user

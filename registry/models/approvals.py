@@ -1,5 +1,6 @@
 """Approval requests: what is asked, the checks, the words, the decisions."""
 
+import re
 import uuid
 from typing import TYPE_CHECKING
 
@@ -7,6 +8,7 @@ from django.conf import settings
 from django.db import models
 from django.utils import timezone
 
+from accounts.permissions import Permission
 from registry.models.registered import RegisteredModel
 from registry.models.versions import ModelVersion
 
@@ -43,6 +45,27 @@ class RequestQuerySet(models.QuerySet["ApprovalRequest"]):
     def pending(self) -> "RequestQuerySet":
         """Requests that can still be used: open or approved, and not expired."""
         return self.filter(state__in=[S.OPEN, S.APPROVED], expires_at__gt=timezone.now())
+
+    def waiting_for(self, actor: "Actor") -> "RequestQuerySet":
+        """Open requests that the actor may decide on and has not: not hers, not of her version, not of her run."""
+        if not actor.holds(Permission.REQUEST_DECIDE):
+            return self.none()
+        rows = self.visible_to(actor).pending().filter(state=S.OPEN).exclude(requester=actor.user)
+        rows = rows.exclude(version__registered_by=actor.user).exclude(version__run_author=actor.user)
+        return rows.exclude(pk__in=Decision.objects.filter(person=actor.user).values("request"))
+
+    def usable_by(self, actor: "Actor") -> "RequestQuerySet":
+        """Requests of the actor's own that were approved and wait for her to make the move."""
+        return self.visible_to(actor).pending().filter(state=S.APPROVED, requester=actor.user)
+
+    def discussed_by(self, actor: "Actor") -> "RequestQuerySet":
+        """Requests the actor asked for, decided on, commented on, or is named in as @name."""
+        name = re.escape(actor.name)
+        decided = Decision.objects.filter(person=actor.user).values("request")
+        named = models.Q(author=actor.user) | models.Q(body__iregex=rf"(^|[^\w@])@{name}($|[^\w])")
+        spoken = Comment.objects.filter(named).values("request")
+        part = models.Q(requester=actor.user) | models.Q(pk__in=decided) | models.Q(pk__in=spoken)
+        return self.visible_to(actor).filter(part)
 
 
 class ApprovalRequest(models.Model):

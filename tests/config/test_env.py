@@ -131,3 +131,14 @@ def test_only_the_owners_commands_connect_as_the_owner(tmp_path: Path, command: 
         SIGNOFF_MIGRATE_DATABASE_URL="postgresql://owner@db/signoff",
     )
     assert done.stdout.strip() == role, done.stderr
+
+
+@pytest.mark.parametrize("home", ["/proc/nope", "/dev/null", "/dev/null/below"])
+def test_a_home_that_cannot_be_one_is_said_in_one_sentence(home: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "manage.py", "check"], cwd=ROOT, env={**os.environ, "SIGNOFF_HOME": home},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"SIGNOFF_HOME: {home} cannot be made")
+    assert done.stderr.count("\n") == 1

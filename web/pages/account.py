@@ -1,4 +1,4 @@
-"""A person's own pages: API tokens, theme, asking for a role."""
+"""A person's own pages: API tokens, asking for a role."""
 
 from typing import cast
 
@@ -6,7 +6,6 @@ from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
-from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
@@ -17,11 +16,9 @@ from accounts.permissions import Scope
 from accounts.roles import Role
 from core.refusals import Invalid, Refusal
 from web.actors import actor_of
+from web.pages import passwords
 from web.pages.forms import Form, posted, whole_number
-from web.pages.shell import THEME_COOKIE
 from web.pages.sign_in import is_fresh
-
-YEAR_S = 365 * 24 * 3600
 
 
 @never_cache
@@ -50,12 +47,12 @@ def _mint(request: HttpRequest, actor: Actor, form: Form) -> str | None:
         posted(request, "days"),
         asked,
     )
-    fresh = is_fresh(request) or user.check_password(request.POST.get("password", ""))
     try:
         if unknown := [scope for scope in asked if scope not in set(Scope)]:
             raise Invalid(f"There is no scope {unknown[0]}.", field="scopes")
         days = whole_number(posted(request, "days"), "days", 1, settings.TOKEN_TTL_DAYS)
         scopes = [Scope(scope) for scope in asked]
+        fresh = is_fresh(request) or (Scope.DECIDE in scopes and passwords.proves(request, user))
         return tokens.mint(user, label=posted(request, "label"), scopes=scopes, days=days, actor=actor, fresh=fresh)[1]
     except Refusal as why:
         form.blame(why)
@@ -69,21 +66,6 @@ def revoke_token(request: HttpRequest, token_id: int) -> HttpResponse:
     tokens.revoke(cast("User", actor.user), token_id=token_id, actor=actor)
     messages.success(request, "The token is revoked: the next call with it is refused.")
     return HttpResponseRedirect("/account/tokens")
-
-
-@require_POST
-def set_theme(request: HttpRequest) -> HttpResponse:
-    """Keep light, dark or the system's theme, for this browser and, signed in, for this person."""
-    theme = request.POST.get("theme", "")
-    theme = theme if theme in {"light", "dark"} else ""
-    actor = cast("Actor | None", getattr(request, "actor", None))
-    if actor and actor.user:
-        User.objects.filter(pk=actor.user.pk).update(theme=theme)
-    back = request.headers.get("Referer", "/")
-    same = url_has_allowed_host_and_scheme(back, {request.get_host()}, require_https=request.is_secure())
-    response = HttpResponseRedirect(back if same else "/")
-    response.set_cookie(THEME_COOKIE, theme, max_age=YEAR_S, samesite="Lax", httponly=True, secure=request.is_secure())
-    return response
 
 
 @require_http_methods(["GET", "POST"])

@@ -3,7 +3,6 @@
 import json
 
 from django.contrib import messages
-from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.views.decorators.http import require_GET, require_POST
@@ -14,6 +13,7 @@ from accounts.permissions import Permission, roles_with
 from core import clock
 from core.refusals import Conflict, Denied, Invalid, Refusal
 from registry import access, compare, decisions, evidence, history, manifests, requests, subjects
+from registry.listing import Box, requests_in
 from registry.models import ApprovalRequest, Check, Comment, Decision, ModelVersion
 from registry.models.approvals import RequestState
 from registry.policy import StageMove, requirement
@@ -23,13 +23,6 @@ from web.pages import labels
 from web.pages.forms import posted
 from web.pages.paging import counted, listed
 
-DONE = [
-    RequestState.EXECUTED,
-    RequestState.REJECTED,
-    RequestState.WITHDRAWN,
-    RequestState.EXPIRED,
-    RequestState.SUPERSEDED,
-]
 EMPTY = {
     "": "Requests that wait for your decision appear here. Nothing waits.",
     "mine": "Requests you opened appear here. Open one on a version's page, or ask for Production with the client.",
@@ -45,7 +38,7 @@ def inbox(request: HttpRequest) -> HttpResponse:
     actor = actor_of(request)
     tab = request.GET.get("tab", "")
     tab = tab if tab in TABS else ""
-    rows = _rows(tab, actor)
+    rows = requests_in(Box(tab), actor=actor).prefetch_related("checks", "decisions")
     page = listed(request, rows, "pk")
     context = {
         "tabs": [
@@ -59,21 +52,6 @@ def inbox(request: HttpRequest) -> HttpResponse:
         "empty_sentence": EMPTY[tab],
     }
     return render(request, "approvals/list.html", context)
-
-
-def _rows(tab: str, actor: Actor) -> QuerySet[ApprovalRequest]:
-    rows = ApprovalRequest.objects.visible_to(actor).select_related("model", "version", "requester")
-    rows = rows.prefetch_related("checks", "decisions")
-    if tab == "mine":
-        return rows.filter(requester=actor.user)
-    if tab == "done":
-        return rows.filter(state__in=DONE)
-    if tab == "all":
-        return rows
-    if not actor.holds(Permission.REQUEST_DECIDE):
-        return rows.filter(state=RequestState.APPROVED, requester=actor.user, expires_at__gt=clock.now())
-    mine = rows.filter(state=RequestState.OPEN, expires_at__gt=clock.now()).exclude(requester=actor.user)
-    return mine.exclude(version__registered_by=actor.user)
 
 
 @require_GET

@@ -49,6 +49,7 @@ def error_page(
         "next_step": next_step,
         "request_id": request_id_of(request),
         "near": [],
+        "json_href": "",
         **(extra or {}),
     }
     return render(request, f"errors/{status}.html", context, status=status)

@@ -3,7 +3,7 @@
 from types import SimpleNamespace
 from urllib.parse import urlencode
 
-from web.pages import gallery_deployments, gallery_pages
+from web.pages import gallery_account, gallery_deployments, gallery_pages
 from web.pages.gallery_stock import (
     CHECKS,
     COMMENTS,
@@ -186,7 +186,7 @@ PAGES: dict[str, dict[str, Context]] = {
     },
 }
 
-PAGES |= gallery_pages.PAGES | gallery_deployments.PAGES
+PAGES |= gallery_account.PAGES | gallery_pages.PAGES | gallery_deployments.PAGES
 
 
 def addresses() -> list[Context]:

@@ -1,8 +1,8 @@
 """Made-up data of the registry's pages, by template and state."""
 
-from types import SimpleNamespace
-from typing import Any
+from dataclasses import replace
 
+from registry import history
 from web.pages import gantt
 from web.pages.gallery_stock import (
     CHECKS,
@@ -28,26 +28,15 @@ CLEAN = {"passed": 6, "warn": 0, "failed": 0, "pending": 0}
 
 def event(
     number: int, actor: str, role: str, action: str, label: str, comment: str = "", outcome: str = "done"
-) -> Context:
-    """Return an event as registry.history tells it."""
-    return {
-        "id": number,
-        "seq": number,
-        "at": at(24, 15, 0, number % 60),
-        "actor": actor,
-        "roles": [role],
-        "via": "page",
-        "address": "192.0.2.17",
-        "request_id": "3f6c2f2e9b0d4f0c8f5e6f1d2a3b4c5d",
-        "action": action,
-        "outcome": outcome,
-        "words": f"{actor}: {action} on {label}",
-        "label": label,
-        "object_url": "/models/credit-risk/versions/5",
-        "comment": comment,
-        "leaf": DIGEST,
-        "body": '{"action":"' + action + '","at":"2026-11-24T15:00:35Z","object":{"kind":"version"}}',
-    }
+) -> history.Told:
+    """Return an event as the ledger is told."""
+    return history.Told(
+        id=number, seq=number, at=at(24, 15, 0, number % 60), actor=actor, roles=[role], via="page",
+        address="192.0.2.17", request_id="3f6c2f2e9b0d4f0c8f5e6f1d2a3b4c5d", action=action, outcome=outcome,
+        words=f"{actor}: {action} on {label}", kind="model_version", object_id="", label=label, comment=comment,
+        before={}, after={}, facts={}, leaf=DIGEST,
+        body='{"action":"' + action + '","at":"2026-11-24T15:00:35Z","object":{"kind":"version"}}',
+    )  # fmt: skip
 
 
 EVENTS = [
@@ -215,26 +204,11 @@ VERSION_PAGE: Context = {
     ],
     "events": EVENTS[:2],
 }
-SPANS: list[Any] = [
-    SimpleNamespace(
-        version=5, label="Staging", start=at(22), end=None, actor="rita", comment="", event=48100, approval=None
-    ),
-    SimpleNamespace(
-        version=3, label="@champion", start=at(10), end=None, actor="olga", comment="", event=47002, approval=97
-    ),
-    SimpleNamespace(
-        version=3,
-        label="Production",
-        start=at(10),
-        end=None,
-        actor="olga",
-        comment="Better calibrated.",
-        event=47001,
-        approval=97,
-    ),
-    SimpleNamespace(
-        version=1, label="Production", start=at(1), end=at(10), actor="olga", comment="", event=40001, approval=12
-    ),
+SPANS = [
+    history.Span(5, "Staging", at(22), None, "rita", "", EVENTS[3], "not needed"),
+    history.Span(3, "@champion", at(10), None, "olga", "", EVENTS[1], 97),
+    history.Span(3, "Production", at(10), None, "olga", "Better calibrated.", EVENTS[1], 97),
+    history.Span(1, "Production", at(1), at(10), "olga", "", EVENTS[0], 12),
 ]
 LINES = [
     {"name": "max_depth", "before": "4", "after": "6", "changed": True},
@@ -350,6 +324,46 @@ PAGES: dict[str, dict[str, Context]] = {
                     "action": "Review",
                     "due_at": at(29),
                     "checks": CLEAN,
+                },
+                {
+                    "label": "churn v2 on prod-us",
+                    "detail": "The model server did not start.",
+                    "href": "/deployments/57",
+                    "state": "needs_operator",
+                    "at": at(24),
+                },
+                {
+                    "label": "API token notebook",
+                    "detail": "make another before it ends",
+                    "href": "/account/tokens",
+                    "action": "Renew",
+                    "due_at": at(28),
+                },
+            ],
+            "live": [
+                {
+                    "number": 58,
+                    "model": "credit-risk",
+                    "version": 5,
+                    "endpoint": "prod-eu",
+                    "environment": "production",
+                    "state": "running",
+                    "done": 2,
+                    "steps": 4,
+                    "step": "Watch",
+                    "since": at(24, 14),
+                },
+                {
+                    "number": 59,
+                    "model": "churn",
+                    "version": 3,
+                    "endpoint": "churn-staging",
+                    "environment": "staging",
+                    "state": "queued",
+                    "done": 0,
+                    "steps": 0,
+                    "step": "",
+                    "since": at(24),
                 },
             ],
             "production": [
@@ -530,7 +544,7 @@ PAGES: dict[str, dict[str, Context]] = {
             "newer_href": "",
             "older_href": "/audit/48210",
         },
-        "sealing": {"event": {**EVENTS[3], "seq": None}, "changes": [], "facts": [], "proof": None},
+        "sealing": {"event": replace(EVENTS[3], seq=None), "changes": [], "facts": [], "proof": None},
     },
     "account/access": {
         "usual": {

@@ -1,22 +1,28 @@
-"""Home: what waits for this person, what is in production, what happened."""
+"""Home: what waits for this person, what is being rolled out, what is in production, what happened."""
 
-from django.conf import settings
+from datetime import timedelta
+
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
 from accounts.actors import Actor
-from accounts.models import AccessRequest
+from accounts.models import AccessRequest, ApiToken
 from accounts.permissions import Permission
-from registry import decisions, history
+from core import clock
+from deployments.models import Rollout, RolloutStep
+from deployments.states import LIVE, RolloutState
+from registry import access, history
 from registry.models import ApprovalRequest, ModelVersion, RegisteredModel
-from registry.models.approvals import RequestState
-from registry.stages import Stage
 from web.actors import actor_of
-from web.pages import labels
-from web.pages.snippets import register_snippets
+from web.pages import labels, standing
+from web.pages.deployments import STEP_WORDS
+from web.pages.notices import ENDING
+from web.pages.snippets import base_url, register_snippets
 
 SHOWN = 20
+FAILED_DAYS = 7
 
 
 @require_GET
@@ -26,37 +32,53 @@ def home(request: HttpRequest) -> HttpResponse:
     if not actor.roles:
         return render(request, "home/no_role.html", {})
     production = history.production_now(actor)
-    any_model = RegisteredModel.objects.visible_to(actor).exists()
+    shown = list(production[:SHOWN])
+    held = standing.entries(shown)
+    any_model = bool(shown) or RegisteredModel.objects.visible_to(actor).exists()
     context = {
         "needs_you": needs(actor),
-        "production": [_production_row(version) for version in production[:SHOWN]],
+        "live": [_live_row(rollout) for rollout in live_rollouts(actor)],
+        "production": [_production_row(version, held[version.pk]) for version in shown],
         "production_total": production.count(),
         "events": history.page_of(history.events_visible_to(actor), size=10).events,
-        "first_run": None
-        if any_model
-        else register_snippets(settings.PUBLIC_URL or request.build_absolute_uri("/").rstrip("/")),
+        "first_run": None if any_model else register_snippets(base_url(request)),
     }
     return render(request, "home/index.html", context)
 
 
 def needs(actor: Actor) -> list[dict[str, object]]:
-    """Return what waits for the actor: requests to decide, her own approved ones to carry out, wishes for roles."""
-    rows = (
-        ApprovalRequest.objects.visible_to(actor)
-        .pending()
-        .select_related("model", "version__registered_by", "requester")
-    )
-    rows = rows.prefetch_related("checks").order_by("expires_at")
-    found = [_to_decide(row) for row in rows.filter(state=RequestState.OPEN)[:SHOWN] if may_decide(row, actor)]
-    found += [_to_carry_out(row) for row in rows.filter(state=RequestState.APPROVED, requester=actor.user)[:SHOWN]]
+    """Return what waits for the actor: to decide, to carry out, to mend, to renew, to grant."""
+    rows = ApprovalRequest.objects.select_related("model", "version", "requester").order_by("expires_at")
+    found = [_to_decide(row) for row in rows.waiting_for(actor).prefetch_related("checks")[:SHOWN]]
+    found += [_to_carry_out(row) for row in rows.usable_by(actor)[:SHOWN]]
+    found += [_to_mend(rollout) for rollout in _broken(actor)[:SHOWN]]
+    soon = clock.now() + ENDING
+    ending = ApiToken.objects.filter(user=actor.user, revoked_at=None, expires_at__range=(clock.now(), soon))
+    found += [_to_renew(token) for token in ending.order_by("expires_at")[:SHOWN]]
     if actor.holds(Permission.USER_MANAGE):
         found += [_wish(wish) for wish in AccessRequest.objects.filter(settled_at=None).select_related("user")[:SHOWN]]
     return found
 
 
-def may_decide(request: ApprovalRequest, actor: Actor) -> bool:
-    """Whether the actor may decide on `request`."""
-    return actor.holds(Permission.REQUEST_DECIDE) and not decisions.conflict_of_interest(request, actor)
+def _rollouts(actor: Actor) -> QuerySet[Rollout]:
+    rows = Rollout.objects.filter(endpoint__model__in=access.visible_models(actor))
+    return rows.select_related("endpoint__environment", "version__model", "created_by").order_by("-pk")
+
+
+def live_rollouts(actor: Actor) -> QuerySet[Rollout]:
+    """Return the rollouts under way that the actor may see, newest first."""
+    return _rollouts(actor).filter(state__in=[*LIVE, RolloutState.QUEUED]).prefetch_related("steps")[:SHOWN]
+
+
+def _broken(actor: Actor) -> QuerySet[Rollout]:
+    """Return what failed of the actor's and was not tried again, and what needs an operator where she is one."""
+    later = Rollout.objects.filter(endpoint=OuterRef("endpoint"), pk__gt=OuterRef("pk"))
+    failed = Q(state__in=[RolloutState.FAILED, RolloutState.ROLLED_BACK], created_by=actor.user)
+    recent = Q(ended_at__gt=clock.now() - timedelta(days=FAILED_DAYS))
+    stuck = Q(state=RolloutState.NEEDS_OPERATOR)
+    if not actor.holds(Permission.DEPLOY_PRODUCTION):
+        stuck &= Q(created_by=actor.user)
+    return _rollouts(actor).filter(stuck | (failed & recent & ~Exists(later)))
 
 
 def _to_decide(row: ApprovalRequest) -> dict[str, object]:
@@ -73,13 +95,33 @@ def _to_decide(row: ApprovalRequest) -> dict[str, object]:
 
 def _to_carry_out(row: ApprovalRequest) -> dict[str, object]:
     words = labels.move_words(row)
-    detail = "approved: repeat the call, or make the move on its page"
     return {
         "label": f"{row.model.name} v{row.version.version} → {words['target']}",
-        "detail": detail,
+        "detail": "approved: repeat the call, or make the move on its page",
         "href": f"/approvals/{row.pk}",
         "action": "Move",
         "due_at": row.expires_at,
+    }
+
+
+def _to_mend(rollout: Rollout) -> dict[str, object]:
+    return {
+        "label": f"{rollout.version.model.name} v{rollout.version.version} on {rollout.endpoint.name}",
+        "detail": rollout.why,
+        "state": rollout.state,
+        "href": f"/deployments/{rollout.pk}",
+        "action": "Open",
+        "at": rollout.ended_at or rollout.started_at,
+    }
+
+
+def _to_renew(token: ApiToken) -> dict[str, object]:
+    return {
+        "label": f"API token {token.label}",
+        "detail": "make another before it ends",
+        "href": "/account/tokens",
+        "action": "Renew",
+        "due_at": token.expires_at,
     }
 
 
@@ -93,38 +135,27 @@ def _wish(wish: AccessRequest) -> dict[str, object]:
     }
 
 
-def _production_row(version: ModelVersion) -> dict[str, object]:
-    held = entry(version)
+def _live_row(rollout: Rollout) -> dict[str, object]:
+    steps: list[RolloutStep] = list(rollout.steps.all())
+    done = sum(step.status == "done" for step in steps)
+    now = steps[done] if done < len(steps) else None
     return {
-        "model": version.model.name,
-        "version": version.version,
-        "aliases": labels.aliases(alias.name for alias in version.aliases.all()),
-        **held,
+        "number": rollout.pk,
+        "model": rollout.version.model.name,
+        "version": rollout.version.version,
+        "endpoint": rollout.endpoint.name,
+        "environment": rollout.endpoint.environment.name,
+        "state": rollout.state,
+        "done": done,
+        "steps": len(steps),
+        "step": STEP_WORDS.get(now.name, now.name) if now else "",
+        "since": rollout.started_at or rollout.created_at,
     }
 
 
-def entry(version: ModelVersion) -> dict[str, object]:
-    """Return since when `version` is in Production, by whom, approved by whom."""
-    spans = [s for s in history.live_at(version.model) if s.version == version.version and s.label == Stage.PRODUCTION]
-    if not spans:
-        return {
-            "version": version.version,
-            "since": version.updated_at,
-            "by": "",
-            "approved_by": "",
-            "approval_href": "",
-        }
-    span = spans[-1]
-    approval = ApprovalRequest.objects.filter(pk=span.approval).first() if isinstance(span.approval, int) else None
-    approvers = (
-        ", ".join(approval.decisions.filter(verdict="approve").values_list("person__username", flat=True))
-        if approval
-        else ""
-    )
+def _production_row(version: ModelVersion, held: dict[str, object]) -> dict[str, object]:
     return {
-        "version": version.version,
-        "since": span.start,
-        "by": span.actor,
-        "approved_by": approvers,
-        "approval_href": f"/approvals/{approval.pk}" if approval else "",
+        "model": version.model.name,
+        "aliases": labels.aliases(alias.name for alias in version.aliases.all()),
+        **held,
     }

@@ -3,7 +3,6 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from django.conf import settings
 from django.contrib import messages
 from django.db.models import Count, OuterRef, Prefetch, Q, QuerySet, Subquery
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -15,23 +14,18 @@ from accounts.permissions import Permission
 from core import clock
 from core.refusals import Invalid, NotFound, Refusal
 from registry import access, history, registered
+from registry.listing import ModelFilter
 from registry.models import Alias, ApprovalRequest, MetricThreshold, ModelVersion, RegisteredModel
 from registry.models.registered import RiskTier
 from registry.stages import ACTIVE, Stage
 from web.actors import actor_of
-from web.pages import labels
+from web.pages import labels, standing
 from web.pages.forms import Form, posted
 from web.pages.gantt import layout
-from web.pages.home import entry
 from web.pages.paging import address, counted, listed
-from web.pages.snippets import load_snippet, register_snippets
+from web.pages.snippets import base_url, load_snippet, register_snippets
 
 FILTERS = {"q": "search", "owner": "owner", "stage": "stage", "risk": "risk tier"}
-
-
-def base_url(request: HttpRequest) -> str:
-    """Return the address people reach this server at."""
-    return settings.PUBLIC_URL or request.build_absolute_uri("/").rstrip("/")
 
 
 @require_GET
@@ -40,7 +34,7 @@ def models(request: HttpRequest) -> HttpResponse:
     actor = actor_of(request)
     visible = RegisteredModel.objects.visible_to(actor)
     chosen = {name: request.GET.get(name, "").replace("\0", "").strip() for name in FILTERS}
-    rows = _filtered(visible, chosen)
+    rows, q_error = _narrowed(visible, chosen)
     page = listed(request, _with_standing(rows), "pk")
     any_model = bool(page.rows) or visible.exists()
     context = {
@@ -64,23 +58,19 @@ def models(request: HttpRequest) -> HttpResponse:
         "empty_snippet": "\n".join(part["code"] for part in register_snippets(base_url(request))),
         "may_create": actor.holds(Permission.MODEL_CREATE),
     }
-    return render(request, "models/list.html", context)
+    return render(request, "models/list.html", {**context, "q_error": q_error}, status=400 if q_error else 200)
+
+
+def _narrowed(rows: QuerySet[RegisteredModel], chosen: dict[str, str]) -> tuple[QuerySet[RegisteredModel], str]:
+    """Return the rows that fit, or none and why the search could not be read."""
+    try:
+        return ModelFilter(**chosen).apply(rows), ""
+    except Invalid as why:
+        return rows.none(), why.sentence
 
 
 def _choices(all_word: str, values: Any) -> list[dict[str, str]]:
     return [{"value": "", "label": all_word}, *({"value": value, "label": value} for value in values)]
-
-
-def _filtered(rows: QuerySet[RegisteredModel], chosen: dict[str, str]) -> QuerySet[RegisteredModel]:
-    if chosen["q"]:
-        rows = rows.filter(Q(name__icontains=chosen["q"]) | Q(description__icontains=chosen["q"]))
-    if chosen["owner"]:
-        rows = rows.filter(owner__username=chosen["owner"])
-    if chosen["risk"]:
-        rows = rows.filter(risk_tier=chosen["risk"])
-    if chosen["stage"]:
-        rows = rows.filter(pk__in=ModelVersion.objects.live().filter(stage=chosen["stage"]).values("model"))
-    return rows
 
 
 def _with_standing(rows: QuerySet[RegisteredModel]) -> QuerySet[RegisteredModel]:
@@ -148,10 +138,12 @@ def model(request: HttpRequest, name: str) -> HttpResponse:
         return HttpResponseRedirect(labels.model_path(name))
     page = listed(request, _versions(found), "version")
     live = ModelVersion.objects.live().filter(model=found, stage=Stage.PRODUCTION).order_by("-version").first()
+    if live:
+        live.model = found
     champion = found.aliases.filter(name="champion").exists()
     context = {
         "model": found,
-        "live": entry(live) if live else None,
+        "live": standing.entries([live])[live.pk] if live else None,
         "versions": [_version_row(version) for version in page.rows],
         "newer": page.newer,
         "older": page.older,

@@ -7,10 +7,10 @@ from urllib.parse import urlencode
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
+from accounts.preferences import ROWS, preferences_of
 from core.refusals import Invalid
+from web.actors import actor_of
 
-SIZE = 50
-SIZES = (25, 50, 100, 250)
 COUNT_UP_TO = 10_000
 
 
@@ -61,9 +61,13 @@ def listed(request: HttpRequest, rows: QuerySet[Any], key: str) -> Listed:
 
 
 def size_of(request: HttpRequest) -> int:
-    """Return how many rows the reader wants."""
-    wish = request.GET.get("size", "")
-    return int(wish) if wish in {str(size) for size in SIZES} else SIZE
+    """Return how many rows the reader wants: as `per` says, else as she chose; raise Invalid for another number."""
+    wish = request.GET.get("per", "")
+    if not wish:
+        return preferences_of(actor_of(request).user).rows
+    if wish not in {str(size) for size in ROWS}:
+        raise Invalid(f"A page has {', '.join(map(str, ROWS[:-1]))} or {ROWS[-1]} rows.", field="per")
+    return int(wish)
 
 
 def counted(rows: QuerySet[Any], what: str) -> str:

@@ -34,7 +34,7 @@ def _page(request: HttpRequest, name: str, form: Form) -> HttpResponse:
         "may_restrict": access.may(actor, Permission.MODEL_WRITE, model),
         "path": path,
         "form": form,
-        "groups": Group.objects.order_by("name").values_list("name", flat=True),
+        "holders": [f"group:{name}" for name in Group.objects.order_by("name").values_list("name", flat=True)],
         "rights": [{"value": str(right), "label": str(right)} for right in Right],
     }
     return render(request, "models/permissions.html", context, status=400 if form.errors else 200)

@@ -6,11 +6,13 @@ from django.http import HttpRequest
 from accounts.actors import Actor
 from accounts.models import User
 from accounts.permissions import Permission
+from accounts.preferences import preferences_of
 from audit.models import Checkpoint
 from core import clock
 from core.version import VERSION
 from registry.models import ApprovalRequest
-from registry.models.approvals import RequestState
+from web.pages import notices
+from web.pages.twins import twin_of
 
 THEME_COOKIE = "signoff_theme"
 SECTIONS = (
@@ -27,25 +29,30 @@ def shell(request: HttpRequest) -> dict[str, object]:
     actor: Actor | None = getattr(request, "actor", None)
     waiting = _waiting(actor)
     user = actor.user if actor else None
+    liked = preferences_of(user)
     return {
         "me": {"username": user.username, "role_names": [role.label for role in sorted(actor.roles)]}
         if actor and user
         else None,
         "nav": [_section(label, href, request.path, waiting) for label, href in SECTIONS] if actor else [],
-        "open_requests": waiting,
+        "json_href": twin_of(request) if actor else "",
+        "unread": notices.unread(actor) if actor else 0,
         "demo_run": bool(settings.DEMO_RUN),
         "break_glass": None,
         "approvals_off": not settings.APPROVALS,
         "app_version": VERSION,
         "now": clock.now(),
         "theme": theme_of(request, user),
+        "density": liked.density,
+        "local_times": liked.times == "local",
+        "single_keys": liked.single_keys,
         "seal": latest_seal() if actor else None,
     }
 
 
 def theme_of(request: HttpRequest, user: User | None) -> str:
-    """Return light, dark or empty (follow the system): the cookie, else what the person chose before."""
-    chosen = request.COOKIES.get(THEME_COOKIE, user.theme if user else "")
+    """Return light, dark or empty (follow the system): what the person chose, or, signed out, this browser's cookie."""
+    chosen = user.theme if user else request.COOKIES.get(THEME_COOKIE, "")
     return chosen if chosen in {"light", "dark"} else ""
 
 
@@ -62,15 +69,8 @@ def latest_seal() -> dict[str, object] | None:
 def _waiting(actor: Actor | None) -> int:
     if actor is None:
         return 0
-    rows = ApprovalRequest.objects.visible_to(actor).pending()
-    if not actor.holds(Permission.REQUEST_DECIDE):
-        return rows.filter(state=RequestState.APPROVED, requester=actor.user).count()
-    return (
-        rows.filter(state=RequestState.OPEN)
-        .exclude(requester=actor.user)
-        .exclude(version__registered_by=actor.user)
-        .count()
-    )
+    rows = ApprovalRequest.objects
+    return (rows.waiting_for(actor) if actor.holds(Permission.REQUEST_DECIDE) else rows.usable_by(actor)).count()
 
 
 def _section(label: str, href: str, path: str, waiting: int) -> dict[str, object]:

@@ -62,10 +62,10 @@ def _sign_in_page(request: HttpRequest, form: Form, goal: str, *, throttled: boo
     return response
 
 
-def locked_out(
-    request: HttpRequest, _response: HttpResponse | None, credentials: dict[str, str] | None
-) -> HttpResponse:
-    """Answer the try that locked the name, and those after it."""
+def locked_out(request: HttpRequest, response: HttpResponse | None, credentials: dict[str, str] | None) -> HttpResponse:
+    """Answer the try that locked the name, and those after it; a page that asks a signed-in person answers itself."""
+    if response is not None and getattr(request, "actor", None):
+        return response
     name = (credentials or {}).get("username", "")
     return _sign_in_page(request, Form(username=name, password=""), _goal(request), throttled=True)
 

@@ -10,11 +10,16 @@ from web.pages import (
     endpoints,
     home,
     models,
+    notifications,
+    palette,
+    passwords,
     permissions,
+    preferences,
     runs,
     sign_in,
     versions,
 )
+from web.pages import help as help_pages
 
 urlpatterns: list[URLPattern] = [
     path("", home.home, name="home"),
@@ -24,8 +29,15 @@ urlpatterns: list[URLPattern] = [
     path("setup/<str:secret>", sign_in.set_up, name="setup"),
     path("account/tokens", account.api_tokens, name="tokens"),
     path("account/tokens/<int:token_id>/revoke", account.revoke_token, name="revoke-token"),
-    path("account/theme", account.set_theme, name="theme"),
+    path("account/settings", preferences.settings, name="settings"),
+    path("account/password", passwords.password, name="password"),
+    path("account/theme", preferences.set_theme, name="theme"),
     path("account/access", account.access, name="access"),
+    path("help/keys", help_pages.keys, name="help-keys"),
+    path("help/start", help_pages.start, name="help-start"),
+    path("palette", palette.palette, name="palette"),
+    path("notifications", notifications.notifications, name="notifications"),
+    path("notifications/read", notifications.read, name="notifications-read"),
     path("models", models.models, name="models"),
     path("new-model", models.new, name="new-model"),
     path("models/<str:name>", models.model, name="model"),

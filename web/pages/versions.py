@@ -1,7 +1,5 @@
 """Pages of a model version: where it stands, what may happen next, what it is; and two versions side by side."""
 
-from typing import TYPE_CHECKING, Any
-
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
@@ -10,7 +8,7 @@ from django.views.decorators.http import require_GET, require_POST
 from accounts.actors import Actor
 from accounts.permissions import Permission, roles_with
 from core.refusals import Invalid
-from registry import access, compare, evidence, history, manifests, subjects, transitions, versions
+from registry import access, compare, comparison, evidence, history, manifests, subjects, transitions, versions
 from registry.models import ApprovalRequest, ModelVersion, RegisteredModel
 from registry.models.approvals import RequestState
 from registry.policy import StageMove, requirement
@@ -21,9 +19,7 @@ from web.pages import labels
 from web.pages.forms import Form, posted
 from web.pages.snippets import load_snippet, promote_snippet
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
+ENVIRONMENT_WORDS = {"python": "Python", "serialization": "Saved with", "lock": "Locked"}
 PATH = (Stage.NONE, Stage.STAGING, Stage.PRODUCTION, Stage.ARCHIVED)
 
 
@@ -44,7 +40,7 @@ def version_page(request: HttpRequest, found: ModelVersion, actor: Actor, form: 
     champion = subjects.champion_of(found)
     said = evidence.read(found)
     files, damaged = _files(found)
-    moves = _moves(found, actor)
+    moves = moves_of(found, actor)
     context = {
         "model": found.model,
         "version": found,
@@ -87,7 +83,7 @@ def _files(found: ModelVersion) -> tuple[list[manifests.FileLine], list[str]]:
         return [], [str(why)]
 
 
-def _moves(found: ModelVersion, actor: Actor) -> list[dict[str, object]]:
+def moves_of(found: ModelVersion, actor: Actor) -> list[dict[str, object]]:
     """Return the moves the actor may make or ask for, the likeliest first."""
     return [move for stage in (Stage.PRODUCTION, Stage.STAGING, Stage.ARCHIVED) if (move := _move(found, stage, actor))]
 
@@ -288,7 +284,7 @@ def side_by_side(request: HttpRequest, name: str) -> HttpResponse:
     actor = actor_of(request)
     found = access.find_model(name, actor=actor)
     old, new = _picked(request, found, actor)
-    pair = [evidence.read(v) for v in (old, new)]
+    difference = comparison.comparison(old, new)
     context = {
         "model": found,
         "old": _side(old),
@@ -301,17 +297,18 @@ def side_by_side(request: HttpRequest, name: str) -> HttpResponse:
             .values_list("version", flat=True)[:500]
         ],
         "swap_href": f"{labels.model_path(name)}/compare?v={new.version}&v={old.version}",
-        "metrics": compare.compare_metrics(pair[0]["metrics"], pair[1]["metrics"]),
-        "params": compare.compare_values(pair[0]["params"], pair[1]["params"]),
-        "files": compare.compare_values(_digests(old), _digests(new)),
-        "environment": compare.compare_values(
-            *({str(r["key"]): r["value"] for r in _environment(v)} for v in (old, new))
-        ),
-        "signature": compare.compare_signatures(old.signature, new.signature),
+        "metrics": difference.metrics,
+        "params": difference.params,
+        "files": [compare.Line(li.name, _brief(li.before), _brief(li.after)) for li in difference.files],
+        "environment": [compare.Line(ENVIRONMENT_WORDS[li.name], li.before, li.after) for li in difference.environment],
+        "signature": difference.signature,
+        "identical": difference.identical,
     }
-    parts: Iterable[Any] = (context["metrics"], context["params"], context["files"], context["environment"])
-    context["identical"] = not any(line.changed for lines in parts for line in lines)
     return render(request, "models/compare.html", context)
+
+
+def _brief(digest: object) -> str | None:
+    return str(digest)[:12] if digest else None
 
 
 def _picked(request: HttpRequest, model: RegisteredModel, actor: Actor) -> tuple[ModelVersion, ModelVersion]:
@@ -324,7 +321,3 @@ def _picked(request: HttpRequest, model: RegisteredModel, actor: Actor) -> tuple
 
 def _side(found: ModelVersion) -> dict[str, object]:
     return {"version": found.version, "stage": found.stage, "label": f"v{found.version}"}
-
-
-def _digests(found: ModelVersion) -> dict[str, object]:
-    return {line.path: line.sha256[:12] for line in _files(found)[0]}

@@ -14,27 +14,31 @@ from core.refusals import NotFound
 from registry import history
 from web.rest import shapes
 from web.rest.authentication import actor_of
-from web.rest.reading import limit_of, whole
+from web.rest.reading import limit_of, moment_of, text_of, whole
 
-FILTERS = [OpenApiParameter(name, str) for name in ("person", "action", "model")]
+FILTERS = [OpenApiParameter(name, str) for name in ("person", "action", "model", "since", "until", "denied")]
 
 
 @extend_schema(
     operation_id="list_events",
     responses={200: shapes.EventPage},
-    parameters=[*FILTERS, OpenApiParameter("before", int), OpenApiParameter("limit", int)],
+    parameters=[*FILTERS, *(OpenApiParameter(name, int) for name in ("before", "after", "limit"))],
 )
 @api_view(["GET"])
 def events(request: Request) -> Response:
-    """List events, newest first, by person, action and model."""
-    actor, asked = actor_of(request), request.query_params
+    """List events, newest first, narrowed as on the audit page; `denied` with any value keeps refusals only."""
+    actor = actor_of(request)
     require(actor, Permission.LEDGER_READ, "read the ledger")
     wanted = history.Filter(
-        person=asked.get("person", ""), action=asked.get("action", ""), model=asked.get("model", "")
+        person=text_of(request, "person"),
+        action=text_of(request, "action"),
+        model=text_of(request, "model"),
+        since=moment_of(request, "since"),
+        until=moment_of(request, "until"),
+        denied=bool(text_of(request, "denied")),
     )
-    page = history.page_of(
-        wanted.apply(history.events_visible_to(actor)), before=whole(request, "before"), size=limit_of(request)
-    )
+    rows = wanted.apply(history.events_visible_to(actor))
+    page = history.page_of(rows, before=whole(request, "before"), after=whole(request, "after"), size=limit_of(request))
     return Response(shapes.EventPage({"events": page.events, "older": page.older}).data)
 
 

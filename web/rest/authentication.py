@@ -1,4 +1,4 @@
-"""Own REST's door: a token or a password names the actor; a person without a role gets no further."""
+"""Own REST's door: a token or a password names the actor, for reading a session too; without a role no further."""
 
 from typing import Any, cast
 
@@ -9,15 +9,19 @@ from rest_framework.request import Request
 
 from accounts.actors import Actor
 from core.refusals import Denied
-from web.actors import api_actor
+from web.actors import api_actor, session_actor
+
+READING = frozenset({"GET", "HEAD"})
 
 
 class ActorAuthentication(BaseAuthentication):
     """Puts the actor on the request as `auth`, and on Django's request for the error table."""
 
     def authenticate(self, request: Request) -> tuple[Any, Actor]:
-        """Return (user, actor); raises Unauthenticated."""
-        actor = api_actor(request._request)
+        """Return (user, actor); raises Unauthenticated. A session reads only: a page of another site could send it."""
+        asked = request._request
+        by_session = asked.method in READING and "Authorization" not in asked.headers
+        actor = (session_actor(asked) if by_session else None) or api_actor(asked)
         request._request.actor = actor  # type: ignore[attr-defined]
         return actor.user, actor
 

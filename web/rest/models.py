@@ -5,11 +5,13 @@ from rest_framework.decorators import api_view
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from registry import access, registered, versions
-from registry.models import RegisteredModel
+from core.refusals import Invalid
+from registry import access, comparison, history, registered, versions
+from registry.listing import ModelFilter
+from registry.models import ModelVersion, RegisteredModel
 from web.rest import shapes
 from web.rest.authentication import actor_of
-from web.rest.reading import checked, limit_of
+from web.rest.reading import checked, limit_of, moment_of, text_of, whole
 
 RELATED = ("aliases__version", "tags", "thresholds")
 REFUSALS = {400: shapes.Refused, 401: shapes.Refused, 403: shapes.Refused, 404: shapes.Refused, 409: shapes.Refused}
@@ -20,6 +22,8 @@ REFUSALS = {400: shapes.Refused, 401: shapes.Refused, 403: shapes.Refused, 404: 
     operation_id="list_models",
     responses={200: shapes.Model(many=True)},
     parameters=[
+        OpenApiParameter("q", str, description="part of the name or description, or a filter in MLflow's grammar"),
+        *(OpenApiParameter(name, str) for name in ("owner", "stage", "risk")),
         OpenApiParameter("after", str, description="name after which the page starts"),
         OpenApiParameter("limit", int),
     ],
@@ -29,12 +33,13 @@ REFUSALS = {400: shapes.Refused, 401: shapes.Refused, 403: shapes.Refused, 404: 
 )
 @api_view(["GET", "POST"])
 def models(request: Request) -> Response:
-    """List the models you may see, by name; or create one that you own."""
+    """List the models you may see, by name, narrowed as on their page; or create one that you own."""
     actor = actor_of(request)
     if request.method == "POST":
         asked = checked(shapes.NewModel, request)
         return Response(shapes.Model(registered.create_model(actor=actor, **asked)).data, status=201)
-    rows = RegisteredModel.objects.visible_to(actor).filter(name__gt=request.query_params.get("after", ""))
+    wanted = ModelFilter(*(text_of(request, name) for name in ("q", "owner", "stage", "risk")))
+    rows = wanted.apply(RegisteredModel.objects.visible_to(actor)).filter(name__gt=text_of(request, "after"))
     page = rows.select_related("owner").prefetch_related(*RELATED).order_by("name")[: limit_of(request)]
     return Response(shapes.Model(page, many=True).data)
 
@@ -66,6 +71,53 @@ def threshold(request: Request, name: str) -> Response:
     found = access.find_model(name, actor=actor)
     asked = checked(shapes.ThresholdShape, request)
     return Response(shapes.ThresholdShape(registered.set_threshold(found, actor=actor, **asked)).data)
+
+
+@extend_schema(
+    operation_id="list_versions",
+    responses={200: shapes.Version(many=True), 404: shapes.Refused},
+    parameters=[OpenApiParameter("before", int), OpenApiParameter("limit", int)],
+)
+@api_view(["GET"])
+def versions_of(request: Request, name: str) -> Response:
+    """List a model's versions, newest first; pass the last number as `before` for the next page."""
+    found = access.find_model(name, actor=actor_of(request))
+    rows = ModelVersion.objects.live().filter(model=found).select_related("model", "registered_by", "manifest")
+    if before := whole(request, "before"):
+        rows = rows.filter(version__lt=before)
+    page = rows.prefetch_related("annotations__author").order_by("-version")[: limit_of(request)]
+    return Response(shapes.Version(page, many=True).data)
+
+
+@extend_schema(
+    operation_id="compare_versions",
+    responses={200: shapes.Comparison, 400: shapes.Refused, 404: shapes.Refused},
+    parameters=[
+        OpenApiParameter("v", int, many=True, required=True, description="twice: the old version, the new one")
+    ],
+)
+@api_view(["GET"])
+def compare(request: Request, name: str) -> Response:
+    """Compare two versions: metrics with their direction, parameters, files by digest, environment, signature."""
+    numbers = request.query_params.getlist("v")
+    if len(numbers) != 2 or not all(n.isascii() and n.isdigit() and len(n) < 10 for n in numbers):  # noqa: PLR2004
+        raise Invalid("Name two versions: ?v=1&v=2.", field="v")
+    old, new = (access.find_version(name, int(number), actor=actor_of(request)) for number in numbers)
+    return Response(shapes.Comparison(comparison.comparison(old, new)).data)
+
+
+@extend_schema(
+    operation_id="read_history",
+    responses={200: shapes.History, 400: shapes.Refused, 404: shapes.Refused},
+    parameters=[OpenApiParameter("at", str, description="ISO 8601; what held then, now where it is left out")],
+)
+@api_view(["GET"])
+def model_history(request: Request, name: str) -> Response:
+    """Read from the ledger which version held which stage and alias when, and what held at one instant."""
+    found = access.find_model(name, actor=actor_of(request))
+    at = moment_of(request, "at")
+    spans = {"spans": history.spans(found)[::-1], "at": at, "held": history.live_at(found, at)}
+    return Response(shapes.History(spans).data)
 
 
 @extend_schema(operation_id="read_version", responses={200: shapes.Version, 404: shapes.Refused})

@@ -1,5 +1,6 @@
 """Reads what a caller of own REST sends."""
 
+from datetime import UTC, datetime
 from typing import Any, cast
 
 from rest_framework.request import Request
@@ -30,3 +31,20 @@ def whole(request: Request, name: str) -> int | None:
     if not text.isascii() or not text.isdigit() or len(text) > 15:  # noqa: PLR2004 - fits 64 bits
         raise Invalid(f"{name} must be a whole number.", field=name)
     return int(text)
+
+
+def text_of(request: Request, name: str) -> str:
+    """Return a query parameter without spaces around it, empty where it is absent; no database takes NUL."""
+    return request.query_params.get(name, "").replace("\0", "").strip()
+
+
+def moment_of(request: Request, name: str) -> datetime | None:
+    """Return a query parameter as a moment, in UTC where it names no zone, or None where it is absent."""
+    text = text_of(request, name)
+    if not text:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as why:
+        raise Invalid(f"{name} must be a moment such as 2026-11-24T15:00:00Z.", field=name) from why
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

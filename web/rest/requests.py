@@ -5,17 +5,17 @@ from rest_framework.decorators import api_view
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from core.refusals import Conflict
+from core.refusals import Conflict, Invalid
 from registry import access, decisions, transitions
 from registry import requests as approval
-from registry.models import ApprovalRequest
+from registry.listing import Box, requests_in
 from registry.policy import AliasMove, StageMove
 from registry.requests import ApprovalRequired
 from registry.stages import Stage
 from web.rest import shapes
 from web.rest.authentication import actor_of
 from web.rest.models import REFUSALS
-from web.rest.reading import checked, limit_of, whole
+from web.rest.reading import checked, limit_of, text_of, whole
 
 RELATED = ("checks", "decisions__person", "comments__author")
 
@@ -47,7 +47,12 @@ def moves(request: Request) -> Response:
     methods=["GET"],
     operation_id="list_requests",
     responses={200: shapes.Request(many=True)},
-    parameters=[OpenApiParameter("state", str), OpenApiParameter("before", int), OpenApiParameter("limit", int)],
+    parameters=[
+        OpenApiParameter("state", str),
+        OpenApiParameter("tab", str, enum=["waiting", *(str(box) for box in Box if box)], description="all by default"),
+        OpenApiParameter("before", int),
+        OpenApiParameter("limit", int),
+    ],
 )
 @extend_schema(
     methods=["POST"],
@@ -69,16 +74,20 @@ def requests(request: Request) -> Response:
         )
         waiting = approval.open_request(version, move, reason=asked["reason"], actor=actor)
         return Response(shapes.Request(waiting.request).data, status=201 if waiting.opened else 200)
-    rows = (
-        ApprovalRequest.objects.visible_to(actor)
-        .select_related("model", "version", "requester")
-        .prefetch_related(*RELATED)
-    )
+    rows = requests_in(_box(request), actor=actor).prefetch_related(*RELATED)
     if state := request.query_params.get("state"):
         rows = rows.filter(state=state)
     if before := whole(request, "before"):
         rows = rows.filter(pk__lt=before)
     return Response(shapes.Request(rows.order_by("-pk")[: limit_of(request)], many=True).data)
+
+
+def _box(request: Request) -> Box:
+    name = text_of(request, "tab") or Box.ALL
+    try:
+        return Box("" if name == "waiting" else name)
+    except ValueError as why:
+        raise Invalid("tab is waiting, mine, all or done.", field="tab") from why
 
 
 @extend_schema(operation_id="read_request", responses={200: shapes.Request, 404: shapes.Refused})

@@ -114,6 +114,90 @@ class Version(serializers.Serializer[Any]):
     annotations = AnnotationShape(many=True)
 
 
+class LineShape(serializers.Serializer[Any]):
+    """One row of a difference; null where a side does not have it."""
+
+    name = serializers.CharField()
+    before = serializers.JSONField(allow_null=True)
+    after = serializers.JSONField(allow_null=True)
+    changed = serializers.BooleanField()
+
+
+class MetricLineShape(LineShape):
+    """A metric on both sides, and which way it improves."""
+
+    direction = serializers.CharField()
+    change = serializers.FloatField(allow_null=True)
+    word = serializers.CharField()
+
+
+class SignatureDifferenceShape(serializers.Serializer[Any]):
+    """What a caller of the old signature meets at the new one."""
+
+    verdict = serializers.CharField()
+    reasons = serializers.ListField(child=serializers.CharField())
+
+
+class Comparison(serializers.Serializer[Any]):
+    """The difference from one version to another."""
+
+    old = serializers.IntegerField(source="old.version")
+    new = serializers.IntegerField(source="new.version")
+    identical = serializers.BooleanField()
+    metrics = MetricLineShape(many=True)
+    params = LineShape(many=True)
+    files = LineShape(many=True)
+    environment = LineShape(many=True)
+    signature = SignatureDifferenceShape()
+
+
+class SpanShape(serializers.Serializer[Any]):
+    """A version held a stage or an @alias from `start` to `end` (null: still). `seq` is the event that says so.
+
+    `approval` is the number of the request, or the word why there is none.
+    """
+
+    version = serializers.IntegerField()
+    label = serializers.CharField()  # type: ignore[assignment]  # the metaclass takes fields out of the class
+    start = serializers.DateTimeField()
+    end = serializers.DateTimeField(allow_null=True)
+    actor = serializers.CharField()
+    comment = serializers.CharField()
+    approval = serializers.JSONField(allow_null=True)
+    seq = serializers.IntegerField(source="event.seq", allow_null=True)
+
+
+class History(serializers.Serializer[Any]):
+    """What a model's versions held, newest first; `held` is what held at `at` (null: now)."""
+
+    spans = SpanShape(many=True)
+    at = serializers.DateTimeField(allow_null=True)
+    held = SpanShape(many=True)
+
+
+class RunVersion(serializers.Serializer[Any]):
+    """A version that was registered from a run."""
+
+    model = serializers.CharField()
+    version = serializers.IntegerField()
+    stage = serializers.ChoiceField(choices=list(Stage))
+
+
+class RunShape(serializers.Serializer[Any]):
+    """A run as it stands now: newest metrics, parameters, tags, and what was registered from it."""
+
+    run_id = serializers.CharField()
+    name = serializers.CharField()
+    status = serializers.CharField()
+    author = serializers.CharField()
+    started = serializers.DateTimeField(allow_null=True)
+    ended = serializers.DateTimeField(allow_null=True)
+    metrics = serializers.DictField()
+    params = serializers.DictField()
+    tags = serializers.DictField()
+    versions = RunVersion(many=True)
+
+
 class Move(serializers.Serializer[Any]):
     """A move of one version: to a stage, or to an alias."""
 

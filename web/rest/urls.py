@@ -8,7 +8,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.permissions import Scope
-from web.rest import audit, labels, models, requests, shapes
+from web.rest import audit, labels, models, requests, runs, shapes
 from web.rest.authentication import actor_of
 
 
@@ -28,9 +28,13 @@ urlpatterns = [
     path("me", me, name="me"),
     path("models", models.models, name="models"),
     path("models/<str:name>", models.model, name="model"),
+    path("models/<str:name>/versions", models.versions_of, name="versions"),
+    path("models/<str:name>/compare", models.compare, name="compare"),
+    path("models/<str:name>/history", models.model_history, name="history"),
     path("models/<str:name>/thresholds", models.threshold, name="threshold"),
     path("models/<str:name>/versions/<int:number>", models.version, name="version"),
     path("models/<str:name>/versions/<int:number>/annotations", models.annotations, name="annotations"),
+    path("runs/<str:run_id>", runs.run, name="run"),
     path("moves", requests.moves, name="moves"),
     path("requests", requests.requests, name="requests"),
     path("requests/<int:number>", requests.one, name="request"),
