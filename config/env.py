@@ -147,6 +147,9 @@ SETTINGS = (
         "File outside the database that each checkpoint is appended to; unset: checkpoints.txt in the home.",
     ),
     Setting("SIGNOFF_MAX_UPLOAD_MB", whole(1, 1_048_576), "16384", "Largest single artifact file, in MiB."),
+    Setting(
+        "SIGNOFF_PREDICTIONS_DAYS", whole(1, 3650), "30", "Days that single predictions and their labels are kept."
+    ),
     Setting("SIGNOFF_ENVOY", text, "", "Path of another Envoy than the one that comes with Signoff."),
     Setting(
         "SIGNOFF_LOG_LEVEL",

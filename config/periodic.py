@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from audit import denials, seal
 from core import hints
 from deployments import feed, locks
-from monitoring import ingest
+from monitoring import ingest, resources, retention, windows
 from registry import collection, requests
 
 
@@ -31,10 +31,15 @@ SCHEDULED = (
     Periodic("work.collect_blobs", 3600, collection.collect),
 )
 # Sent as well, and never done without the whole stack: they reach the package index, model servers and the like.
-DEPLOYING = (Periodic(hints.LOCK_ENVIRONMENTS, 30, locks.lock_pending),)
+DEPLOYING = (
+    Periodic(hints.LOCK_ENVIRONMENTS, 30, locks.lock_pending),
+    Periodic("work.close_windows", 15, windows.close_due),
+    Periodic("work.forget_predictions", 600, retention.forget),
+)
 # The evidence of running deployments, in a process of its own: it must keep up with traffic.
 EVIDENCE = (
     Periodic("take evidence", 0.3, ingest.drain),
     Periodic("count silent answers", 2, ingest.settle_silent),
+    Periodic("sample what model servers use", 10, resources.sample),  # behind a lock at `work` it would have gaps
 )
 GROUPS = {"tick": TICK, "lone": TICK + SCHEDULED, "evidence": EVIDENCE}

@@ -29,6 +29,7 @@ if PUBLIC_URL:
 APPROVALS = cast("bool", ENV["approvals"])
 REQUEST_TTL_DAYS = cast("int", ENV["request_ttl_days"])
 TOKEN_TTL_DAYS = cast("int", ENV["token_ttl_days"])
+PREDICTIONS_DAYS = cast("int", ENV["predictions_days"])
 CHECKPOINT_FILE = Path(cast("str", ENV["checkpoint_file"]) or HOME / "checkpoints.txt")
 MAX_UPLOAD_BYTES = cast("int", ENV["max_upload_mb"]) * 1024 * 1024
 GALLERY = cast("bool", ENV["gallery"])

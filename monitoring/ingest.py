@@ -17,6 +17,7 @@ from django.db import IntegrityError, transaction
 from core import broker, clock
 from monitoring import counting
 from monitoring.evidence import Routed, Unreadable, read
+from monitoring.minutes import reopen
 from monitoring.models import DeadLetter, Label, Prediction
 from serving.contract import EVIDENCE_STREAM, Inference
 
@@ -159,11 +160,11 @@ REST = [field.name for field in Prediction._meta.fields if field.name not in {*K
 
 def save(rows: Iterable[Prediction]) -> None:
     """Write the rows, new or not, in few statements."""
+    rows = list(rows)
     for row in rows:
         row.pk = None  # an earlier row is found by its key
-    Prediction.objects.bulk_create(
-        list(rows), batch_size=500, update_conflicts=True, unique_fields=KEYS, update_fields=REST
-    )
+    reopen((row.endpoint, row.at) for row in rows)
+    Prediction.objects.bulk_create(rows, batch_size=500, update_conflicts=True, unique_fields=KEYS, update_fields=REST)
 
 
 def labels_of(rows: Iterable[Prediction]) -> dict[Key, Any]:

@@ -96,3 +96,82 @@ class DeadLetter(models.Model):
 
     def __str__(self) -> str:
         return f"{self.entry}: {self.why}"
+
+
+class OpenWindow(models.Model):
+    """A minute of an endpoint in which something was observed that no snapshot tells of yet."""
+
+    endpoint = models.CharField(max_length=63)
+    minute = models.PositiveIntegerField()  # since 1970
+    touched_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        """One row a window."""
+
+        constraints = [models.UniqueConstraint(fields=["endpoint", "minute"], name="window_open_once")]
+
+    def __str__(self) -> str:
+        return f"{self.endpoint}, minute {self.minute}"
+
+
+class Snapshot(models.Model):
+    """What one track of an endpoint did in one minute. None is what was not measured, never zero.
+
+    Whatever comes late changes its own minute only, which then has another revision.
+    """
+
+    endpoint = models.CharField(max_length=63)
+    minute = models.PositiveIntegerField()  # since 1970: buckets are whole divisions of it
+    rollout = models.CharField(max_length=64, blank=True, default="")
+    version = models.CharField(max_length=20, blank=True, default="")
+    track = models.CharField(max_length=8)
+    requests = models.PositiveIntegerField(default=0)
+    errors = models.PositiveIntegerField(default=0)
+    p50_ms = models.FloatField(null=True)
+    p95_ms = models.FloatField(null=True)
+    p99_ms = models.FloatField(null=True)
+    labelled = models.PositiveIntegerField(default=0)
+    correct = models.PositiveIntegerField(default=0)
+    cpu_s = models.FloatField(null=True)
+    memory_mb = models.FloatField(null=True)
+    revision = models.PositiveSmallIntegerField(default=1)
+    closed_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        """One row a window, rollout, version and track."""
+
+        constraints = [
+            models.UniqueConstraint(
+                fields=["endpoint", "minute", "track", "version", "rollout"], name="snapshot_once_per_window"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.track} of {self.endpoint}, minute {self.minute}"
+
+    @property
+    def coverage(self) -> float | None:
+        """How many of the predictions have a label, from 0 to 1; None where nothing was predicted."""
+        predicted = self.requests - self.errors
+        return self.labelled / predicted if predicted else None
+
+
+class Usage(models.Model):
+    """What one replica's processes had used at one moment: CPU time since they began, and memory."""
+
+    endpoint = models.CharField(max_length=63)
+    rollout = models.CharField(max_length=64)
+    version = models.CharField(max_length=20)
+    track = models.CharField(max_length=8)
+    life = models.CharField(max_length=40)  # pid and start: another life begins at zero again
+    at = models.DateTimeField()
+    cpu_s = models.FloatField()
+    memory_mb = models.FloatField()
+
+    class Meta:
+        """Read by window."""
+
+        indexes = [models.Index(fields=["endpoint", "at"], name="usage_at")]
+
+    def __str__(self) -> str:
+        return f"{self.life} of {self.endpoint}"

@@ -28,6 +28,7 @@ BAD = [
     ("SIGNOFF_TOKEN_TTL_DAYS", "-1"),
     ("SIGNOFF_TOKEN_TTL_DAYS", "1.5"),
     ("SIGNOFF_MAX_UPLOAD_MB", "٣"),
+    ("SIGNOFF_PREDICTIONS_DAYS", "0"),
     ("SIGNOFF_LOG_LEVEL", "chatty"),
     ("SIGNOFF_LOG_FORMAT", "xml"),
     ("SIGNOFF_GALLERY", "1"),

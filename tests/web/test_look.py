@@ -84,3 +84,9 @@ def test_vendored_files_are_the_ones_listed(sums: Path) -> None:
     for line in sums.read_text().splitlines():
         digest, name = line.split("  ")
         assert hashlib.sha256((sums.parent / name).read_bytes()).hexdigest() == digest
+
+
+def test_the_chart_library_is_its_makers_file_and_one_line_that_makes_it_a_module() -> None:
+    theirs, ours = (STATIC / "vendor/uplot-1.6.32/uPlot.min.js").read_bytes().split(b"\nexport")
+    assert hashlib.sha256(theirs).hexdigest() == "19c8d4c6ad88929a79f4ae49d6f7161566dfd0ba3d15cc495e974f787eb78f1f"
+    assert ours == b" default uPlot;\n"

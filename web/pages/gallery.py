@@ -1,15 +1,17 @@
 """The gallery: each component in each state, each page with made-up data. Off unless SIGNOFF_GALLERY=on."""
 
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 
-from web.pages import gallery_data
+from web.pages import gallery_charts, gallery_data
 
 STATUS_OF_ERROR_PAGE = 200  # shown here, not happening
 
 
 def gallery(request: HttpRequest) -> HttpResponse:
-    """Show the components, or with `?show=<template>[&state=<name>]` one page in one state."""
+    """Show the components, one page in one state (`?show=<template>[&state=<name>]`), or the points of charts."""
+    if "points" in request.GET:
+        return JsonResponse(gallery_charts.POINTS)
     name = request.GET.get("show", "")
     if not name:
         return render(request, "gallery/index.html", {**gallery_data.COMPONENTS, "pages": gallery_data.addresses()})

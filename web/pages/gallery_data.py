@@ -3,7 +3,7 @@
 from types import SimpleNamespace
 from urllib.parse import urlencode
 
-from web.pages import gallery_account, gallery_deployments, gallery_pages
+from web.pages import gallery_account, gallery_charts, gallery_deployments, gallery_pages
 from web.pages.gallery_stock import (
     CHECKS,
     COMMENTS,
@@ -70,6 +70,7 @@ COMPONENTS: Context = {
         "git-compare",
     ],
     "seal_shown": {"size": 48212, "last": 48211, "root": PLAN, "at": at(24, 15, 2, 10)},
+    "chart": gallery_charts.CHART,
     "empty_link": {"label": "Your first model, step by step", "href": "/help/start"},
 }
 

@@ -1,0 +1,34 @@
+"""The minutes that observations fall in, and which of them are open: told of by no snapshot yet."""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+from core import clock
+from monitoring.models import OpenWindow
+
+WINDOW_S = 60
+
+
+def minute_of(moment: datetime) -> int:
+    """Return the minute since 1970 that holds `moment`."""
+    return int(moment.timestamp() // WINDOW_S)
+
+
+def start_of(minute: int) -> datetime:
+    """Return when a minute begins."""
+    return datetime.fromtimestamp(minute * WINDOW_S, UTC)
+
+
+def reopen(observed: Iterable[tuple[str, datetime]]) -> None:
+    """Open the windows of these (endpoint, moment). Call inside the transaction that stores what was observed.
+
+    An open row is written again: who closes the window waits for that transaction, and so sees what it stored.
+    """
+    now = clock.now()
+    windows = sorted({(endpoint, minute_of(moment)) for endpoint, moment in observed})
+    OpenWindow.objects.bulk_create(
+        [OpenWindow(endpoint=endpoint, minute=minute, touched_at=now) for endpoint, minute in windows],
+        update_conflicts=True,
+        unique_fields=["endpoint", "minute"],
+        update_fields=["touched_at"],
+    )

@@ -1,0 +1,25 @@
+"""Forgets what was observed long ago: single predictions and their labels. Snapshots stay."""
+
+from datetime import datetime, timedelta
+
+from django.conf import settings
+
+from core import clock
+from monitoring.models import Label, Prediction
+
+MOST = 20_000  # rows of a kind and call
+
+
+def kept_since() -> datetime:
+    """Return the moment from which on every prediction is still there."""
+    return clock.now() - timedelta(days=settings.PREDICTIONS_DAYS)
+
+
+def forget() -> int:
+    """Delete predictions and labels that are older than they are kept, oldest first; return how many went."""
+    since = kept_since()
+    predictions = Prediction.objects.order_by("pk").values_list("pk", "at")[:MOST]
+    labels = Label.objects.order_by("pk").values_list("pk", "received_at")[:MOST]
+    gone, _ = Prediction.objects.filter(pk__in=[pk for pk, at in predictions if at < since]).delete()
+    told, _ = Label.objects.filter(pk__in=[pk for pk, at in labels if at < since]).delete()
+    return gone + told
