@@ -50,6 +50,7 @@ EVENTS = {
     "endpoint.token.revoked": "revoked a token of {object}",
     "rollout.requested": "asked for {object}",
     "rollout.started": "started {object}",
+    "rollout.resumed": "went on with {object}",
     "rollout.step.done": "saw a step done: {object}",
     "rollout.done": "finished {object}",
     "rollout.rolling_back": "began to roll back {object}",
