@@ -55,7 +55,7 @@ EVENTS = {
     "rollout.started": "started {object}",
     "rollout.paused": "keeps {object} at the share it has",
     "rollout.promoted": "sent {object} on",
-    "rollout.resumed": "lets {object} go on",
+    "rollout.resumed": "went on with {object}",
     "rollout.step.done": "saw a step done: {object}",
     "rollout.done": "finished {object}",
     "rollout.rolling_back": "began to roll back {object}",

@@ -2,7 +2,7 @@
 
 import re
 import secrets
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
@@ -16,6 +16,7 @@ from audit.record import Change, Subject, record
 from core import clock
 from core.refusals import AlreadyExists, Invalid, NotFound
 from deployments.models import Endpoint, EndpointToken, Environment, Rollout
+from deployments.states import RolloutState
 from deployments.targets.kinds import KINDS
 from registry.models import ModelVersion, RegisteredModel
 
@@ -77,6 +78,12 @@ def find_endpoint(name: str, *, actor: Actor) -> Endpoint:
 
 def serving(endpoint: Endpoint) -> Rollout | None:
     """Return the rollout whose version the endpoint serves, or None. Derived, so that it cannot disagree."""
+    newest = (
+        endpoint.rollouts.filter(ended_at__isnull=False).exclude(state=RolloutState.CANCELLED).order_by("-ended_at")
+    )
+    last = newest.only("kind", "state").first()
+    if last and (last.kind, last.state) == (Rollout.Kind.WITHDRAW, RolloutState.FAILED):
+        return None  # requests are refused: what should serve instead could not be started
     return _installed(endpoint).first()
 
 
@@ -86,9 +93,17 @@ def stand_by(endpoint: Endpoint, version: ModelVersion) -> Rollout | None:
 
 
 def way_back(rollout: Rollout) -> Rollout | None:
-    """Return what requests go back to if `rollout` fails: what served before, unless its right was withdrawn since."""
-    before = rollout.last_good
-    return _installed(rollout.endpoint).filter(pk=before.pk).first() if before else None
+    """Return what requests go back to if `rollout` fails: what served before, or the next whose right still stands."""
+    if rollout.last_good is None:
+        return None
+    before = _installed(rollout.endpoint).filter(pk=rollout.last_good.pk).first()
+    return before or stand_by(rollout.endpoint, rollout.version)
+
+
+def last_withdrawn(endpoint: Endpoint, version: ModelVersion) -> datetime | None:
+    """Return when the right to serve `version` was last withdrawn, or None."""
+    rows = endpoint.rights.filter(version=version, withdrawn_at__isnull=False).order_by("-withdrawn_at")
+    return rows.values_list("withdrawn_at", flat=True).first()
 
 
 def _installed(endpoint: Endpoint) -> QuerySet[Rollout]:

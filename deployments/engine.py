@@ -19,7 +19,7 @@ from audit.models import Checkpoint, Event
 from audit.record import Change, record
 from core import clock
 from deployments import orders, plan, rollouts, steering, watching
-from deployments.models import InstalledRight, Rollout, RolloutStep
+from deployments.models import Rollout, RolloutStep
 from deployments.plan import Act, Sight, StepView
 from deployments.states import LIVE, WORKED_ON, RolloutState, StepStatus
 from deployments.targets.contract import GiveUp, Seen, StaleFence, Target, TryAgain
@@ -74,6 +74,9 @@ def _begin(rollout: Rollout, holder: str) -> bool:
     with _held(rollout, holder) as row:
         if row is None or row.endpoint.rollouts.filter(state__in=LIVE).exists():
             return False
+        if rollouts.is_overtaken(row):
+            rollouts.advance(row, RolloutState.CANCELLED, why="Another version was installed meanwhile.")
+            return False
         rollouts.begin(row)
     return True
 
@@ -110,6 +113,8 @@ def _look(rollout: Rollout, step: RolloutStep, place: Target) -> Seen:
         if step.deadline_at is None:
             RolloutStep.objects.filter(pk=step.pk).update(deadline_at=_deadline(step))
         return Seen(Sight.UNKNOWN, step.observed, str(why))
+    except GiveUp as why:
+        return Seen(Sight.BROKEN, step.observed, str(why))
 
 
 def _baked(rollout: Rollout, step: RolloutStep) -> Seen:
@@ -173,10 +178,9 @@ def _apply(turn: Turn) -> bool:
     if step.name in LOOKED_AT_HERE:
         return True
     watching.prepare(turn.rollout, step)
-    order = orders.step_of(turn.rollout, step)
     act = turn.place.revert if step.name == plan.REVERT.name else turn.place.apply
     try:
-        act(order, key=step.key, fence=turn.rollout.fence)
+        act(orders.step_of(turn.rollout, step), key=step.key, fence=turn.rollout.fence)
     except GiveUp as why:
         give_up = _ask_operator if step.name in plan.NO_WAY_BACK else _give_up_step
         return give_up(turn, str(why))
@@ -203,15 +207,17 @@ def _finish_step(turn: Turn, seen: Seen) -> bool:
 
 
 def _finish(rollout: Rollout, holder: str) -> bool:
-    """All steps are done: the version is installed, or everything is as it was before."""
+    """All steps are done: the version is installed, or gone, or everything is as it was before."""
     with _held(rollout, holder) as row:
         if row is None:
             return False
+        withdraws = row.kind == Rollout.Kind.WITHDRAW
+        if row.state == RolloutState.RUNNING and not withdraws:
+            rollouts.install(row)
         if row.state == RolloutState.RUNNING:
-            InstalledRight.objects.get_or_create(
-                rollout=row, defaults={"endpoint": row.endpoint, "version": row.version, "digest": row.digest}
-            )
             rollouts.advance(row, RolloutState.DONE)
+        elif withdraws:
+            rollouts.advance(row, RolloutState.NEEDS_OPERATOR, why=f"Requests are refused. {row.why}")
         else:
             rollouts.advance(row, RolloutState.ROLLED_BACK, why=row.why)
         rollouts.settle_holds(row)

@@ -65,6 +65,7 @@ class Rollout(models.Model):
 
         DEPLOY = "deploy", "Deployment"
         ROLLBACK = "rollback", "Rollback"
+        WITHDRAW = "withdraw", "Withdrawal"  # `version` is what goes, `last_good` what serves instead
 
     uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     endpoint = models.ForeignKey(Endpoint, on_delete=models.PROTECT, related_name="rollouts")
@@ -99,6 +100,20 @@ class Rollout(models.Model):
 
     def __str__(self) -> str:
         return f"deployment #{self.pk}"
+
+
+class RolloutInNeed(Rollout):
+    """A rollout that waits for an operator, as the admin lists them."""
+
+    class Meta:
+        """No table of its own."""
+
+        proxy = True
+        verbose_name = "rollout that needs an operator"
+        verbose_name_plural = "rollouts that need an operator"
+
+
+WAY_BACK = 1000  # the position of the step that sends requests back; those of the plan stand before it
 
 
 class RolloutStep(models.Model):

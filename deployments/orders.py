@@ -3,15 +3,28 @@
 import hashlib
 
 from deployments import endpoints
-from deployments.models import Rollout, RolloutStep
-from deployments.targets.contract import Release, Step
+from deployments.models import WAY_BACK, Rollout, RolloutStep
+from deployments.targets.contract import GiveUp, Release, Step
 from registry import manifests
 
 
 def step_of(rollout: Rollout, step: RolloutStep) -> Step:
     """Return the step with what serves meanwhile and what stands by afterwards."""
+    back = endpoints.way_back(rollout)
+    if rollout.kind == Rollout.Kind.WITHDRAW:
+        return _withdrawal_step(rollout, step, back)
     keep = endpoints.stand_by(rollout.endpoint, rollout.version)
-    return Step(step.name, release_of(rollout), step.arguments, _release(endpoints.way_back(rollout)), _release(keep))
+    return Step(step.name, release_of(rollout), step.arguments, _release(back), _release(keep))
+
+
+def _withdrawal_step(rollout: Rollout, step: RolloutStep, instead: Rollout | None) -> Step:
+    """What is made ready is the version that serves instead; where that fails, requests are refused."""
+    if step.name == "install":
+        if instead is None:
+            raise GiveUp("The version that should serve instead was withdrawn as well.")
+        return Step(step.name, release_of(instead), step.arguments)
+    gave_up = step.position == WAY_BACK
+    return Step(step.name, release_of(rollout), step.arguments, None if gave_up else _release(instead))
 
 
 def release_of(rollout: Rollout) -> Release:

@@ -45,6 +45,11 @@ def steps_of(strategy: Strategy, *, bake_s: float = 0.0, shares: Sequence[int] =
 REVERT = Spec("revert", deadline_s=REVERT_S)  # the one step of a rollout that is sent back
 
 
+def withdrawal_steps(*, to_be_readied: bool) -> list[Spec]:
+    """Return the steps that take a version out of service; what serves instead may have to be made ready first."""
+    return [Spec("install", deadline_s=INSTALL_S), REVERT] if to_be_readied else [REVERT]
+
+
 class Sight(StrEnum):
     """What the target shows of a step."""
 

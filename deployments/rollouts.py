@@ -1,6 +1,6 @@
 """Asks for, starts, rolls back and cancels rollouts. The engine does the rest."""
 
-from django.db import IntegrityError, transaction
+from django.db import transaction
 from django.db.models import Max
 
 from accounts.actors import SYSTEM, Actor
@@ -8,18 +8,16 @@ from accounts.policy import require
 from audit.record import Change, Subject, record
 from core import clock, hints
 from core.refusals import Conflict, Invalid, NotFound
-from deployments.endpoints import endpoint_subject, serving, stand_by
-from deployments.models import Endpoint, InstalledRight, Rollout, RolloutStep
+from deployments.endpoints import endpoint_subject, last_withdrawn, serving, stand_by
+from deployments.models import WAY_BACK, Endpoint, InstalledRight, Rollout, RolloutStep
 from deployments.plan import REVERT, Spec, Strategy
 from deployments.plans import Plan
-from deployments.states import ENDED, LIVE, MOVES, RolloutState
+from deployments.states import ENDED, LIVE, MOVES, RolloutState, StepStatus
 from deployments.targets.kinds import target
 from registry import access, holds, manifests, requests
 from registry.models import ApprovalRequest, ModelVersion
 from registry.models.approvals import RequestState
 from registry.policy import Move
-
-WAY_BACK = 1000  # the position of the step that sends requests back; those of the plan stand before it
 
 
 def rollout_subject(rollout: Rollout) -> Subject:
@@ -60,9 +58,9 @@ def start(version: ModelVersion, endpoint: Endpoint, plan: Plan, *, actor: Actor
             return again
         _refuse_busy(endpoint)
         granted = _covering(row, endpoint, plan, digest) if endpoint.environment.needs_approval else None
-        return _queue(
-            row, endpoint, plan, digest, actor=actor, reason=reason, request=granted, kind=Rollout.Kind.DEPLOY
-        )
+        asked = Rollout(endpoint=endpoint, version=row, digest=digest, plan=plan.document, request=granted)
+        asked.reason = reason
+        return queue(asked, plan.steps, actor=actor)
 
 
 def roll_back(endpoint: Endpoint, *, to: Rollout | None = None, reason: str, actor: Actor) -> Rollout:
@@ -87,16 +85,9 @@ def roll_back(endpoint: Endpoint, *, to: Rollout | None = None, reason: str, act
         if again := _same_waiting(goal.version, endpoint, plan):
             return again
         _refuse_busy(endpoint)
-        return _queue(
-            goal.version,
-            endpoint,
-            plan,
-            right.digest,
-            actor=actor,
-            reason=reason.strip(),
-            request=None,
-            kind=Rollout.Kind.ROLLBACK,
-        )
+        asked = Rollout(endpoint=endpoint, version=goal.version, digest=right.digest, plan=plan.document)
+        asked.kind, asked.reason = Rollout.Kind.ROLLBACK, reason.strip()
+        return queue(asked, plan.steps, actor=actor)
 
 
 def previous(endpoint: Endpoint) -> Rollout | None:
@@ -139,7 +130,7 @@ def advance(rollout: Rollout, to: RolloutState, *, actor: Actor = SYSTEM, why: s
         rollout.ended_at = clock.now()
     rollout.save(update_fields=["state", "why", "started_at", "ended_at"])
     facts: dict[str, object] = {"digest": rollout.digest, "fence": rollout.fence, "kind": rollout.kind}
-    name = "started" if to == RolloutState.RUNNING else to
+    name = to if to != RolloutState.RUNNING else "started" if before == RolloutState.QUEUED else "resumed"
     change = Change({"state": before}, {"state": to}, why, facts)
     record(f"rollout.{name}", rollout_subject(rollout), actor=actor, change=change)
 
@@ -151,11 +142,39 @@ def begin(rollout: Rollout) -> None:
     advance(rollout, RolloutState.RUNNING)
 
 
+def install(rollout: Rollout) -> None:
+    """Leave the right to serve the version, which restart and rollback rest on."""
+    given = {"endpoint": rollout.endpoint, "version": rollout.version, "digest": rollout.digest}
+    InstalledRight.objects.get_or_create(rollout=rollout, defaults=given)
+
+
 def send_back(rollout: Rollout, *, why: str, actor: Actor = SYSTEM) -> None:
     """Give up what the rollout is for, under the model's lock: all that is left is its way back."""
     advance(rollout, RolloutState.ROLLING_BACK, actor=actor, why=why)
     rollout.steps.filter(position=WAY_BACK).delete()
     _step(rollout, WAY_BACK, REVERT).save()
+
+
+def go_forward(rollout: Rollout, *, why: str, actor: Actor) -> None:
+    """Work on what the rollout is for again, under the model's lock: each step is looked at anew before it is tried."""
+    was_sent_back, _ = rollout.steps.filter(position=WAY_BACK).delete()
+    undone = rollout.steps.all() if was_sent_back else rollout.steps.exclude(status=StepStatus.DONE)
+    undone.update(
+        status=StepStatus.PENDING, attempts=0, not_before=clock.now(), deadline_at=None, started_at=None, ended_at=None,
+        why="",
+    )  # fmt: skip
+    advance(rollout, RolloutState.RUNNING, actor=actor, why=why)
+
+
+def has_all_requests(rollout: Rollout) -> bool:
+    """Whether the router was seen to send every request to the rollout's version."""
+    return rollout.steps.filter(name="route", arguments__share_pct=100, status=StepStatus.DONE).exists()
+
+
+def is_overtaken(rollout: Rollout) -> bool:
+    """Whether a withdrawal has nothing left to do: what was installed since has retired all others."""
+    newer = InstalledRight.objects.filter(endpoint=rollout.endpoint, installed_at__gt=rollout.created_at)
+    return rollout.kind == Rollout.Kind.WITHDRAW and newer.exists()
 
 
 def steps_now(rollout: Rollout) -> list[RolloutStep]:
@@ -209,6 +228,8 @@ def _covering(version: ModelVersion, endpoint: Endpoint, plan: Plan, digest: str
     """Return the unused approval of exactly this version, endpoint and plan; raise Conflict where there is none."""
     usable = [RequestState.APPROVED, RequestState.EXECUTED]
     rows = ApprovalRequest.objects.filter(version=version, state__in=usable, rollout=None, expires_at__gt=clock.now())
+    if withdrawn_at := last_withdrawn(endpoint, version):
+        rows = rows.exclude(decisions__at__lte=withdrawn_at)  # whoever signed then did not know
     for request in rows.order_by("-pk"):
         if requests.covers_deployment(request, endpoint=endpoint.name, plan=plan.document, digest=digest):
             return request
@@ -218,40 +239,23 @@ def _covering(version: ModelVersion, endpoint: Endpoint, plan: Plan, digest: str
     )
 
 
-def _queue(
-    version: ModelVersion,
-    endpoint: Endpoint,
-    plan: Plan,
-    digest: str,
-    *,
-    actor: Actor,
-    reason: str,
-    request: ApprovalRequest | None,
-    kind: Rollout.Kind,
-) -> Rollout:
-    try:
-        with transaction.atomic():
-            made = Rollout.objects.create(
-                endpoint=endpoint, version=version, digest=digest, kind=kind, plan=plan.document, request=request,
-                last_good=serving(endpoint), reason=reason, created_by=actor.person,
-            )  # fmt: skip
-            RolloutStep.objects.bulk_create(_steps(made, plan))
-    except IntegrityError as why:
-        raise Conflict(f"Another rollout of {endpoint} is live.", next_step="Wait for its end.") from why
-    holds.place(version, kind="rollout", label=f"{made} to {endpoint.name}")
+def queue(rollout: Rollout, steps: list[Spec], *, actor: Actor) -> Rollout:
+    """Keep a new rollout with its steps, hold its version and wake the engine; under the model's lock."""
+    rollout.created_by = actor.person
+    rollout.last_good = serving(rollout.endpoint)
+    rollout.save()
+    RolloutStep.objects.bulk_create(_step(rollout, place, spec) for place, spec in enumerate(steps))
+    holds.place(rollout.version, kind="rollout", label=f"{rollout} to {rollout.endpoint.name}")
     facts: dict[str, object] = {
-        "digest": digest,
-        "plan": plan.document,
-        "approval": request.pk if request else "not needed",
-        "kind": kind,
+        "digest": rollout.digest,
+        "plan": rollout.plan,
+        "approval": rollout.request_id or "not needed",
+        "kind": rollout.kind,
     }
-    record("rollout.requested", rollout_subject(made), actor=actor, change=Change(comment=reason, facts=facts))
+    change = Change(comment=rollout.reason, facts=facts)
+    record("rollout.requested", rollout_subject(rollout), actor=actor, change=change)
     hints.hint(hints.MOVE_ROLLOUTS)
-    return made
-
-
-def _steps(rollout: Rollout, plan: Plan) -> list[RolloutStep]:
-    return [_step(rollout, place, spec) for place, spec in enumerate(plan.steps)]
+    return rollout
 
 
 def _step(rollout: Rollout, place: int, spec: Spec) -> RolloutStep:

@@ -182,6 +182,13 @@ def covers_deployment(request: ApprovalRequest, *, endpoint: str, plan: dict[str
     )
 
 
+def supersede_deployments(version: ModelVersion, endpoint: str, *, comment: str, actor: Actor) -> None:
+    """End what was asked or approved for the version at the endpoint and not used, under the model's lock."""
+    rows = ApprovalRequest.objects.filter(version=version, move_key__endswith=f"+{endpoint}")
+    for request in rows.filter(state__in=[RequestState.OPEN, RequestState.APPROVED]):
+        advance(request, RequestState.SUPERSEDED, actor=actor, change=Change(comment=comment))
+
+
 def withdraw(request: ApprovalRequest, *, comment: str, actor: Actor) -> None:
     """End an unused request. Its requester may, and whoever could make the move. Doing it again changes nothing."""
     if request.requester_id != (actor.user.pk if actor.user else None):

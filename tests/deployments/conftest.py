@@ -1,12 +1,17 @@
 from pathlib import Path
-from typing import Any
 
 import pytest
+from django.db import connection
 
+from accounts.actors import Actor
+from deployments import endpoints, engine
+from deployments.models import Endpoint
 from deployments.targets.kinds import target
 from deployments.targets.local.target import LocalTarget
+from registry.models import RegisteredModel
 from serving.contract import Layout
 from tests.deployments.hands import Hands
+from tests.factories import make_model
 
 
 @pytest.fixture
@@ -19,6 +24,22 @@ def hands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Hands:
 
 
 @pytest.fixture
-def lock(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """The digest that stands for a locked environment."""
-    return "e" * 64
+def model(dana: Actor) -> RegisteredModel:
+    return make_model(dana)
+
+
+@pytest.fixture
+def staging(model: RegisteredModel, eli: Actor) -> Endpoint:
+    return endpoints.create_endpoint("fraud-staging", model=model, environment="staging", actor=eli)
+
+
+@pytest.fixture
+def production(model: RegisteredModel, olga: Actor) -> Endpoint:
+    return endpoints.create_endpoint("fraud", model=model, environment="production", actor=olga)
+
+
+@pytest.fixture
+def unsealed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On PostgreSQL nothing is sealed inside a test's own transaction; test_sealed.py shows what is left out here."""
+    if connection.vendor == "postgresql":
+        monkeypatch.setattr(engine, "_is_sealed", lambda _: True)

@@ -13,6 +13,7 @@ class Hands:
     def __init__(self, home: Path) -> None:
         self.layout = Layout(home)
         self.broken: set[str] = set()
+        self.slow: set[str] = set()
         self.router_is_away = False
 
     def work(self) -> None:
@@ -29,6 +30,8 @@ class Hands:
 
     def _observe(self, name: str, desired: Desired) -> None:
         state: State = "failed" if desired.version in self.broken else "ready"
+        if desired.version in self.slow:
+            state = "starting"
         why = "the model cannot be loaded" if state == "failed" else ""
         seen = Observed(
             name, desired.key, desired.fence, state, 4242, 1, str(self.layout.socket(name)), desired.digest,

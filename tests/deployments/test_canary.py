@@ -23,10 +23,10 @@ from registry.models import RegisteredModel
 from serving import contract
 from serving.contract import Layout, Routes
 from tests.deployments.hands import Hands
-from tests.deployments.test_engine import AT_ONCE, locked_version, model, run, staging
+from tests.deployments.story import AT_ONCE, locked_version, run
 from tests.monitoring.conftest import Stream, stream
 
-__all__ = ["model", "staging", "stream"]
+__all__ = ["stream"]
 pytestmark = [pytest.mark.postgresql, pytest.mark.django_db]
 RULES = {"min_units": 20, "min_labels": 10, "min_s": 0, "max_s": 60, "ratio_bound": None}
 CANARY = Plan.of({"strategy": "canary", "shares": [5, 25], "rules": RULES})

@@ -1,10 +1,8 @@
 from datetime import timedelta
 
 import pytest
-from django.db import connection
 
 from accounts.actors import Actor
-from audit import seal
 from audit.models import Event
 from core import clock
 from core.refusals import Conflict, Denied, Invalid
@@ -15,59 +13,12 @@ from deployments.plans import Plan
 from deployments.states import RolloutState
 from deployments.targets.contract import Capabilities, Seen
 from deployments.targets.kinds import target
-from registry import decisions, registered, versions
-from registry.models import ModelVersion, RegisteredModel
-from registry.policy import StageMove
-from registry.stages import Stage
+from registry import registered, versions
+from registry.models import RegisteredModel
 from tests.deployments.hands import Hands
-from tests.factories import make_model, make_version
+from tests.deployments.story import AT_ONCE, locked_version, run, signed
 
 pytestmark = [pytest.mark.postgresql, pytest.mark.django_db]
-AT_ONCE = Plan(Strategy.ALL_AT_ONCE)
-
-
-@pytest.fixture
-def model(dana: Actor) -> RegisteredModel:
-    return make_model(dana)
-
-
-def locked_version(model: RegisteredModel, dana: Actor) -> ModelVersion:
-    version = make_version(model, dana)
-    version.environment = {**version.environment, "lock": "e" * 64}
-    version.save(update_fields=["environment"])
-    return version
-
-
-@pytest.fixture
-def staging(model: RegisteredModel, eli: Actor) -> Endpoint:
-    return endpoints.create_endpoint("fraud-staging", model=model, environment="staging", actor=eli)
-
-
-@pytest.fixture
-def production(model: RegisteredModel, olga: Actor) -> Endpoint:
-    return endpoints.create_endpoint("fraud", model=model, environment="production", actor=olga)
-
-
-def run(hands: Hands, rollout: Rollout, *, turns: int = 12) -> Rollout:
-    """Let engine, runner and router work until the rollout ends."""
-    for _ in range(turns):
-        engine.turn("engine-1")
-        hands.work()
-        Rollout.objects.filter(pk=rollout.pk).update(lease_until=clock.now())
-        rollout.steps.update(not_before=clock.now() - timedelta(seconds=1))
-    rollout.refresh_from_db()
-    return rollout
-
-
-def signed(version: ModelVersion, endpoint: Endpoint, dana: Actor, rita: Actor) -> None:
-    """One signature over Production, the endpoint and the plan."""
-    move = StageMove(Stage(version.stage), Stage.PRODUCTION, archive_existing=True)
-    request = rollouts.request_deployment(version, move, endpoint, AT_ONCE, reason="go", actor=dana).request
-    accepted = [check.pk for check in request.checks.all()]
-    choice = decisions.Choice(decisions.Verdict.APPROVE, request.subject_digest, "fine", accepted)
-    decisions.decide(request, choice, actor=rita)
-    seal.seal()
-    seal.seal()
 
 
 def test_a_version_goes_to_staging_without_a_signature(
@@ -132,10 +83,8 @@ def test_a_later_rollout_waits_its_turn_and_is_ahead_of_every_earlier_fence(
     hands: Hands, staging: Endpoint, model: RegisteredModel, dana: Actor, eli: Actor
 ) -> None:
     first = rollouts.start(locked_version(model, dana), staging, AT_ONCE, actor=eli)
-    later = rollouts._queue(
-        locked_version(model, dana), staging, AT_ONCE, "d" * 64, actor=eli, reason="", request=None,
-        kind=Rollout.Kind.DEPLOY,
-    )  # fmt: skip
+    asked = Rollout(endpoint=staging, version=locked_version(model, dana), digest="d" * 64)
+    later = rollouts.queue(asked, AT_ONCE.steps, actor=eli)
     engine.turn("engine-1")
     later.refresh_from_db()
     assert later.state == RolloutState.QUEUED
@@ -167,10 +116,8 @@ def test_production_needs_ops_and_a_signature_over_endpoint_and_plan(
     eli: Actor,
     olga: Actor,
     rita: Actor,
-    monkeypatch: pytest.MonkeyPatch,
+    unsealed: None,
 ) -> None:
-    if connection.vendor == "postgresql":  # nothing is sealed inside a test's own transaction; see test_sealed.py
-        monkeypatch.setattr(engine, "_is_sealed", lambda _: True)
     version = locked_version(model, dana)
     with pytest.raises(Denied):
         rollouts.start(version, production, AT_ONCE, actor=eli)

@@ -77,6 +77,7 @@ def scene(people: dict[str, Actor]) -> SimpleNamespace:
     put_beside(first.run_id, dana)
     staged = endpoints.create_endpoint("scene", model=model, environment="staging", actor=people["eli"])
     rollout = rollouts.start(first, staged, Plan(Strategy.ALL_AT_ONCE), actor=people["eli"])
+    rollouts.install(rollout)
     caller, _ = endpoints.mint_endpoint_token(staged, label="c", days=1, actor=people["eli"])
     return SimpleNamespace(
         model=model, name="Scene", number=request.pk, version=1, run=first.run_id, root=f"0/{first.run_id}/artifacts",

@@ -8,15 +8,23 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
 from accounts.actors import Actor
-from deployments import endpoints, rollouts
+from core.refusals import Invalid
+from deployments import endpoints, interventions, rollouts
 from deployments.models import Rollout, RolloutStep
 from deployments.states import ENDED, RolloutState
 from registry import access, history
 from web.actors import actor_of
+from web.pages.forms import posted
 from web.pages.paging import counted, listed
 from web.pages.parts import unchanged
 
-STEP_WORDS = {"install": "Install beside", "route": "Send traffic over", "bake": "Watch", "retire": "Stop the old"}
+STEP_WORDS = {
+    "install": "Install beside",
+    "route": "Send traffic over",
+    "bake": "Watch",
+    "retire": "Stop the old",
+    "revert": "Send traffic back",
+}
 
 
 @require_GET
@@ -44,6 +52,7 @@ def deployment(request: HttpRequest, number: int) -> HttpResponse:
         "serving": now,
         "back": rollouts.previous(found.endpoint) if may and now and now.pk == found.pk else None,
         "may_cancel": may and found.state == RolloutState.QUEUED,
+        "may_intervene": may and found.state == RolloutState.NEEDS_OPERATOR,
     }
     return render(request, "deployments/detail.html", context)
 
@@ -70,7 +79,8 @@ def _told(found: Rollout, actor: Actor) -> dict[str, object]:
 
 
 def _bar(rollout: Rollout, steps: list[RolloutStep]) -> list[dict[str, object]]:
-    now = next((step.pk for step in steps if step.status != "done"), None) if rollout.state not in ENDED else None
+    doing = rollouts.steps_now(rollout) if rollout.state not in ENDED else []
+    now = next((step.pk for step in doing if step.status != "done"), None)
     return [
         {
             "label": STEP_WORDS.get(step.name, step.name),
@@ -101,4 +111,16 @@ def cancel(request: HttpRequest, number: int) -> HttpResponse:
     actor = actor_of(request)
     rollouts.cancel(rollouts.find_rollout(number, actor=actor), actor=actor, reason="cancelled on its page")
     messages.success(request, "Cancelled: nothing was changed.")
+    return HttpResponseRedirect(f"/deployments/{number}")
+
+
+@require_POST
+def intervene(request: HttpRequest, number: int) -> HttpResponse:
+    """Do what an operator chose for a deployment that asks for one: resume, turn back or give up."""
+    actor = actor_of(request)
+    found = rollouts.find_rollout(number, actor=actor)
+    do = interventions.BY_NAME.get(posted(request, "do"))
+    if do is None:
+        raise Invalid(f"Choose one of {', '.join(interventions.BY_NAME)}.", field="do")
+    do(found, reason=posted(request, "reason"), actor=actor)
     return HttpResponseRedirect(f"/deployments/{number}")

@@ -9,8 +9,8 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from accounts.actors import Actor
 from core.refusals import Invalid, Refusal
-from deployments import endpoints, rollouts
-from deployments.models import Endpoint, Environment
+from deployments import endpoints, rights, rollouts
+from deployments.models import Endpoint, Environment, InstalledRight, Rollout
 from deployments.plan import Strategy
 from deployments.plans import Plan
 from deployments.states import ENDED
@@ -97,6 +97,7 @@ def _page(
         "strategies": STRATEGIES,
         "may_deploy": may_deploy,
         "may_ask": found.environment.needs_approval,
+        "rights": [_right(right, now, before) for right in rights.newest_by_version(found)],
         "tokens": found.tokens.order_by("-pk")[:50] if may_deploy else [],
         "new_token": token,
         "max_days": settings.TOKEN_TTL_DAYS,
@@ -104,6 +105,13 @@ def _page(
         "address": f"/endpoints/{found.name}/invocations",
     }
     return render(request, "endpoints/detail.html", context, status=400 if form and form.errors else 200)
+
+
+def _right(right: InstalledRight, now: Rollout | None, before: Rollout | None) -> dict[str, object]:
+    """A right as its row shows it."""
+    serves, ready = (row is not None and row.version_id == right.version_id for row in (now, before))
+    use = "serves" if serves else "stands by" if ready else ""
+    return {"right": right, "use": use, "leaves_nothing": rights.leaves_nothing(right)}
 
 
 def _deployable(found: Endpoint) -> list[dict[str, object]]:
@@ -147,6 +155,21 @@ def roll_back(request: HttpRequest, name: str) -> HttpResponse:
     found = endpoints.find_endpoint(name, actor=actor)
     rollout = rollouts.roll_back(found, reason=posted(request, "reason"), actor=actor)
     return HttpResponseRedirect(f"/deployments/{rollout.pk}")
+
+
+@require_POST
+def withdraw(request: HttpRequest, name: str) -> HttpResponse:
+    """Take the right to serve a version away; where nothing is left to serve, the endpoint's name is typed first."""
+    actor = actor_of(request)
+    found = endpoints.find_endpoint(name, actor=actor)
+    right = rights.find_right(found, whole_number(posted(request, "version"), "version", 1, 2_000_000_000))
+    if rights.leaves_nothing(right) and posted(request, "confirm") != found.name:
+        raise Invalid(f"{found} would refuse all requests. Type its name to say that you mean it.", field="confirm")
+    taken = rights.withdraw(right, reason=posted(request, "reason"), actor=actor)
+    if taken:
+        return HttpResponseRedirect(f"/deployments/{taken.pk}")
+    messages.success(request, f"Withdrawn: {right.version} is not served here again without a new signature.")
+    return HttpResponseRedirect(f"/endpoints/{name}")
 
 
 @never_cache

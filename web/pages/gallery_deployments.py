@@ -31,6 +31,11 @@ def rollout(number: int, version: int, state: RolloutState, **more: Any) -> Cont
     }
 
 
+def right(version: int, number: int) -> Context:
+    """Return an installed right as the endpoint's page reads it."""
+    return {"version": {"version": version}, "digest": DIGEST, "installed_at": at(20), "rollout_id": number}
+
+
 DONE, BEFORE = rollout(7, 5, RolloutState.DONE), rollout(4, 3, RolloutState.DONE, reason="first of the year")
 RUNNING = rollout(8, 6, RolloutState.RUNNING, ended_at=None)
 FAILED = rollout(9, 6, RolloutState.ROLLED_BACK, why="install was tried 3 times: the model cannot be loaded")
@@ -47,6 +52,11 @@ ENDPOINT_PAGE: Context = {
     "strategies": [{"value": "all-at-once", "label": "All at once"}],
     "may_deploy": True,
     "may_ask": True,
+    "rights": [
+        {"right": right(5, 7), "use": "serves"},
+        {"right": right(3, 4), "use": "stands by"},
+        {"right": right(2, 2), "use": ""},
+    ],
     "tokens": [{"pk": 1, "label": "checkout", "prefix": "c0ffee00", "expires_at": at(28)}],
     "max_days": 90,
     "form": FORM,
@@ -81,6 +91,7 @@ PAGES: dict[str, dict[str, Context]] = {
             "serving": None,
             "previous": None,
             "history": [],
+            "rights": [],
             "tokens": [],
             "versions": [],
         },
@@ -94,7 +105,9 @@ PAGES: dict[str, dict[str, Context]] = {
         "done": shown(DONE, took_s=7.0, back=BEFORE),
         "rolled back": shown(FAILED, took_s=41.0),
         "queued": shown(rollout(10, 6, RolloutState.QUEUED), is_live=True, may_cancel=True),
-        "needs operator": shown(rollout(11, 6, RolloutState.NEEDS_OPERATOR, why="the target says no")),
+        "needs operator": shown(
+            rollout(11, 6, RolloutState.NEEDS_OPERATOR, why="the target says no"), may_intervene=True
+        ),
     },
     "models/permissions": {
         "usual": {

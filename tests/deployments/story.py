@@ -1,0 +1,57 @@
+"""What tests of deployments tell again and again: a locked version, a signature, a rollout's course."""
+
+from datetime import timedelta
+
+from accounts.actors import Actor
+from audit import seal
+from core import clock
+from deployments import engine, rollouts
+from deployments.models import Endpoint, Rollout
+from deployments.plan import Strategy
+from deployments.plans import Plan
+from registry import decisions
+from registry.models import ModelVersion, RegisteredModel
+from registry.policy import StageMove
+from registry.stages import Stage
+from tests.deployments.hands import Hands
+from tests.factories import make_version
+
+AT_ONCE = Plan(Strategy.ALL_AT_ONCE)
+
+
+def locked_version(model: RegisteredModel, dana: Actor) -> ModelVersion:
+    """Return a new version whose environment is locked."""
+    version = make_version(model, dana)
+    version.environment = {**version.environment, "lock": "e" * 64}
+    version.save(update_fields=["environment"])
+    return version
+
+
+def run(hands: Hands, rollout: Rollout, *, turns: int = 12) -> Rollout:
+    """Let engine, runner and router work, and time pass; return the rollout as it then is."""
+    for _ in range(turns):
+        engine.turn("engine-1")
+        hands.work()
+        Rollout.objects.filter(pk=rollout.pk).update(lease_until=clock.now())
+        rollout.steps.update(not_before=clock.now() - timedelta(seconds=1))
+    rollout.refresh_from_db()
+    return rollout
+
+
+def installed(hands: Hands, endpoint: Endpoint, dana: Actor, by: Actor, *, versions: int) -> list[ModelVersion]:
+    """Roll out so many new versions, one after another, where no signature is needed."""
+    made = [locked_version(endpoint.model, dana) for _ in range(versions)]
+    for version in made:
+        run(hands, rollouts.start(version, endpoint, AT_ONCE, actor=by))
+    return made
+
+
+def signed(version: ModelVersion, endpoint: Endpoint, dana: Actor, rita: Actor) -> None:
+    """One signature over Production, the endpoint and the plan."""
+    move = StageMove(Stage(version.stage), Stage.PRODUCTION, archive_existing=True)
+    request = rollouts.request_deployment(version, move, endpoint, AT_ONCE, reason="go", actor=dana).request
+    accepted = [check.pk for check in request.checks.all()]
+    choice = decisions.Choice(decisions.Verdict.APPROVE, request.subject_digest, "fine", accepted)
+    decisions.decide(request, choice, actor=rita)
+    seal.seal()
+    seal.seal()

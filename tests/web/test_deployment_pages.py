@@ -1,0 +1,99 @@
+"""Pages of deployments: taking a version out of service, and what an operator can do."""
+
+import pytest
+from django.test import Client
+
+from accounts.actors import Actor
+from core import clock
+from deployments import endpoints, rights, rollouts
+from deployments.models import Endpoint, InstalledRight, Rollout
+from deployments.states import RolloutState
+from tests.deployments.story import AT_ONCE, locked_version
+from tests.factories import make_model
+from tests.web.test_access_matrix import BACKEND
+
+pytestmark = pytest.mark.django_db
+
+
+def browser(actor: Actor) -> Client:
+    client = Client()
+    client.force_login(actor.person, backend=BACKEND)
+    return client
+
+
+@pytest.fixture
+def endpoint(dana: Actor, eli: Actor) -> Endpoint:
+    """An endpoint in staging on which two versions were installed, one after the other."""
+    made = endpoints.create_endpoint("fraud-staging", model=make_model(dana), environment="staging", actor=eli)
+    for _ in range(2):
+        rollout = rollouts.start(locked_version(made.model, dana), made, AT_ONCE, actor=eli)
+        rollouts.install(rollout)
+        Rollout.objects.filter(pk=rollout.pk).update(state=RolloutState.DONE, ended_at=clock.now())
+    return made
+
+
+@pytest.fixture
+def stuck(endpoint: Endpoint, dana: Actor, eli: Actor) -> Rollout:
+    rollout = rollouts.start(locked_version(endpoint.model, dana), endpoint, AT_ONCE, actor=eli)
+    Rollout.objects.filter(pk=rollout.pk).update(state=RolloutState.NEEDS_OPERATOR, why="the router is away")
+    return rollout
+
+
+def test_the_endpoints_page_lists_what_may_serve_and_withdraws_it_with_a_reason(endpoint: Endpoint, eli: Actor) -> None:
+    client = browser(eli)
+    shown = client.get("/endpoints/fraud-staging").content.decode()
+    assert "Installed rights" in shown
+    assert "stands by" in shown
+    refused = client.post("/endpoints/fraud-staging/withdraw", {"version": "2", "reason": ""})
+    assert refused.status_code == 400
+    done = client.post("/endpoints/fraud-staging/withdraw", {"version": "2", "reason": "leaks ages"})
+    taken = endpoint.rollouts.get(kind="withdraw")
+    assert done["Location"] == f"/deployments/{taken.pk}"
+    assert "leaks ages" in client.get(f"/deployments/{taken.pk}").content.decode()
+
+
+def test_leaving_an_endpoint_with_nothing_takes_its_name_typed(endpoint: Endpoint, eli: Actor) -> None:
+    client = browser(eli)
+    InstalledRight.objects.filter(version__version=1).update(withdrawn_at=clock.now())
+    body = {"version": "2", "reason": "leaks ages"}
+    assert "all requests are refused" in client.get("/endpoints/fraud-staging").content.decode()
+    assert client.post("/endpoints/fraud-staging/withdraw", body).status_code == 400
+    assert rights.standing(endpoint).exists()
+    client.post("/endpoints/fraud-staging/withdraw", {**body, "confirm": "fraud-staging"})
+    assert not rights.standing(endpoint).exists()
+
+
+@pytest.mark.parametrize(("do", "state"), [("resume", "running"), ("turn_back", "rolling_back"), ("give_up", "failed")])
+def test_an_operator_decides_on_the_deployments_page(stuck: Rollout, eli: Actor, do: str, state: str) -> None:
+    client = browser(eli)
+    assert "This deployment needs you" in client.get(f"/deployments/{stuck.pk}").content.decode()
+    assert client.post(f"/deployments/{stuck.pk}/intervene", {"do": do, "reason": " "}).status_code == 400
+    assert client.post(f"/deployments/{stuck.pk}/intervene", {"do": "shrug", "reason": "x"}).status_code == 400
+    assert client.post(f"/deployments/{stuck.pk}/intervene", {"do": do, "reason": "saw it"}).status_code == 302
+    stuck.refresh_from_db()
+    assert (stuck.state, stuck.why) == (state, "saw it")
+
+
+def test_in_the_admin_an_action_asks_why_and_then_does_it_by_the_same_rule(stuck: Rollout, olga: Actor) -> None:
+    client, listing = browser(olga), "/admin/deployments/rolloutinneed/"
+    chosen = {"action": "give_up", "_selected_action": [str(stuck.pk)]}
+    assert "the router is away" in client.get(listing).content.decode()
+    asked = client.post(listing, chosen).content.decode()
+    assert 'name="reason"' in asked
+    stuck.refresh_from_db()
+    assert stuck.state == RolloutState.NEEDS_OPERATOR
+    client.post(listing, {**chosen, "reason": "the machine is gone"})
+    stuck.refresh_from_db()
+    assert (stuck.state, stuck.why) == (RolloutState.FAILED, "the machine is gone")
+
+
+def test_in_the_admin_an_auditor_reads_and_does_nothing(stuck: Rollout, aude: Actor) -> None:
+    client, listing = browser(aude), "/admin/deployments/rolloutinneed/"
+    shown = client.get(listing).content.decode()
+    assert "the router is away" in shown
+    assert "Give up" not in shown
+    client.post(listing, {"action": "give_up", "_selected_action": [str(stuck.pk)], "reason": "x"})
+    stuck.refresh_from_db()
+    assert stuck.state == RolloutState.NEEDS_OPERATOR
+    for page in ("endpoint", "rollout"):
+        assert client.get(f"/admin/deployments/{page}/").status_code == 200
