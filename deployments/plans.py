@@ -12,6 +12,7 @@ from monitoring.verdicts import rules_of
 BAKE_MAX_S = 7 * 24 * 3600.0
 SHARES = (5, 25)  # then 100
 STEPS_MAX = 20
+GUARDED = {"error": "failed requests", "accuracy": "wrong predictions"}
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,23 @@ class Plan:
     def steps(self) -> list[Spec]:
         """The steps of the rollout, in order."""
         return steps_of(self.strategy, bake_s=self.bake_s, shares=self.shares, max_s=self.rules.max_s)
+
+    @property
+    def words(self) -> str:
+        """The plan in sentences, for the person who signs it."""
+        if self.strategy is Strategy.ALL_AT_ONCE:
+            return "All requests go over at once."
+        if self.strategy is Strategy.BLUE_GREEN:
+            return f"All requests go over at once; the old version stands by for {self.bake_s:g} s."
+        shares = " → ".join(f"{share} %" for share in (*self.shares, 100))
+        rules = self.rules
+        proof = f" and a ratio over {rules.ratio_bound:g} excluded" if rules.ratio_bound else ""
+        return (
+            f"Requests go over as {shares}. Each share lasts at least {rules.min_s:g} s, {rules.min_units:,} canary "
+            f"requests and {rules.min_labels:,} labels{proof}; after {rules.max_s:g} s a person decides. It goes back by "
+            f"itself on evidence ({' and '.join(GUARDED[name] for name in rules.guardrails)}; a version as good is sent "
+            f"back in {100 * rules.alpha:g} of 100 rollouts at most)."
+        )
 
     @classmethod
     def of(cls, said: Mapping[str, Any]) -> "Plan":

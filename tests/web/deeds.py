@@ -101,6 +101,7 @@ PAGES = [
     anyhow("GET", "deployments", EVERYONE),
     Deed("GET", "deployments/<int:number>"), Deed("GET", "deployments/<int:number>/live"),
     Deed("POST", "deployments/<int:number>/cancel", DEPLOYERS),
+    Deed("POST", "deployments/<int:number>/steer", DEPLOYERS, body={"do": "pause", "reason": "x"}),
     Deed("POST", "deployments/<int:number>/intervene", DEPLOYERS, body={"do": "give_up", "reason": "x"}),
     anyhow("GET", "audit"), Deed("GET", "audit/<int:seq>"), Deed("GET", "audit/unsealed/<int:row>"),
     anyhow("POST", "audit/verify"), anyhow("GET", "audit/export.zip", READ_ALL),

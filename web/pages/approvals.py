@@ -12,6 +12,7 @@ from accounts.models import User
 from accounts.permissions import Permission, roles_with
 from core import clock
 from core.refusals import Conflict, Denied, Invalid, Refusal
+from deployments.plans import Plan
 from registry import access, compare, decisions, evidence, history, manifests, requests, subjects
 from registry.listing import Box, requests_in
 from registry.models import ApprovalRequest, Check, Comment, Decision, ModelVersion
@@ -165,7 +166,17 @@ def _effects(found: ApprovalRequest, move: object) -> list[str]:
         f"{other} goes to Archived." if move.archive_existing else f"{other} stays in {move.to_stage} beside it."
         for other in others
     ]
-    return effects + [f"@{alias} points at version {found.version.version}." for alias in move.aliases]
+    effects += [f"@{alias} points at version {found.version.version}." for alias in move.aliases]
+    return effects + _deployed(found)
+
+
+def _deployed(found: ApprovalRequest) -> list[str]:
+    deployment = subjects.deployment_of(subjects.document(found))
+    if deployment is None:
+        return []
+    plan = Plan.of(deployment["plan"])  # type: ignore[arg-type]
+    where = f"the {deployment['environment']} endpoint {deployment['endpoint']}"
+    return [f"Version {found.version.version} may be rolled out once to {where}. {plan.words}"]
 
 
 def _decision(

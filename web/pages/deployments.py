@@ -1,5 +1,8 @@
 """Pages of deployments: the list, and one with its steps, its log and what can be done."""
 
+from collections.abc import Callable
+from functools import partial
+
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
@@ -9,11 +12,14 @@ from django.views.decorators.http import require_GET, require_POST
 
 from accounts.actors import Actor
 from core.refusals import Invalid
-from deployments import endpoints, interventions, rollouts
+from deployments import endpoints, interventions, rollouts, steering
 from deployments.models import Rollout, RolloutStep
+from deployments.plan import ALL
 from deployments.states import ENDED, RolloutState
+from deployments.watching import share_of
 from registry import access, history
 from web.actors import actor_of
+from web.pages import canaries
 from web.pages.forms import posted
 from web.pages.paging import counted, listed
 from web.pages.parts import unchanged
@@ -51,6 +57,7 @@ def deployment(request: HttpRequest, number: int) -> HttpResponse:
         "live_source": f"/deployments/{number}/live",
         "serving": now,
         "back": rollouts.previous(found.endpoint) if may and now and now.pk == found.pk else None,
+        "may_steer": may and canaries.may_steer(found),
         "may_cancel": may and found.state == RolloutState.QUEUED,
         "may_intervene": may and found.state == RolloutState.NEEDS_OPERATOR,
     }
@@ -70,6 +77,7 @@ def _told(found: Rollout, actor: Actor) -> dict[str, object]:
     told = history.events_visible_to(actor).filter(object_kind="rollout", object_id=str(found.pk))
     return {
         "rollout": found,
+        "canary": canaries.told(found, steps),
         "steps": _bar(found, steps),
         "rows": [_step(step) for step in steps],
         "is_live": found.state not in ENDED and found.state != RolloutState.NEEDS_OPERATOR,
@@ -83,7 +91,7 @@ def _bar(rollout: Rollout, steps: list[RolloutStep]) -> list[dict[str, object]]:
     now = next((step.pk for step in doing if step.status != "done"), None)
     return [
         {
-            "label": STEP_WORDS.get(step.name, step.name),
+            "label": _words(step),
             "state": "done" if step.status == "done" else "now" if step.pk == now else "later",
             "at": step.ended_at or step.started_at,
             "note": step.why,
@@ -92,15 +100,22 @@ def _bar(rollout: Rollout, steps: list[RolloutStep]) -> list[dict[str, object]]:
     ]
 
 
+def _words(step: RolloutStep) -> str:
+    share = share_of(step)
+    if step.name == "watch":
+        return f"Watch at {share} %"
+    return f"{share} % of traffic" if step.name == "route" and share < ALL else STEP_WORDS.get(step.name, step.name)
+
+
 def _step(step: RolloutStep) -> dict[str, object]:
     took_s = (step.ended_at - step.started_at).total_seconds() if step.ended_at and step.started_at else None
     facts = ", ".join(f"{name} {value}" for name, value in step.observed.items())
     return {
-        "name": STEP_WORDS.get(step.name, step.name),
+        "name": _words(step),
         "status": step.get_status_display(),
         "attempts": step.attempts,
         "took_s": took_s,
-        "facts": facts,
+        "facts": step.observed.get("sentence", facts),
         "why": step.why,
     }
 
@@ -122,5 +137,26 @@ def intervene(request: HttpRequest, number: int) -> HttpResponse:
     do = interventions.BY_NAME.get(posted(request, "do"))
     if do is None:
         raise Invalid(f"Choose one of {', '.join(interventions.BY_NAME)}.", field="do")
+    do(found, reason=posted(request, "reason"), actor=actor)
+    return HttpResponseRedirect(f"/deployments/{number}")
+
+
+STEER: dict[str, Callable[..., None]] = {
+    "pause": steering.pause,
+    "go_on": steering.go_on,
+    "promote": steering.promote,
+    "promote_all": partial(steering.promote, to_all=True),
+    "abort": steering.abort,
+}
+
+
+@require_POST
+def steer(request: HttpRequest, number: int) -> HttpResponse:
+    """Pause, let go on, promote or send back a canary that is under way."""
+    actor = actor_of(request)
+    found = rollouts.find_rollout(number, actor=actor)
+    do = STEER.get(posted(request, "do"))
+    if do is None:
+        raise Invalid(f"Choose one of {', '.join(STEER)}.", field="do")
     do(found, reason=posted(request, "reason"), actor=actor)
     return HttpResponseRedirect(f"/deployments/{number}")

@@ -12,8 +12,9 @@ from core.refusals import Invalid, Refusal
 from deployments import endpoints, rights, rollouts
 from deployments.models import Endpoint, Environment, InstalledRight, Rollout
 from deployments.plan import Strategy
-from deployments.plans import Plan
+from deployments.plans import SHARES, Plan
 from deployments.states import ENDED
+from monitoring.stats.judge import Rules
 from registry import access
 from registry.models import ModelVersion, RegisteredModel
 from registry.policy import StageMove
@@ -24,7 +25,18 @@ from web.pages.forms import Form, posted, whole_number
 STRATEGIES = [
     {"value": str(Strategy.ALL_AT_ONCE), "label": "All at once"},
     {"value": str(Strategy.BLUE_GREEN), "label": "Blue/green, with a bake time"},
+    {"value": str(Strategy.CANARY), "label": "Canary, on evidence"},
 ]
+NUMBERS = ("min_units", "min_labels", "min_s", "max_s", "alpha", "tolerance")
+RULES = Rules()
+PLAN = {
+    "strategy": "all-at-once",
+    "bake_s": "0",
+    "shares": ", ".join(map(str, SHARES)),
+    "guardrails": ", ".join(RULES.guardrails),
+    "ratio_bound": f"{RULES.ratio_bound:g}",
+    **{name: f"{getattr(RULES, name):g}" for name in NUMBERS},
+}
 
 
 @require_GET
@@ -101,7 +113,7 @@ def _page(
         "tokens": found.tokens.order_by("-pk")[:50] if may_deploy else [],
         "new_token": token,
         "max_days": settings.TOKEN_TTL_DAYS,
-        "form": form or Form(version="", strategy="all-at-once", bake_s="0", reason="", label="", days="30"),
+        "form": form or Form(version="", reason="", label="", days="30", **PLAN),
         "address": f"/endpoints/{found.name}/invocations",
     }
     return render(request, "endpoints/detail.html", context, status=400 if form and form.errors else 200)
@@ -124,12 +136,12 @@ def deploy(request: HttpRequest, name: str) -> HttpResponse:
     """Start a rollout, or ask for the signature over stage, endpoint and plan together."""
     actor = actor_of(request)
     found = endpoints.find_endpoint(name, actor=actor)
-    fields = ("version", "strategy", "bake_s", "reason")
-    form = Form(label="", days="30", **{field: posted(request, field) for field in fields})
+    plan_said = {name: posted(request, name) if name in request.POST else default for name, default in PLAN.items()}
+    form = Form(label="", days="30", version=posted(request, "version"), reason=posted(request, "reason"), **plan_said)
     try:
         number = whole_number(str(form["version"].value), "version", 1, 2_000_000_000)
         version = access.find_version(found.model.name, number, actor=actor)
-        plan = Plan.of({"strategy": form["strategy"].value, "bake_s": form["bake_s"].value or "0"})
+        plan = _plan(plan_said)
         if request.POST.get("ask"):
             return _ask(request, version, found, plan, actor)
         rollout = rollouts.start(version, found, plan, reason=str(form["reason"].value), actor=actor)
@@ -139,6 +151,25 @@ def deploy(request: HttpRequest, name: str) -> HttpResponse:
         form.blame(why)
         return _page(request, found, actor, form=form)
     return HttpResponseRedirect(f"/deployments/{rollout.pk}")
+
+
+def _plan(said: dict[str, str]) -> Plan:
+    """Return the plan of the form's words; raise Invalid at the field that holds no number."""
+    if said["strategy"] != Strategy.CANARY:
+        return Plan.of({"strategy": said["strategy"], "bake_s": said["bake_s"] or "0"})
+    rules: dict[str, object] = {name: _number(said[name], name) for name in NUMBERS}
+    rules["ratio_bound"] = _number(said["ratio_bound"], "ratio_bound") if said["ratio_bound"] else None
+    rules["guardrails"] = [word.strip() for word in said["guardrails"].split(",") if word.strip()]
+    shares = [whole_number(word.strip(), "shares", 1, 99) for word in said["shares"].split(",")]
+    return Plan.of({"strategy": said["strategy"], "shares": shares, "rules": rules})
+
+
+def _number(text: str, name: str) -> int | float:
+    try:
+        found = float(text)
+    except ValueError as why:
+        raise Invalid("Give a number.", field=name) from why
+    return int(found) if found.is_integer() else found
 
 
 def _ask(request: HttpRequest, version: ModelVersion, found: Endpoint, plan: Plan, actor: Actor) -> HttpResponse:
@@ -178,14 +209,7 @@ def make_token(request: HttpRequest, name: str) -> HttpResponse:
     """Make a token that may call the endpoint; it is shown this once."""
     actor = actor_of(request)
     found = endpoints.find_endpoint(name, actor=actor)
-    form = Form(
-        version="",
-        strategy="all-at-once",
-        bake_s="0",
-        reason="",
-        label=posted(request, "label"),
-        days=posted(request, "days"),
-    )
+    form = Form(version="", reason="", label=posted(request, "label"), days=posted(request, "days"), **PLAN)
     try:
         days = whole_number(str(form["days"].value), "days", 1, settings.TOKEN_TTL_DAYS)
         _, text = endpoints.mint_endpoint_token(found, label=str(form["label"].value), days=days, actor=actor)

@@ -3,6 +3,7 @@
 from typing import Any
 
 from deployments.states import RolloutState
+from web.pages.endpoints import PLAN
 from web.pages.gallery_pages import EVENTS, MODEL
 from web.pages.gallery_stock import DIGEST, Context, at
 
@@ -40,7 +41,8 @@ DONE, BEFORE = rollout(7, 5, RolloutState.DONE), rollout(4, 3, RolloutState.DONE
 RUNNING = rollout(8, 6, RolloutState.RUNNING, ended_at=None)
 FAILED = rollout(9, 6, RolloutState.ROLLED_BACK, why="install was tried 3 times: the model cannot be loaded")
 STEPS = [("Install beside", "done"), ("Send traffic over", "now"), ("Stop the old", "later")]
-FORM: Context = {name: {"value": "", "errors": []} for name in ("version", "strategy", "bake_s", "reason", "label")}
+FORM: Context = {name: {"value": "", "errors": []} for name in ("version", "reason", "label")}
+FORM |= {name: {"value": value, "errors": []} for name, value in PLAN.items()}
 FORM |= {"days": {"value": "30", "errors": []}, "errors": []}
 CHOICES = [{"value": 6, "label": "Version 6 (None)"}, {"value": 5, "label": "Version 5 (Production)"}]
 ENDPOINT_PAGE: Context = {
@@ -72,6 +74,34 @@ def shown(found: Context, **more: Any) -> Context:
     return {"rollout": found, "steps": steps, "rows": rows, "events": EVENTS, "took_s": None, **more}
 
 
+SEEN = {"requests": 412, "failed": 0, "p50_ms": 4.1, "p95_ms": 9.7, "p99_ms": 21.3, "labelled": 207, "wrong": 11}
+GUARD = {
+    "label": "Wrong predictions", "canary": {"bad": 11, "of": 207}, "live": {"bad": 198, "of": 3_921}, "ratio": [0.4, 2.6],
+    "peak": 1.31, "limit": 40.0, "state": "inside",
+}  # fmt: skip
+CANARY: Context = {
+    "verdict": "hold",
+    "sentence": "Hold: 207 of 400 labelled canary predictions in this step.",
+    "split": {"asked_pct": 5, "seen_pct": 4.94, "canary": 412, "all": 8_340, "width": 5},
+    "guards": [{**GUARD, "label": "Failed requests", "canary": {"bad": 0, "of": 412}, "ratio": [0.0, None]}, GUARD],
+    "performance": [{"share_pct": 5, "track": track, **SEEN} for track in ("canary", "live")],
+    "version": 6,
+    "before": 5,
+}
+STUCK: Context = {
+    "sentence": "Hold: 207 of 400 labelled canary predictions in this step. The step's time is over: a person decides.",
+    "needs_person": True,
+    "paused_at": at(20),
+    "paused_by": "olga",
+}
+CONDEMNED: Context = {
+    "verdict": "rollback",
+    "sentence": "Roll back: 14 of 31 canary predictions were wrong, against 22 of 611 of the live version "
+    "(evidence 312, limit 40).",
+    "guards": [{**GUARD, "canary": {"bad": 14, "of": 31}, "peak": 312.0, "state": "over its limit"}],
+    "split": None,
+}
+
 RIGHT = {"kind": "person", "name": "eli", "right": "write"}
 GIVEN: Context = {"holder": {"value": "", "errors": []}, "right": {"value": "read", "errors": []}, "errors": []}
 PAGES: dict[str, dict[str, Context]] = {
@@ -102,6 +132,10 @@ PAGES: dict[str, dict[str, Context]] = {
     },
     "deployments/detail": {
         "running": shown(RUNNING, is_live=True),
+        "canary": shown(RUNNING, is_live=True, may_steer=True, canary=CANARY),
+        "canary, nothing observed": shown(RUNNING, is_live=True, canary={"version": 6, "before": 5}),
+        "canary, a person decides": shown(RUNNING, is_live=True, may_steer=True, canary={**CANARY, **STUCK}),
+        "canary, rolled back": shown(FAILED, took_s=41.0, canary={**CANARY, **CONDEMNED}),
         "done": shown(DONE, took_s=7.0, back=BEFORE),
         "rolled back": shown(FAILED, took_s=41.0),
         "queued": shown(rollout(10, 6, RolloutState.QUEUED), is_live=True, may_cancel=True),

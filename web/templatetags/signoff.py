@@ -69,6 +69,12 @@ ROLLOUTS = {
     "needs_operator": Look("bad", "needs an operator", "triangle-alert"),
     "cancelled": Look("neutral", "cancelled", "ban"),
 }
+VERDICTS = {
+    "promote": Look("ok", "promote", "check"),
+    "hold": Look("warn", "hold", "clock"),
+    "rollback": Look("bad", "roll back", "rotate-ccw"),
+    "invalid": Look("bad", "invalid", "triangle-alert"),
+}
 RISKS = {
     "low": Look("neutral", "low risk", "minus"),
     "medium": Look("warn", "medium risk", "flag"),
@@ -129,6 +135,12 @@ def request_badge(state: object) -> SafeString:
 def rollout_badge(state: object) -> SafeString:
     """Return the badge of a deployment."""
     return _look(ROLLOUTS, state)
+
+
+@register.simple_tag
+def verdict_badge(decision: object) -> SafeString:
+    """Return the badge of a verdict."""
+    return _look(VERDICTS, decision)
 
 
 @register.simple_tag

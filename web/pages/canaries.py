@@ -1,0 +1,76 @@
+"""What a deployment's page says of a canary: verdict, division of requests, guardrails, numbers of each step."""
+
+from typing import Any
+
+from deployments.models import Rollout, RolloutStep
+from deployments.plan import Strategy
+from deployments.states import ENDED, RolloutState
+from deployments.targets.contract import Split, TryAgain
+from deployments.targets.kinds import target
+from deployments.watching import share_of
+from monitoring import verdicts
+from serving.contract import SHARES
+
+WORDS = {"error": "Failed requests", "accuracy": "Wrong predictions"}
+TRACKS = (("canary", "canary"), ("stable", "live"))
+
+
+def told(rollout: Rollout, steps: list[RolloutStep]) -> dict[str, Any] | None:
+    """Return what there is to say, or None where the rollout is no canary or has none yet."""
+    if rollout.plan.get("strategy") != Strategy.CANARY:
+        return None
+    watched = [step for step in steps if step.name == "watch" and step.started_at]
+    said: dict[str, Any] = next((step.observed for step in reversed(watched) if step.observed), {})
+    before = rollout.last_good.version.version if rollout.last_good else None
+    return {
+        "verdict": said.get("verdict", ""),
+        "sentence": said.get("sentence", ""),
+        "needs_person": bool(said.get("needs_person")),
+        "guards": [{**guard, "label": WORDS.get(guard["name"], guard["name"])} for guard in said.get("guards", [])],
+        "split": None if rollout.state in ENDED else _split(rollout, _asked(steps)),
+        "performance": [line for step in watched for line in _performance(rollout, step)],
+        "version": rollout.version.version,
+        "before": before,
+        "paused_at": rollout.paused_at,
+        "paused_by": rollout.paused_by.username if rollout.paused_by else "",
+        "rules": rollout.plan.get("rules", {}),
+    }
+
+
+def may_steer(rollout: Rollout) -> bool:
+    """Whether a person could pause, promote or send the rollout back now."""
+    return rollout.state == RolloutState.RUNNING and rollout.plan.get("strategy") == Strategy.CANARY
+
+
+def _asked(steps: list[RolloutStep]) -> int:
+    """Return the share, in percent, that the newest route step gave; 0 before the first."""
+    routed = [step for step in steps if step.name == "route" and step.started_at]
+    return share_of(routed[-1]) if routed else 0
+
+
+def _split(rollout: Rollout, asked_pct: int) -> dict[str, Any] | None:
+    try:
+        seen = target(rollout.endpoint.target).split(rollout.endpoint.name)
+    except TryAgain:
+        seen = Split()
+    if not asked_pct:
+        return None
+    canary, everything = seen.requests.get("canary", 0), sum(seen.requests.values())
+    return {
+        "asked_pct": asked_pct,
+        "routed_pct": 100 * seen.shares["canary"] / SHARES if "canary" in seen.shares else None,
+        "seen_pct": 100 * canary / everything if everything else None,
+        "canary": canary,
+        "all": everything,
+        "width": min(asked_pct, 100),
+    }
+
+
+def _performance(rollout: Rollout, step: RolloutStep) -> list[dict[str, Any]]:
+    """Return a line for each track of a step: what was kept at its end, or what there is so far."""
+    kept = step.observed.get("tracks") or verdicts.performance(str(rollout.uuid), str(share_of(step)))
+    return [
+        {"share_pct": share_of(step), "track": label, **kept[track], "ended": step.ended_at}
+        for track, label in TRACKS
+        if track in kept
+    ]
