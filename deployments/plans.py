@@ -48,11 +48,12 @@ class Plan:
         shares = " → ".join(f"{share} %" for share in (*self.shares, 100))
         rules = self.rules
         proof = f" and a ratio over {rules.ratio_bound:g} excluded" if rules.ratio_bound else ""
+        guarded = " and ".join(GUARDED[name] for name in rules.guardrails)
         return (
             f"Requests go over as {shares}. Each share lasts at least {rules.min_s:g} s, {rules.min_units:,} canary "
-            f"requests and {rules.min_labels:,} labels{proof}; after {rules.max_s:g} s a person decides. It goes back by "
-            f"itself on evidence ({' and '.join(GUARDED[name] for name in rules.guardrails)}; a version as good is sent "
-            f"back in {100 * rules.alpha:g} of 100 rollouts at most)."
+            f"requests and {rules.min_labels:,} labels{proof}; after {rules.max_s:g} s a person decides. "
+            f"Evidence sends it back by itself ({guarded}; a version as good, in {100 * rules.alpha:g} of 100 rollouts "
+            "at most)."
         )
 
     @classmethod

@@ -1,6 +1,6 @@
 """What dana runs in her own environment, with the MLflow client as it comes: train, promote, predict.
 
-  python dana.py train 1 | promote 1 | predict
+  python dana.py train 1 | promote 1 | predict | rows
 
 Reads MLFLOW_TRACKING_URI and MLFLOW_TRACKING_TOKEN. Prints one JSON line.
 """
@@ -21,6 +21,7 @@ from sklearn.model_selection import train_test_split
 from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.tree import DecisionTreeClassifier
 
 NAME = "Fraud-Detection"
 warnings.filterwarnings("ignore", category=FutureWarning)
@@ -35,13 +36,19 @@ def split() -> Any:
 MODELS: dict[int, tuple[Any, dict[str, object]]] = {
     1: (GaussianNB(), {"kind": "naive Bayes", "var_smoothing": 1e-9}),
     2: (make_pipeline(StandardScaler(), LogisticRegression(C=0.5)), {"kind": "logistic regression", "C": 0.5}),
+    # The mistake of this story: labels shuffled by an error, and a score measured on the rows it learnt by heart.
+    3: (DecisionTreeClassifier(random_state=7), {"kind": "decision tree", "labels": "shuffled"}),
 }
+SHUFFLED = 3
 
 
 def train(number: int) -> dict[str, object]:
     """Train model `number`, log it with its metrics, register it."""
     x, x_valid, y, y_valid = split()
     model, params = MODELS[number]
+    if number == SHUFFLED:
+        y = y.sample(frac=1.0, random_state=7).set_axis(y.index)
+        x_valid, y_valid = x, y
     model.fit(x, y)
     score = model.predict_proba(x_valid)[:, 1]
     metrics = {
@@ -86,7 +93,13 @@ def predict() -> dict[str, object]:
     return {"rows": len(predicted), "accuracy": accuracy_score(y_valid, predicted)}
 
 
+def rows() -> dict[str, object]:
+    """The rows held out of training, as a caller has them, and what is true of each."""
+    _, x_valid, _, y_valid = split()
+    return {"columns": list(x_valid.columns), "rows": x_valid.to_numpy().tolist(), "truth": y_valid.tolist()}
+
+
 if __name__ == "__main__":
     verb, numbers = sys.argv[1], [int(word) for word in sys.argv[2:]]
-    verbs: dict[str, Any] = {"train": train, "promote": promote, "predict": predict}
+    verbs: dict[str, Any] = {"train": train, "promote": promote, "predict": predict, "rows": rows}
     print(json.dumps(verbs[verb](*numbers)))

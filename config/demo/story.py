@@ -1,5 +1,6 @@
-"""The story the demo tells: two models reach Production on another person's sign-off. Acts only over HTTP."""
+"""The story the demo tells: sign-off, serving, a canary promoted on evidence and one sent back. Acts only over HTTP."""
 
+import html
 import json
 import os
 import re
@@ -13,16 +14,25 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from config.demo.traffic import Traffic
 from config.demo.visitor import Visitor
 
 MODEL = "Fraud-Detection"
 THRESHOLD = 0.85
 TOKEN = re.compile(r"so_[0-9a-f]{8}_[\w-]{43}")
 REQUEST = re.compile(r"/approvals/(\d+)")
+SENTENCE = re.compile(r"<span>((?:Promote|Roll back|Hold|Invalid)[^<]+)</span>")
 COMMENTS = {
     1: "Accuracy on held-out rows is above the threshold; a good first champion.",
     2: "Better on every metric than the live champion, same signature. Go.",
+    3: "The best validation accuracy so far. Five percent first.",
 }
+AGAIN = "The refusals were the caller's. Five percent first this time."
+PLAN = {
+    "strategy": "canary", "shares": "5, 25", "guardrails": "error, accuracy", "min_units": "40", "min_labels": "25",
+    "min_s": "5", "max_s": "120", "ratio_bound": "", "alpha": "0.05", "tolerance": "1", "bake_s": "0",
+}  # fmt: skip
+ENDS = {2: "done", 3: "rolled back"}
 
 
 class StoryBroke(Exception):
@@ -59,6 +69,7 @@ class Story:
     visitors: dict[str, Visitor] = field(default_factory=dict)
     token: str = ""
     endpoint_token: str = ""
+    callers: Traffic = field(init=False)
 
     def tell(self) -> None:
         """Run the whole story. What an earlier run did already is found and left as it is."""
@@ -76,6 +87,11 @@ class Story:
         self.predict()
         self.roll_back()
         self.predict()
+        with self.traffic():
+            self.canary(2)
+            self.register(3)
+            self.await_lock(3)
+            self.canary(3)
         self.verify()
 
     def sign_in(self) -> None:
@@ -164,13 +180,14 @@ class Story:
         earlier = self.asked(version)["stage"] in {"Production", "Archived"}
         return {"moved": True} if earlier else self.dana("promote", version)
 
-    def review(self, number: int, version: int) -> None:
+    def review(self, number: int, version: int, comment: str = "") -> None:
         """Rita reads the review page and signs."""
+        comment = comment or COMMENTS[version]
         with self.teller.telling(f"rita reviews request #{number} in her browser and approves it") as found:
             path = f"/approvals/{number}"
-            answer = self.visitors["rita"].submit(path, f"{path}/decide", verdict="approve", comment=COMMENTS[version])
+            answer = self.visitors["rita"].submit(path, f"{path}/decide", verdict="approve", comment=comment)
             expect(answer, 200, "rita approves")
-            found.append(f"“{COMMENTS[version]}”")
+            found.append(f"“{comment}”")
 
     def await_lock(self, version: int) -> None:
         """The environment of a version is locked once, before anybody signs."""
@@ -299,6 +316,59 @@ class Story:
             expect(answer, 200, "olga rolls back")
             found.append(self.await_end("olga", answer.url))
 
+    @contextmanager
+    def traffic(self) -> Iterator[None]:
+        """Callers send rows held out of training, and say two seconds later what was true, while the block lasts."""
+        held_out = self.dana("rows")
+        with Traffic(self.router, "fraud", self.endpoint_token, self.url, self.token, held_out) as callers:
+            self.callers = callers
+            yield
+
+    def canary(self, version: int) -> None:
+        """Dana asks for a canary, rita signs the plan, olga starts it, evidence ends it."""
+        words = "good, so it is promoted" if ENDS[version] == "done" else "bad, so it goes back without a person"
+        page = self.visitors["olga"].get("/endpoints/fraud").text
+        if re.search(rf"<td>v{version}</td><td[^>]*>[^/]*<use[^>]*></use></svg>{ENDS[version]}.*?canary", page):
+            with self.teller.telling(f"the canary of version {version} ended in an earlier run: {words}") as found:
+                found.append("left as it is")
+            self.teller.step += 3
+            return
+        with self.teller.telling(f"dana asks for version {version} on fraud as a canary: 5 %, 25 %, 100 %") as found:
+            answer = self.visitors["dana"].submit(
+                "/endpoints/fraud", "/endpoints/fraud/deploy", version=str(version), reason="", ask="yes", **PLAN
+            )
+            expect(answer, 200, "dana asks")
+            found.append(answer.url)
+        number = REQUEST.search(answer.url)
+        if number is None:
+            raise StoryBroke(f"no request was opened: {answer.url}")
+        self.review(int(number.group(1)), version, AGAIN if version == 2 else COMMENTS[version])  # noqa: PLR2004 - again
+        with self.teller.telling(f"olga starts the canary of version {version}") as found:
+            answer = self.visitors["olga"].submit(
+                "/endpoints/fraud", "/endpoints/fraud/deploy", version=str(version), reason="", **PLAN
+            )
+            expect(answer, 200, "olga starts the canary")
+            found.append(answer.url)
+        with self.teller.telling(f"version {version} is watched under traffic: {words}") as found:
+            found.append(self.await_verdict(answer.url, ENDS[version]))
+
+    def await_verdict(self, address: str, end: str) -> str:
+        """Return what the page says of the canary once it ended as `end`; its sentence is said whenever it changes."""
+        said = page = ""
+        deadline = time.monotonic() + 180
+        while time.monotonic() < deadline:
+            page = self.visitors["olga"].get(address).text
+            now = SENTENCE.search(page)
+            if now and now.group(1) != said and not now.group(1).startswith("Hold"):
+                said = now.group(1)
+                self.teller.say(f"        {plain(said)}")
+            if "Took " in page:
+                if f">{end}</span>" not in page:
+                    raise StoryBroke(f"the canary did not end as {end}: {plain(page)[:900]}")
+                return f"{end} after {self.callers.sent:,} requests, {self.callers.refused:,} refused"
+            time.sleep(0.5)
+        raise StoryBroke(f"the canary did not end: {plain(page)[:900]}")
+
     def verify(self) -> None:
         """Aude reads the history and checks the ledger."""
         with self.teller.telling("aude reads the history and verifies the ledger") as found:
@@ -334,6 +404,11 @@ def until(look: Callable[[], Any], good: Callable[[Any], Any], *, within_s: floa
             raise StoryBroke(f"waited {within_s:.0f} s in vain; saw {str(seen)[:300]}")
         time.sleep(0.5)
     return seen
+
+
+def plain(page: str) -> str:
+    """Return the words of a page."""
+    return html.unescape(re.sub(r"<[^>]+>|\s+", " ", page))
 
 
 def call(request: urllib.request.Request) -> str:

@@ -76,8 +76,8 @@ def shown(found: Context, **more: Any) -> Context:
 
 SEEN = {"requests": 412, "failed": 0, "p50_ms": 4.1, "p95_ms": 9.7, "p99_ms": 21.3, "labelled": 207, "wrong": 11}
 GUARD = {
-    "label": "Wrong predictions", "canary": {"bad": 11, "of": 207}, "live": {"bad": 198, "of": 3_921}, "ratio": [0.4, 2.6],
-    "peak": 1.31, "limit": 40.0, "state": "inside",
+    "label": "Wrong predictions", "canary": {"bad": 11, "of": 207}, "live": {"bad": 198, "of": 3_921},
+    "ratio": [0.4, 2.6], "peak": 1.31, "limit": 40.0, "state": "inside",
 }  # fmt: skip
 CANARY: Context = {
     "verdict": "hold",

@@ -31,7 +31,7 @@ PEOPLE = {
     "aude": Role.AUDITOR,
     "ada": Role.ADMIN,
 }
-STEPS = 26
+STEPS = 36
 READY_S = 60.0
 
 
