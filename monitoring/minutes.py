@@ -1,12 +1,13 @@
 """The minutes that observations fall in, and which of them are open: told of by no snapshot yet."""
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from core import clock
 from monitoring.models import OpenWindow
 
 WINDOW_S = 60
+GRACE_S = 15  # what a window holds has come by then; what comes later opens it again
 
 
 def minute_of(moment: datetime) -> int:
@@ -17,6 +18,11 @@ def minute_of(moment: datetime) -> int:
 def start_of(minute: int) -> datetime:
     """Return when a minute begins."""
     return datetime.fromtimestamp(minute * WINDOW_S, UTC)
+
+
+def last_over() -> int:
+    """Return the last minute that can be closed now."""
+    return minute_of(clock.now() - timedelta(seconds=WINDOW_S + GRACE_S))
 
 
 def reopen(observed: Iterable[tuple[str, datetime]]) -> None:

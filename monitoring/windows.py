@@ -2,19 +2,17 @@
 
 from collections import defaultdict
 from dataclasses import dataclass, field
-from datetime import timedelta
 from typing import Any
 
 from django.db import transaction
 
 from core import clock
 from monitoring import resources, retention
-from monitoring.minutes import WINDOW_S, minute_of, start_of
+from monitoring.minutes import last_over, minute_of, start_of
 from monitoring.models import OpenWindow, Prediction, Snapshot
 from monitoring.resources import Part
 from monitoring.stats.summary import quantile
 
-GRACE_S = 15  # what a window holds has come by then; what comes later opens it again
 MOST = 1_000  # windows a call
 OK = 200
 TOLD = ("", "not judged")  # of Prediction.why_not: what callers asked, not copies, repetitions or refusals
@@ -53,8 +51,7 @@ class Seen:
 def close_due() -> int:
     """Close the open windows that are over; return how many. One whose predictions may be gone is left as it was."""
     OpenWindow.objects.filter(minute__lte=minute_of(retention.kept_since())).delete()
-    over = minute_of(clock.now() - timedelta(seconds=WINDOW_S + GRACE_S))
-    due = OpenWindow.objects.filter(minute__lte=over).order_by("minute", "endpoint")[:MOST]
+    due = OpenWindow.objects.filter(minute__lte=last_over()).order_by("minute", "endpoint")[:MOST]
     return sum(_close(window.endpoint, window.minute) for window in due)
 
 

@@ -93,6 +93,7 @@ PAGES = [
     anyhow("GET", "endpoints", EVERYONE), anyhow("GET", "new-endpoint", EVERYONE),
     Deed("POST", "new-endpoint", DEPLOYERS, body={"name": "another", "model": "{name}", "environment": "staging"}),
     Deed("GET", "endpoints/<slug:name>"),
+    Deed("GET", "endpoints/<slug:name>/monitoring"), Deed("GET", "endpoints/<slug:name>/series.<str:form>"),
     Deed("POST", "endpoints/<slug:name>/deploy", DEPLOYERS, body={"version": "1", "strategy": "all-at-once"}),
     Deed("POST", "endpoints/<slug:name>/rollback", DEPLOYERS, body={"reason": "worse"}),
     Deed("POST", "endpoints/<slug:name>/withdraw", DEPLOYERS, body={"version": "1", "reason": "x", "confirm": "scene"}),
@@ -127,6 +128,7 @@ REST = [
     Deed("POST", f"{R}requests/<int:number>/comments", SPEAKERS, body={"body": "hm"}),
     Deed("POST", f"{R}requests/<int:number>/withdraw", frozenset({"dana", "olga"})),
     Deed("POST", f"{R}labels", LABELLERS, body={"endpoint": "scene", "labels": [{"request_id": "q", "label": 1}]}),
+    Deed("GET", f"{R}endpoints/<slug:name>/series", query="?metric=errors"),
     anyhow("GET", f"{R}audit/events"), Deed("GET", f"{R}audit/events/<int:seq>"),
     Deed("GET", f"{R}audit/events/<int:seq>/proof"), anyhow("GET", f"{R}audit/checkpoint"),
 ]  # fmt: skip

@@ -1,58 +1,86 @@
-"""Made-up charts that the gallery shows, and their points."""
+"""Made-up lines of an endpoint that the gallery shows, each state through the code that draws the real ones."""
 
 import math
 from datetime import timedelta
 from typing import Any
 
-from web.pages.charts import Chart, Line, Mark, Row, top_of
-from web.pages.gallery_stock import at
+from monitoring.series import Line, Lines
+from web.pages.charts import Chart, Mark
+from web.pages.figures import FIGURES, draw
+from web.pages.gallery_stock import Context, at
 
-MINUTES = 360
+MINUTES, ROW_MINUTES = 360, 15
 GAP = range(120, 150)  # nothing was measured in these
-CANARY_FROM = 200
+CANARY_FROM, CANARY_TO = 200, 330
 BEGIN = at(24, 9, 0, 0)
-LINES = (
-    Line("p95.stable", "stable p95", "champion"),
-    Line("p50.stable", "stable p50", "champion", 1),
-    Line("p95.canary", "canary p95", "canary"),
-    Line("limit", "limit", "limit", 1.5),
-)
+STARTS = [BEGIN + timedelta(minutes=minute) for minute in range(0, MINUTES, ROW_MINUTES)]
+MIDDLES = {
+    "requests": 480.0,
+    "errors": 0.8,
+    "p50_ms": 22.0,
+    "p95_ms": 41.0,
+    "p99_ms": 63.0,
+    "accuracy": 94.0,
+    "coverage": 60.0,
+    "cpu": 0.35,
+    "memory": 212.0,
+}
+WORSE = {"requests": 0.05, "errors": 1.6, "p95_ms": 1.15, "accuracy": 0.97}  # the canary, times the stable version
+STEADY = {"accuracy": 0.1, "memory": 0.1, "coverage": 0.4}
 MARKS = (
-    Mark(56, 0, "v6 5 %", "version 6 takes 5 %, by olga", "/deployments/8"),
-    Mark(57, 1, "v6 25 %", "version 6 takes 25 %, by the engine", "/deployments/8"),
-    Mark(90, 0, "v5 back", "version 5 takes all again, by olga", "/deployments/9"),
+    Mark(55.6, 0, "v6 5 %", "v6 5 %, deployment #8 by olga", "/deployments/8"),
+    Mark(69.4, 1, "v6 25 %", "v6 25 %, deployment #8 by olga", "/deployments/8"),
+    Mark(91.7, 2, "v5 back", "v5 back: deployment #8 by olga was sent back", "/deployments/8"),
 )
 
 
-def wave(minute: int, middle: float, phase: float) -> float | None:
-    """Return a value that rises and falls, or nothing in the gap."""
-    if minute in GAP:
+def _wave(metric: str, track: str, minute: int) -> float | None:
+    """Return a value that rises and falls, or nothing where nothing was measured."""
+    if minute in GAP or (track == "canary" and not CANARY_FROM <= minute < CANARY_TO):
         return None
-    return round(middle * (1 + 0.12 * math.sin(minute / 21 + phase) + 0.05 * math.sin(minute * phase)), 3)
+    middle = MIDDLES[metric] * (WORSE.get(metric, 1.0) if track == "canary" else 1.0)
+    phase = len(metric) + len(track)
+    swing = 0.12 * math.sin(minute / 21 + phase) + 0.05 * math.sin(minute * phase)
+    return round(middle * (1 + swing * STEADY.get(metric, 1.0)), 4)
 
 
-STABLE, MEDIAN = ([wave(minute, middle, 1.7) for minute in range(MINUTES)] for middle in (41.0, 22.0))
-CANARY = [wave(minute, 46.0, 2.6) if minute >= CANARY_FROM else None for minute in range(MINUTES)]
+def _line(metric: str, track: str, step: int = 1) -> Line:
+    return [_wave(metric, track, minute) for minute in range(0, MINUTES, step)]
+
+
+KEYS = [(metric, track) for metric in MIDDLES for track in ("stable", "canary")]
+TABLE: Lines = {key: _line(*key, ROW_MINUTES) for key in KEYS}
+NOW: Lines = {(metric, track): [_wave(metric, track, CANARY_TO - 5)] for metric, track in KEYS}
 POINTS: dict[str, Any] = {
     "at": [BEGIN.timestamp() + 60 * minute for minute in range(MINUTES)],
-    "lines": {
-        "p95.stable": STABLE,
-        "p50.stable": MEDIAN,
-        "p95.canary": CANARY,
-        "limit": [50.0] * MINUTES,
-    },
+    "lines": {".".join(key): _line(*key) for key in KEYS},
 }
-CHART = Chart(
-    name="latency",
-    title="Latency",
-    unit="ms",
-    sentence="Canary p95 is 47 ms now, 6 ms more than the stable version; the limit is 50 ms.",
-    span_s=MINUTES * 60,
-    lines=LINES,
-    rows=[
-        Row(BEGIN + timedelta(minutes=minute), [line[minute] for line in POINTS["lines"].values()])
-        for minute in range(MINUTES - 30, -1, -30)
-    ],
-    marks=MARKS,
-    top=top_of([*STABLE, *CANARY], 50),
-)
+
+
+def figures(table: Lines) -> list[Chart]:
+    """Return every figure of these lines."""
+    return [draw(figure, table, STARTS, NOW, MARKS) for figure in FIGURES]
+
+
+CHART = figures(TABLE)[1]
+QUIET = {key: line for key, line in TABLE.items() if key[0] in {"cpu", "memory"} and key[1] == "stable"}
+QUIET[("requests", "stable")] = [0.0] * len(STARTS)
+UNLABELLED = {key: line for key, line in TABLE.items() if key[0] != "accuracy"}
+UNLABELLED |= {("coverage", track): [0.0] * len(STARTS) for track in ("stable", "canary")}
+
+
+def page(table: Lines, endpoint: Context, rollout: Context) -> Context:
+    """Return the context of the monitoring page."""
+    shift = {"at": at(24, 12, 20), "rollout": rollout, "version": 6, "share_pct": 5, "is_back": False}
+    back = {**shift, "at": at(24, 14, 30), "version": 5, "is_back": True}
+    return {
+        "endpoint": endpoint,
+        "span": {"name": "6h", "since": STARTS[0], "until": STARTS[-1] + timedelta(minutes=ROW_MINUTES)},
+        "tabs": [{"label": key, "href": f"?range={key}", "current": key == "6h"} for key in ("1h", "6h", "24h", "7d")],
+        "charts": figures(table),
+        "is_empty": not table,
+        "shifts": [back, shift] if table else [],
+        "source": "/gallery?points",
+        "csv": "/endpoints/risk/series.csv?range=6h",
+        "permalink": "/endpoints/risk/monitoring?range=6h&until=2026-11-24T15:00",
+    }

@@ -4,6 +4,7 @@ from typing import Any
 
 from deployments.states import RolloutState
 from web.pages.endpoints import PLAN
+from web.pages.gallery_charts import QUIET, TABLE, UNLABELLED, page
 from web.pages.gallery_pages import EVENTS, MODEL
 from web.pages.gallery_stock import DIGEST, Context, at
 
@@ -125,6 +126,12 @@ PAGES: dict[str, dict[str, Context]] = {
             "tokens": [],
             "versions": [],
         },
+    },
+    "endpoints/monitoring": {
+        "canary, with a gap": page(TABLE, ENDPOINT, RUNNING),
+        "no traffic": page(QUIET, ENDPOINT, RUNNING),
+        "labels late": page(UNLABELLED, ENDPOINT, RUNNING),
+        "nothing measured": page({}, ENDPOINT, RUNNING),
     },
     "deployments/list": {
         "usual": {"rows": [RUNNING, FAILED, DONE, BEFORE], "shown": "4 deployments"},

@@ -8,7 +8,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.permissions import Scope
-from web.rest import audit, labels, models, requests, runs, shapes
+from web.rest import audit, endpoints, labels, models, requests, runs, shapes
 from web.rest.authentication import actor_of
 
 
@@ -42,6 +42,7 @@ urlpatterns = [
     path("requests/<int:number>/comments", requests.comments, name="comments"),
     path("requests/<int:number>/withdraw", requests.withdraw, name="withdraw"),
     path("labels", labels.labels, name="labels"),
+    path("endpoints/<slug:name>/series", endpoints.endpoint_series, name="endpoint-series"),
     path("audit/events", audit.events, name="events"),
     path("audit/events/<int:seq>", audit.event, name="event"),
     path("audit/events/<int:seq>/proof", audit.prove, name="prove"),
