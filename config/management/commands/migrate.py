@@ -17,12 +17,20 @@ class Command(migrate.Command):
         super().add_arguments(parser)
         parser.set_defaults(database=None)
 
+    def get_check_kwargs(self, options: dict[str, Any]) -> Any:
+        """Check the databases that are migrated."""
+        return {**super().get_check_kwargs(options), "databases": _chosen(options)}
+
     def handle(self, *args: Any, **options: Any) -> None:
         """Migrate what was chosen."""
-        for name in [options["database"]] if options["database"] else ["default", TELEMETRY]:
+        for name in _chosen(options):
             if name == TELEMETRY:
                 _make_schema()
             super().handle(*args, **{**options, "database": name})
+
+
+def _chosen(options: dict[str, Any]) -> list[str]:
+    return [options["database"]] if options["database"] else ["default", TELEMETRY]
 
 
 def _make_schema() -> None:
