@@ -19,9 +19,9 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import accuracy_score, log_loss, roc_auc_score
 from sklearn.model_selection import train_test_split
 from sklearn.naive_bayes import GaussianNB
+from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from sklearn.tree import DecisionTreeClassifier
 
 NAME = "Fraud-Detection"
 warnings.filterwarnings("ignore", category=FutureWarning)
@@ -37,7 +37,7 @@ MODELS: dict[int, tuple[Any, dict[str, object]]] = {
     1: (GaussianNB(), {"kind": "naive Bayes", "var_smoothing": 1e-9}),
     2: (make_pipeline(StandardScaler(), LogisticRegression(C=0.5)), {"kind": "logistic regression", "C": 0.5}),
     # The mistake of this story: labels shuffled by an error, and a score measured on the rows it learnt by heart.
-    3: (DecisionTreeClassifier(random_state=7), {"kind": "decision tree", "labels": "shuffled"}),
+    3: (KNeighborsClassifier(1, algorithm="brute"), {"kind": "nearest neighbour", "labels": "shuffled"}),
 }
 SHUFFLED = 3
 

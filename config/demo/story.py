@@ -264,8 +264,8 @@ class Story:
         page = until(
             lambda: self.visitors[person].get(address).text, lambda page: "Took " in page or "needs an operator" in page
         )
-        if ">done</span>" not in page.split("</h1>", 1)[1].split("</div>", 1)[0]:
-            raise StoryBroke(re.sub(r"<[^>]+>|\s+", " ", page)[:900])
+        if not ended_as(page, "done"):
+            raise StoryBroke(plain(page)[:2000])
         return f"done in {re.search(r'Took ([^.]+)', page).group(1)}"  # type: ignore[union-attr]
 
     def make_endpoint_token(self) -> None:
@@ -363,7 +363,7 @@ class Story:
                 said = now.group(1)
                 self.teller.say(f"        {plain(said)}")
             if "Took " in page:
-                if f">{end}</span>" not in page:
+                if not ended_as(page, end):
                     raise StoryBroke(f"the canary did not end as {end}: {plain(page)[:900]}")
                 return f"{end} after {self.callers.sent:,} requests, {self.callers.refused:,} refused"
             time.sleep(0.5)
@@ -404,6 +404,11 @@ def until(look: Callable[[], Any], good: Callable[[Any], Any], *, within_s: floa
             raise StoryBroke(f"waited {within_s:.0f} s in vain; saw {str(seen)[:300]}")
         time.sleep(0.5)
     return seen
+
+
+def ended_as(page: str, end: str) -> bool:
+    """Whether a deployment's page says that it ended, and how."""
+    return f">{end}</span>" in page.partition("data-ended")[2].partition("</p>")[0]
 
 
 def plain(page: str) -> str:

@@ -7,7 +7,7 @@ import threading
 import time
 import urllib.request
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable  # noqa: TC003 - a local annotation
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Self
