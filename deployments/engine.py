@@ -148,13 +148,13 @@ class Turn:
 
 def _do(turn: Turn, decision: plan.Decision, seen: Seen) -> bool:
     """Do what was decided; return whether more can be done at once."""
-    why = f"{decision.why}: {seen.why}" if seen.why else decision.why
+    why = ": ".join(part for part in (decision.why, seen.why) if part)
     if decision.act is Act.APPLY:
         return _apply(turn)
     if decision.act is Act.FINISH_STEP:
         return _finish_step(turn, seen)
     if decision.act is Act.ROLL_BACK:
-        return _give_up_step(turn, why)
+        return _give_up_step(turn, why, dict(seen.facts))
     if decision.act is Act.ASK_OPERATOR:
         return _ask_operator(turn, why)
     if seen.facts != turn.step.observed:
@@ -224,12 +224,12 @@ def _finish(rollout: Rollout, holder: str) -> bool:
     return False
 
 
-def _give_up_step(turn: Turn, why: str) -> bool:
-    """The step failed, and the rollout goes back."""
+def _give_up_step(turn: Turn, why: str, facts: dict[str, object] | None = None) -> bool:
+    """The step failed, and the rollout goes back; `facts` are the last that was seen of it."""
     with _held(turn.rollout, turn.holder) as row:
         if row is None:
             return False
-        _fail(turn.step, why)
+        _fail(turn.step, why, facts)
         rollouts.send_back(row, why=why)
     return True
 
@@ -243,8 +243,11 @@ def _ask_operator(turn: Turn, why: str) -> bool:
     return False
 
 
-def _fail(step: RolloutStep, why: str) -> None:
-    RolloutStep.objects.filter(pk=step.pk).update(status=StepStatus.FAILED, ended_at=clock.now(), why=why[:500])
+def _fail(step: RolloutStep, why: str, facts: dict[str, object] | None = None) -> None:
+    seen = facts or step.observed
+    RolloutStep.objects.filter(pk=step.pk).update(
+        status=StepStatus.FAILED, ended_at=clock.now(), why=why[:500], observed=seen
+    )
 
 
 @contextmanager

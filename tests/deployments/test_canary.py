@@ -107,7 +107,11 @@ def test_wrong_predictions_send_it_back_without_a_person(hands: Hands, canary: R
     done = run(hands, canary)
     assert (done.state, routes(hands, canary)) == (RolloutState.ROLLED_BACK, {"stable": 10_000})
     assert hands.serving(canary.endpoint.name) == ["1"]
+    assert done.why.startswith("Roll back: ")
     assert "canary predictions were wrong, against" in done.why
+    kept = canary.steps.get(name="watch", arguments__share_pct=5)
+    assert (kept.status, kept.observed["verdict"]) == ("failed", "rollback")
+    assert kept.observed["tracks"]["canary"]["wrong"] > 0
     verdict = verdicts.verdict(str(canary.uuid))
     assert verdict
     assert verdict.decision == "rollback"

@@ -1,7 +1,8 @@
 """Pages of deployments: the list, and one with its steps, its log and what can be done."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
+from typing import Any
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -18,6 +19,7 @@ from deployments.plan import ALL
 from deployments.states import ENDED, RolloutState
 from deployments.watching import share_of
 from registry import access, history
+from serving.contract import SHARES
 from web.actors import actor_of
 from web.pages import canaries
 from web.pages.forms import posted
@@ -94,7 +96,7 @@ def _bar(rollout: Rollout, steps: list[RolloutStep]) -> list[dict[str, object]]:
             "label": _words(step),
             "state": "done" if step.status == "done" else "now" if step.pk == now else "later",
             "at": step.ended_at or step.started_at,
-            "note": step.why,
+            "note": "" if step.why == rollout.why else step.why,
         }
         for step in steps
     ]
@@ -107,16 +109,24 @@ def _words(step: RolloutStep) -> str:
     return f"{share} % of traffic" if step.name == "route" and share < ALL else STEP_WORDS.get(step.name, step.name)
 
 
+def _facts(observed: dict[str, Any]) -> Iterator[str]:
+    """Yield what was seen, in words; what a mapping holds is one word each."""
+    for name, value in observed.items():
+        if isinstance(value, dict):
+            yield from (f"{key} {100 * share / SHARES:g} %" for key, share in value.items() if name == "shares")
+        elif value is not None:
+            yield f"{name.replace('_', ' ')} {value}"
+
+
 def _step(step: RolloutStep) -> dict[str, object]:
     took_s = (step.ended_at - step.started_at).total_seconds() if step.ended_at and step.started_at else None
-    facts = ", ".join(f"{name} {value}" for name, value in step.observed.items())
     return {
         "name": _words(step),
         "status": step.get_status_display(),
         "attempts": step.attempts,
         "took_s": took_s,
-        "facts": step.observed.get("sentence", facts),
-        "why": step.why,
+        "facts": step.observed.get("sentence") or ", ".join(_facts(step.observed)),
+        "why": "" if step.why == step.observed.get("sentence") else step.why,
     }
 
 
