@@ -97,7 +97,7 @@ def put_beside(run_id: str, dana: Actor) -> None:
 
 def address(deed: Deed, scene: SimpleNamespace) -> str:
     values = {
-        "name": "scene" if deed.route.startswith("endpoints/") else scene.name, "number": number_in(deed, scene),
+        "name": "scene" if "endpoints/<" in deed.route else scene.name, "number": number_in(deed, scene),
         "token_id": scene.caller if deed.route.startswith("endpoints/") else scene.token_id,
         "threshold_id": scene.threshold_id, "comment_id": scene.comment_id,
         "seq": scene.seq, "row": scene.row, "run_id": scene.run, "model_id": scene.logged, "tag_key": "old",
