@@ -6,7 +6,7 @@ from datetime import datetime
 
 DASHES = {"canary": "8 6", "limit": "2 5"}
 INKS = {"stable": "champion", "canary": "canary", "shadow": "third"}
-HEADROOM = 1.3  # for the marks' words
+HEADROOM = 1.4  # for the marks' words
 LATE_PCT = 80.0  # from here on a mark's words stand left of it
 LEVELS = 3  # words of neighbouring marks stand below each other
 LEVEL_PX = 13

@@ -4,16 +4,17 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 from statistics import median
 
 from monitoring.series import METRICS, Line, Lines
 from web.pages import charts
 from web.pages.charts import INKS, Chart, Mark, Row
-from web.templatetags.signoff import as_number, significant
+from web.templatetags.signoff import significant
 
 TRACKS = ("stable", "canary", "shadow")
 FULL = 100.0  # percent
-ROOM = 15.0  # above it, for the marks' words
+ROOM = 0.15  # of the axis, above it
 STEP = 10.0
 
 
@@ -27,7 +28,8 @@ class Figure:
     nothing: str
     headline: str = ""
     worse: str = ""
-    is_part: bool = False  # a percentage of something, whose whole range need not be shown
+    is_part: bool = False  # a percentage that cannot pass 100
+    is_comparable: bool = True  # whether canary and stable version should be alike
     words: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -47,7 +49,7 @@ class Figure:
 
 QUANTILES = {"p50_ms": "p50", "p95_ms": "p95", "p99_ms": "p99"}
 FIGURES = (
-    Figure("requests", "Requests", ("requests",), "Nobody asked for a prediction in this range."),
+    Figure("requests", "Requests", ("requests",), "Nobody asked for a prediction in this range.", is_comparable=False),
     Figure(
         "latency",
         "Latency",
@@ -73,8 +75,8 @@ FIGURES = (
         "Nothing was predicted in this range, so there is nothing to label.",
         is_part=True,
     ),
-    Figure("cpu", "CPU", ("cpu",), "The use of CPU was not measured in this range.", worse="more"),
-    Figure("memory", "Memory", ("memory",), "The use of memory was not measured in this range.", worse="more"),
+    Figure("cpu", "CPU", ("cpu",), "The use of CPU was not measured in this range."),
+    Figure("memory", "Memory", ("memory",), "The use of memory was not measured in this range."),
 )
 
 
@@ -82,6 +84,7 @@ def draw(figure: Figure, table: Lines, starts: Sequence[datetime], now: Lines, m
     """Return the figure of these lines. `table` has a value for each of `starts`, `now` one: the last minutes'."""
     keys = [(metric, track) for track in TRACKS for metric in figure.metrics if (metric, track) in table]
     values = [value for key in keys for value in table[key] if value is not None]
+    floor = _floor(values) if figure.name == "accuracy" else 0.0
     places = range(len(starts) - 1, -1, -1)
     return Chart(
         name=figure.name,
@@ -92,8 +95,8 @@ def draw(figure: Figure, table: Lines, starts: Sequence[datetime], now: Lines, m
         lines=[_line(figure, metric, track) for metric, track in keys],
         rows=[Row(starts[place], [table[key][place] for key in keys]) for place in places],
         marks=marks,
-        floor=_floor(values) if figure.name == "accuracy" else 0,
-        top=FULL + ROOM if figure.is_part else charts.top_of(values),
+        floor=floor,
+        top=FULL + ROOM * (FULL - floor) if figure.is_part else charts.top_of(values),
     )
 
 
@@ -109,45 +112,35 @@ def _floor(values: Sequence[float]) -> float:
 
 def sentence(figure: Figure, table: Lines, now: Lines) -> str:
     """Return what is so now, against the range's median and, for a canary, against the stable version."""
-    told = [track for track in TRACKS if (figure.head, track) in table]
-    if not told:
-        return figure.nothing
-    latest = {track: _only(now.get((figure.head, track))) for track in told}
-    said = [_alone(figure, track, latest[track], table[figure.head, track]) for track in told if track != "canary"]
-    if "canary" in told:
-        said.append(_beside(figure, latest["canary"], latest.get("stable"), table[figure.head, "canary"]))
-    return " ".join(said)
+    lines = {track: table[figure.head, track] for track in TRACKS if (figure.head, track) in table}
+    latest = {track: now.get((figure.head, track), [None])[0] for track in lines}
+    said = [_told(figure, track, latest, line) for track, line in lines.items()]
+    return " ".join(said) or figure.nothing
 
 
-def _only(line: Line | None) -> float | None:
-    return line[0] if line else None
-
-
-def _alone(figure: Figure, track: str, value: float | None, line: Line) -> str:
-    name = figure.label(figure.head, track).capitalize()
+def _told(figure: Figure, track: str, latest: Mapping[str, float | None], line: Line) -> str:
+    name, value, other = figure.label(figure.head, track).capitalize(), latest[track], latest.get("stable")
     usual = median(known for known in line if known is not None)
     if value is None:
-        return f"{name}: not measured in the last minutes; the median of this range is {_number(figure, usual)}."
-    return f"{name}: {_number(figure, value)} now, {_against(figure, value - usual)} the median of this range."
+        return f"{name}: not measured in the last minutes; the median of this range is {number(usual)} {figure.unit}."
+    if track != "stable" and figure.is_comparable and other is not None:
+        against = f"{_difference(figure, value - other)} the stable version"
+    else:
+        against = f"{_difference(figure, value - usual)} the median of this range"
+    return f"{name}: {number(value)} {figure.unit} now, {against}."
 
 
-def _beside(figure: Figure, value: float | None, other: float | None, line: Line) -> str:
-    if value is None or other is None:
-        return _alone(figure, "canary", value, line)
-    name = figure.label(figure.head, "canary").capitalize()
-    return f"{name}: {_number(figure, value)} now, {_against(figure, value - other)} the stable version."
-
-
-def _against(figure: Figure, difference: float) -> str:
-    shown = _number(figure, abs(difference))
-    if shown == _number(figure, 0):
+def _difference(figure: Figure, difference: float) -> str:
+    shown = number(abs(difference))
+    if shown == number(0):
         return "the same as"
     way = "more" if difference > 0 else "less"
     judged = "" if not figure.worse else " (worse)" if way == figure.worse else " (better)"
-    return f"{shown} {way}{judged} than"
+    unit = figure.unit if figure.unit != "%" else "point" if shown == "1" else "points"
+    return f"{shown} {unit} {way}{judged} than"
 
 
-def _number(figure: Figure, value: float) -> str:
-    places = 3 - math.floor(math.log10(abs(value))) if value else 0
-    number = as_number(round(value, max(0, min(2, places))))
-    return f"{significant(number) if number is not None else ''} {figure.unit}"
+def number(value: float) -> str:
+    """Return a number as a sentence says it: two decimals below 10, one below 100, none from there."""
+    places = 2 if abs(value) < STEP else 1 if abs(value) < FULL else 0
+    return significant(Decimal(str(round(value, places))))

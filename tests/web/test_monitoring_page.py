@@ -1,0 +1,159 @@
+import json
+from datetime import timedelta
+from types import SimpleNamespace
+
+import pytest
+from django.test import Client
+
+from accounts import tokens
+from accounts.actors import Actor
+from accounts.permissions import Scope
+from core import clock
+from deployments import endpoints
+from deployments.models import Rollout
+from deployments.states import RolloutState, StepStatus
+from monitoring.minutes import last_over, minute_of, start_of
+from monitoring.models import Snapshot
+from monitoring.series import Lines
+from tests.factories import make_model, make_version
+from web.pages.figures import FIGURES, draw, number, sentence
+
+pytestmark = pytest.mark.django_db
+FIGURE = {figure.name: figure for figure in FIGURES}
+
+
+@pytest.fixture
+def scene(people: dict[str, Actor], client: Client, monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+    """An endpoint with half an hour of a stable version, of which a canary took 5 % after ten minutes."""
+    dana, eli, moment = people["dana"], people["eli"], clock.now()
+    monkeypatch.setattr(clock, "now", lambda: moment)
+    model = make_model(dana, "Fraud")
+    made = endpoints.create_endpoint("fraud", model=model, environment="staging", actor=eli)
+    last = last_over()
+    for minute in range(last - 29, last + 1):
+        told(minute, "stable", "1", requests=100, errors=1, p50_ms=20.0, p95_ms=40.0, p99_ms=60.0)
+    for minute in range(last - 19, last + 1):
+        told(minute, "canary", "2", requests=5, errors=0, p50_ms=25.0, p95_ms=50.0, p99_ms=70.0)
+    rollout = Rollout.objects.create(
+        endpoint=made, version=make_version(model, dana), digest="d", created_by=eli.person, state=RolloutState.RUNNING
+    )
+    rollout.steps.create(
+        position=1,
+        name="route",
+        arguments={"share_pct": 5},
+        key="k",
+        status=StepStatus.DONE,
+        ended_at=start_of(last - 19),
+    )
+    client.force_login(dana.person, "django.contrib.auth.backends.ModelBackend")
+    return SimpleNamespace(endpoint=made, last=last, rollout=rollout)
+
+
+def told(minute: int, track: str, version: str, **more: float) -> None:
+    Snapshot.objects.create(endpoint="fraud", minute=minute, track=track, version=version, rollout="r", **more)
+
+
+def test_the_page_says_what_is_so_now_and_when_traffic_moved(scene: SimpleNamespace, client: Client) -> None:
+    page = client.get("/endpoints/fraud/monitoring?range=1h").content.decode()
+    assert "Stable p95: 40 ms now, the same as the median of this range." in page
+    assert "Canary p95: 50 ms now, 10 ms more (worse) than the stable version." in page
+    assert "Canary: 0 % now, 1 point less (better) than the stable version." in page
+    assert "No label has come for the predictions of this range yet." in page
+    assert "The use of CPU was not measured in this range." in page
+    assert f'href="/deployments/{scene.rollout.pk}"' in page
+    assert f"v1 5 %, deployment #{scene.rollout.pk} by eli" in page
+
+
+def test_each_line_the_page_draws_has_its_points_and_gaps_stay_gaps(scene: SimpleNamespace, client: Client) -> None:
+    page = client.get("/endpoints/fraud/monitoring?range=1h").content.decode()
+    drawn = {part.split('"')[0] for part in page.split('data-line="')[1:]}
+    source = page.split('data-source="')[1].split('"')[0].replace("&amp;", "&")
+    points = json.loads(client.get(source).content)
+    assert drawn == {key for key in points["lines"] if not key.startswith(("cpu", "memory"))}
+    at, canary = points["at"], points["lines"]["p95_ms.canary"]
+    began = at.index(start_of(scene.last - 19).timestamp())
+    assert canary[began - 1 : began + 1] == [None, 50]
+    assert points["lines"]["p95_ms.stable"][0] is None
+    assert at[-1] == start_of(scene.last).timestamp() + 30
+
+
+def test_a_past_range_is_an_address(scene: SimpleNamespace, client: Client) -> None:
+    until = start_of(scene.last - 20)
+    page = client.get(f"/endpoints/fraud/monitoring?range=1h&until={until:%Y-%m-%dT%H:%M}").content.decode()
+    assert "Stable p95: 40 ms now" in page
+    assert "Canary" not in page
+    assert f"range=7d&amp;until={until:%Y-%m-%dT%H:%M}" in page
+
+
+def test_an_endpoint_nobody_looked_at_says_so(scene: SimpleNamespace, client: Client) -> None:
+    page = client.get("/endpoints/fraud/monitoring?range=1h&until=2020-01-01").content.decode()
+    assert "Nothing was measured in this range" in page
+    assert "No version took or gave back requests in this range." in page
+
+
+@pytest.mark.parametrize("query", ["range=2h", "until=yesterday"])
+def test_a_range_that_is_none_is_refused(scene: SimpleNamespace, client: Client, query: str) -> None:
+    assert client.get(f"/endpoints/fraud/monitoring?{query}").status_code == 400
+
+
+def test_a_chart_is_taken_along_as_csv(scene: SimpleNamespace, client: Client) -> None:
+    answer = client.get("/endpoints/fraud/series.csv?range=1h&chart=errors")
+    assert answer["Content-Disposition"] == 'attachment; filename="fraud-errors.csv"'
+    lines = answer.content.decode().splitlines()
+    assert lines[0] == "from_utc,minutes,stable_errors,canary_errors"
+    assert lines[1].endswith(",1,,")
+    assert lines[-1] == f"{start_of(scene.last):%Y-%m-%dT%H:%MZ},1,1.0,0.0"
+
+
+def test_own_rest_reads_one_metric(scene: SimpleNamespace, client: Client, people: dict[str, Actor]) -> None:
+    _, text = tokens.mint(people["dana"].person, label="t", scopes=[Scope.READ], days=1, actor=people["dana"])
+    headers = {"Authorization": f"Bearer {text}"}
+    since = clock.now() - timedelta(hours=1)
+    path = "/api/v1/endpoints/fraud/series"
+    said = client.get(path, {"metric": "p95_ms", "since": since.isoformat()}, headers=headers).json()
+    assert (said["metric"], said["unit"], said["step_s"]) == ("p95_ms", "ms", 60)
+    assert len(said["at"]) == len(said["tracks"]["stable"]) <= 2000
+    place = said["at"].index(start_of(scene.last).timestamp())
+    assert said["tracks"]["canary"][place] == 50
+    refused = client.get(path, {"metric": "speed"}, headers=headers)
+    assert (refused.status_code, refused.json()["field"]) == (400, "metric")
+    assert client.get(path, {"metric": "p95_ms", "since": "x"}, headers=headers).status_code == 400
+    assert minute_of(since) < scene.last
+
+
+STABLE, CANARY = ("accuracy", "stable"), ("accuracy", "canary")
+SAME = "Stable: 94 % now, the same as the median of this range."
+
+
+@pytest.mark.parametrize(
+    ("table", "now", "said"),
+    [
+        ({}, {}, FIGURE["accuracy"].nothing),
+        ({STABLE: [None, 92.0, 96.0]}, {STABLE: [94.0]}, SAME),
+        (
+            {STABLE: [94.0], CANARY: [91.0]},
+            {STABLE: [94.0], CANARY: [91.5]},
+            f"{SAME} Canary: 91.5 % now, 2.5 points less (worse) than the stable version.",
+        ),
+        ({STABLE: [94.0]}, {}, "Stable: not measured in the last minutes; the median of this range is 94 %."),
+    ],
+)
+def test_a_sentence_says_now_and_the_change(table: Lines, now: Lines, said: str) -> None:
+    assert sentence(FIGURE["accuracy"], table, now) == said
+
+
+def test_a_canary_is_not_reproached_with_having_fewer_requests() -> None:
+    lines: Lines = {("requests", "stable"): [90.0], ("requests", "canary"): [5.0]}
+    said = sentence(FIGURE["requests"], lines, lines)
+    assert said.endswith("Canary: 5 a minute now, the same as the median of this range.")
+
+
+@pytest.mark.parametrize(("value", "shown"), [(0, "0"), (0.004, "0"), (0.126, "0.13"), (41.26, "41.3"), (446.1, "446")])
+def test_numbers_in_sentences_are_short(value: float, shown: str) -> None:
+    assert number(value) == shown
+
+
+def test_small_differences_near_100_percent_can_be_seen() -> None:
+    starts = [start_of(minute) for minute in range(2)]
+    chart = draw(FIGURE["accuracy"], {("accuracy", "stable"): [97.0, 99.0]}, starts, {})
+    assert (chart.floor, round(chart.top)) == (80, 103)
