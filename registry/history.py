@@ -253,11 +253,15 @@ def live_at(model: RegisteredModel, moment: datetime | None = None) -> list[Span
 
 
 def last_entries(versions: Collection[ModelVersion], stage: Stage) -> dict[int, Told]:
-    """Return for each version, by its key, the event that last put it into `stage`; one query."""
+    """Return for each version, by its key, the event that last put it into `stage`; one query.
+
+    Only the versions are asked for, the rest is sifted here: offered more, SQLite walks all events by their outcome.
+    """
     keys = {f"{version.model.uuid}/{version.version}": version.pk for version in versions}
     rows = Event.objects.select_related("seal").filter(object_kind="model_version", object_id__in=keys)
-    found = map(tell, rows.filter(action="version.stage.changed", outcome="done").order_by("id"))
-    return {keys[told.object_id]: told for told in found if told.after.get("stage") == stage}
+    found = sorted(map(tell, rows), key=lambda told: told.id)
+    moves = [told for told in found if told.action == "version.stage.changed" and told.outcome == "done"]
+    return {keys[told.object_id]: told for told in moves if told.after.get("stage") == stage}
 
 
 def production_now(actor: Actor) -> QuerySet[ModelVersion]:
