@@ -57,6 +57,7 @@ EVENTS = {
     "rollout.promoted": "sent {object} on",
     "rollout.resumed": "went on with {object}",
     "rollout.step.done": "saw a step done: {object}",
+    "rollout.restored": "put back what its target had lost: {object}",
     "rollout.done": "finished {object}",
     "rollout.rolling_back": "began to roll back {object}",
     "rollout.rolled_back": "rolled back {object}",

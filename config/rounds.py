@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections.abc import Callable
 from typing import Any
 
 import structlog
@@ -10,10 +11,12 @@ from django.db import close_old_connections
 
 from config import tasks
 from core.home import beat
+from deployments.upkeep import look_after
 
 log = structlog.get_logger(__name__)
 BEAT_S = 2.0
 ENGINE_S = 5.0
+UPKEEP_S = 60.0
 
 
 class Rounds(bootsteps.StartStopStep):  # type: ignore[misc]
@@ -37,20 +40,23 @@ class Rounds(bootsteps.StartStopStep):  # type: ignore[misc]
     terminate = stop
 
     def _go_round(self) -> None:
-        due = 0.0
+        due, upkeep = 0.0, time.monotonic() + UPKEEP_S
         while not self.stopping.is_set():
             for queue in self.queues:
                 beat(queue)
             if "engine" in self.queues and time.monotonic() >= due:
-                due = time.monotonic() + (0.0 if self._look() else ENGINE_S)
+                due = time.monotonic() + (0.0 if self._do(tasks.move_rollouts) else ENGINE_S)
+            if "engine" in self.queues and time.monotonic() >= upkeep:
+                upkeep = time.monotonic() + UPKEEP_S
+                self._do(look_after)
             self.stopping.wait(BEAT_S if due > time.monotonic() else tasks.PAUSE_S)
 
-    def _look(self) -> bool:
+    def _do(self, work: Callable[[], object]) -> object:
         close_old_connections()
         try:
-            return tasks.move_rollouts()
+            return work()
         except Exception:
-            log.exception("rollouts not moved on", again_in_s=ENGINE_S)
-            return False
+            log.exception("a round failed", work=work.__name__)
+            return None
         finally:
             close_old_connections()

@@ -3,6 +3,9 @@
 Evidence against a canary sends it back whatever a person said before.
 """
 
+from collections.abc import Callable
+from functools import partial
+
 from django.db import transaction
 
 from accounts.actors import Actor, person
@@ -112,3 +115,12 @@ def _reason(reason: str, what: str) -> str:
     if not reason.strip():
         raise Invalid(f"Say why: a {what} needs a reason.", field="reason")
     return reason.strip()
+
+
+BY_NAME: dict[str, Callable[..., None]] = {
+    "pause": pause,
+    "go_on": go_on,
+    "promote": promote,
+    "promote_all": partial(promote, to_all=True),
+    "abort": abort,
+}

@@ -141,6 +141,7 @@ REST = [
     Deed("POST", f"{R}rollouts", DEPLOYERS, body={"endpoint": "scene", "version": 1, "plan": ALL_AT_ONCE}),
     Deed("GET", f"{R}rollouts/<int:number>"),
     Deed("POST", f"{R}rollouts/<int:number>/cancel", DEPLOYERS, body={"reason": "x"}),
+    Deed("POST", f"{R}rollouts/<int:number>/steer", DEPLOYERS, body={"do": "pause", "reason": "x"}),
     Deed("POST", f"{R}rollouts/<int:number>/intervene", DEPLOYERS, body={"do": "give_up", "reason": "x"}),
     anyhow("GET", f"{R}audit/events"), Deed("GET", f"{R}audit/events/<int:seq>"),
     Deed("GET", f"{R}audit/events/<int:seq>/proof"), anyhow("GET", f"{R}audit/checkpoint"),

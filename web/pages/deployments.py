@@ -1,7 +1,6 @@
 """Pages of deployments: the list, and one with its steps, its log and what can be done."""
 
-from collections.abc import Callable, Iterator
-from functools import partial
+from collections.abc import Iterator
 from typing import Any
 
 from django.contrib import messages
@@ -151,22 +150,13 @@ def intervene(request: HttpRequest, number: int) -> HttpResponse:
     return HttpResponseRedirect(f"/deployments/{number}")
 
 
-STEER: dict[str, Callable[..., None]] = {
-    "pause": steering.pause,
-    "go_on": steering.go_on,
-    "promote": steering.promote,
-    "promote_all": partial(steering.promote, to_all=True),
-    "abort": steering.abort,
-}
-
-
 @require_POST
 def steer(request: HttpRequest, number: int) -> HttpResponse:
     """Pause, let go on, promote or send back a canary that is under way."""
     actor = actor_of(request)
     found = rollouts.find_rollout(number, actor=actor)
-    do = STEER.get(posted(request, "do"))
+    do = steering.BY_NAME.get(posted(request, "do"))
     if do is None:
-        raise Invalid(f"Choose one of {', '.join(STEER)}.", field="do")
+        raise Invalid(f"Choose one of {', '.join(steering.BY_NAME)}.", field="do")
     do(found, reason=posted(request, "reason"), actor=actor)
     return HttpResponseRedirect(f"/deployments/{number}")

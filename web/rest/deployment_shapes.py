@@ -5,7 +5,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from deployments import endpoints, interventions, rights
+from deployments import endpoints, interventions, rights, steering
 from deployments.models import Endpoint, Rollout
 from deployments.states import RolloutState, StepStatus
 from deployments.targets.kinds import KINDS
@@ -151,6 +151,13 @@ class Intervention(Reason):
     """What an operator does."""
 
     do = serializers.ChoiceField(choices=list(interventions.BY_NAME))
+
+
+class Steering(serializers.Serializer[Any]):
+    """What a person does to a canary; `reason` may be empty to pause or go on."""
+
+    do = serializers.ChoiceField(choices=list(steering.BY_NAME))
+    reason = serializers.CharField(default="", allow_blank=True, max_length=2000)
 
 
 class NewEndpointToken(serializers.Serializer[Any]):

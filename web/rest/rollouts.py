@@ -5,7 +5,7 @@ from rest_framework.decorators import api_view
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from deployments import endpoints, interventions
+from deployments import endpoints, interventions, steering
 from deployments import rollouts as changes
 from deployments.models import Rollout
 from deployments.plans import Plan
@@ -88,4 +88,18 @@ def intervene(request: Request, number: int) -> Response:
     actor, asked = actor_of(request), checked(deployment_shapes.Intervention, request)
     found = changes.find_rollout(number, actor=actor)
     interventions.BY_NAME[asked["do"]](found, reason=asked["reason"], actor=actor)
+    return Response(deployment_shapes.RolloutWithSteps(changes.find_rollout(number, actor=actor)).data)
+
+
+@extend_schema(
+    operation_id="steer",
+    request=deployment_shapes.Steering,
+    responses={200: deployment_shapes.RolloutWithSteps, **REFUSALS},
+)
+@api_view(["POST"])
+def steer(request: Request, number: int) -> Response:
+    """Pause, let go on, promote or send back a canary that is under way."""
+    actor, asked = actor_of(request), checked(deployment_shapes.Steering, request)
+    found = changes.find_rollout(number, actor=actor)
+    steering.BY_NAME[asked["do"]](found, reason=asked["reason"], actor=actor)
     return Response(deployment_shapes.RolloutWithSteps(changes.find_rollout(number, actor=actor)).data)

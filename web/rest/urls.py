@@ -52,6 +52,7 @@ urlpatterns = [
     path("rollouts", rollouts.rollouts, name="rollouts"),
     path("rollouts/<int:number>", rollouts.rollout, name="rollout"),
     path("rollouts/<int:number>/cancel", rollouts.cancel, name="cancel-rollout"),
+    path("rollouts/<int:number>/steer", rollouts.steer, name="steer"),
     path("rollouts/<int:number>/intervene", rollouts.intervene, name="intervene"),
     path("audit/events", audit.events, name="events"),
     path("audit/events/<int:seq>", audit.event, name="event"),
