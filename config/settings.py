@@ -178,10 +178,14 @@ REST_FRAMEWORK = {
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "Signoff",
-    "DESCRIPTION": "Models, approval requests, decisions and the ledger.",
+    "DESCRIPTION": "Models, approval requests, decisions, endpoints, rollouts and the ledger.",
     "VERSION": "1",
     "OAS_VERSION": "3.1.0",
     "SERVE_INCLUDE_SCHEMA": False,
+    "ENUM_NAME_OVERRIDES": {
+        "RequestState": "registry.models.approvals.RequestState",
+        "RolloutState": "deployments.states.RolloutState",
+    },
 }
 
 LOG_LEVEL = cast("str", ENV["log_level"])

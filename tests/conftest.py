@@ -16,6 +16,10 @@ from pytest_django import DjangoDbBlocker
 from accounts.actors import COMMAND, Actor, Via, person
 from accounts.roles import Role
 from accounts.users import create_user
+from deployments.targets.kinds import target
+from deployments.targets.local.target import LocalTarget
+from serving.contract import Layout
+from tests.deployments.hands import Hands
 from tests.valkey import Valkey
 
 PEOPLE = {
@@ -94,6 +98,15 @@ def _one(name: str) -> object:
 
 
 dana, eli, olga, rita, rob, aude, ada, otto = (_one(name) for name in PEOPLE)
+
+
+@pytest.fixture
+def hands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Hands:
+    """A local target on a home of its own, with runner and router played."""
+    place = target("local")
+    assert isinstance(place, LocalTarget)
+    monkeypatch.setattr(place, "layout", Layout(tmp_path))
+    return Hands(tmp_path)
 
 
 @pytest.fixture

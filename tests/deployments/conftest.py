@@ -1,26 +1,11 @@
-from pathlib import Path
-
 import pytest
 from django.db import connection
 
 from accounts.actors import Actor
 from deployments import endpoints, engine
 from deployments.models import Endpoint
-from deployments.targets.kinds import target
-from deployments.targets.local.target import LocalTarget
 from registry.models import RegisteredModel
-from serving.contract import Layout
-from tests.deployments.hands import Hands
 from tests.factories import make_model
-
-
-@pytest.fixture
-def hands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Hands:
-    """A local target on a home of its own, with runner and router played."""
-    place = target("local")
-    assert isinstance(place, LocalTarget)
-    monkeypatch.setattr(place, "layout", Layout(tmp_path))
-    return Hands(tmp_path)
 
 
 @pytest.fixture

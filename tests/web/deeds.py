@@ -50,6 +50,7 @@ def anyhow(method: str, route: str, people: frozenset[str] = WITH_ROLE, **more: 
 V1, MODEL = {"name": "{name}", "version": "1"}, {"name": "{name}"}
 M = "api/2.0/mlflow/"
 R = "api/v1/"
+ALL_AT_ONCE = {"strategy": "all-at-once"}
 DECISION = {"verdict": "reject", "digest": "{digest}", "subject_digest": "{digest}", "comment": "no"}
 
 PAGES = [
@@ -129,6 +130,18 @@ REST = [
     Deed("POST", f"{R}requests/<int:number>/withdraw", frozenset({"dana", "olga"})),
     Deed("POST", f"{R}labels", LABELLERS, body={"endpoint": "scene", "labels": [{"request_id": "q", "label": 1}]}),
     Deed("GET", f"{R}endpoints/<slug:name>/series", query="?metric=errors"),
+    anyhow("GET", f"{R}endpoints"),
+    Deed("POST", f"{R}endpoints", DEPLOYERS, body={"name": "another", "model": "{name}", "environment": "staging"}),
+    Deed("GET", f"{R}endpoints/<slug:name>"),
+    Deed("POST", f"{R}endpoints/<slug:name>/tokens", DEPLOYERS, body={"label": "caller", "days": 1}),
+    Deed("POST", f"{R}endpoints/<slug:name>/tokens/<int:token_id>/revoke", DEPLOYERS),
+    Deed("POST", f"{R}endpoints/<slug:name>/rollback", DEPLOYERS, body={"reason": "worse"}),
+    Deed("POST", f"{R}endpoints/<slug:name>/withdraw", DEPLOYERS, body={"version": 1, "reason": "x"}),
+    anyhow("GET", f"{R}rollouts"),
+    Deed("POST", f"{R}rollouts", DEPLOYERS, body={"endpoint": "scene", "version": 1, "plan": ALL_AT_ONCE}),
+    Deed("GET", f"{R}rollouts/<int:number>"),
+    Deed("POST", f"{R}rollouts/<int:number>/cancel", DEPLOYERS, body={"reason": "x"}),
+    Deed("POST", f"{R}rollouts/<int:number>/intervene", DEPLOYERS, body={"do": "give_up", "reason": "x"}),
     anyhow("GET", f"{R}audit/events"), Deed("GET", f"{R}audit/events/<int:seq>"),
     Deed("GET", f"{R}audit/events/<int:seq>/proof"), anyhow("GET", f"{R}audit/checkpoint"),
 ]  # fmt: skip

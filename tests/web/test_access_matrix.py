@@ -96,9 +96,10 @@ def put_beside(run_id: str, dana: Actor) -> None:
 
 
 def address(deed: Deed, scene: SimpleNamespace) -> str:
+    at_endpoint = deed.route.removeprefix("api/v1/").startswith("endpoints/")
     values = {
-        "name": "scene" if deed.route.startswith("endpoints/") else scene.name, "number": number_in(deed, scene),
-        "token_id": scene.caller if deed.route.startswith("endpoints/") else scene.token_id,
+        "name": "scene" if at_endpoint else scene.name, "number": number_in(deed, scene),
+        "token_id": scene.caller if at_endpoint else scene.token_id,
         "threshold_id": scene.threshold_id, "comment_id": scene.comment_id,
         "seq": scene.seq, "row": scene.row, "run_id": scene.run, "model_id": scene.logged, "tag_key": "old",
         "form": "csv", "secret": "x" * 43, "path": f"{scene.root}/plots/roc.png",
@@ -108,7 +109,7 @@ def address(deed: Deed, scene: SimpleNamespace) -> str:
 
 def number_in(deed: Deed, scene: SimpleNamespace) -> int:
     """Return what the route's number stands for: a deployment, a request, or a version."""
-    if deed.route.startswith("deployments/"):
+    if deed.route.startswith(("deployments/", "api/v1/rollouts/")):
         return int(scene.rollout)
     return int(scene.number) if "approvals" in deed.route or "requests" in deed.route else 1
 

@@ -1,48 +1,104 @@
-"""Own REST: what an endpoint did over time."""
+"""Own REST: endpoints, their tokens, and undoing what they serve."""
 
-from datetime import timedelta
-from typing import Any
-
-from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
-from rest_framework import serializers
 from rest_framework.decorators import api_view
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from core import clock
-from deployments import endpoints
-from monitoring.series import METRICS, series
-from web.rest import shapes
+from deployments import endpoints as served
+from deployments import rights, rollouts
+from registry import access
+from web.rest import deployment_shapes, shapes
 from web.rest.authentication import actor_of
-from web.rest.reading import moment_of, text_of
-
-USUAL = timedelta(hours=24)
-
-
-class Series(serializers.Serializer[Any]):
-    """One metric, a line a track. Each bucket has two points: its lowest minute and its highest; null is a gap."""
-
-    metric = serializers.ChoiceField(choices=list(METRICS))
-    unit = serializers.CharField()
-    step_s = serializers.IntegerField(help_text="length of a bucket, whole minutes")
-    at = serializers.ListField(child=serializers.FloatField(), help_text="seconds since 1970, UTC")
-    tracks = serializers.DictField(child=serializers.ListField(child=serializers.FloatField(allow_null=True)))
+from web.rest.models import REFUSALS
+from web.rest.reading import checked, limit_of
 
 
 @extend_schema(
-    operation_id="read_series",
-    responses={200: Series, 400: shapes.Refused, 404: shapes.Refused},
+    methods=["GET"],
+    operation_id="list_endpoints",
+    responses={200: deployment_shapes.EndpointShape(many=True)},
     parameters=[
-        OpenApiParameter("metric", str, required=True, enum=list(METRICS)),
-        OpenApiParameter("since", OpenApiTypes.DATETIME, description="24 hours before `until` where it is left out"),
-        OpenApiParameter("until", OpenApiTypes.DATETIME, description="now where it is left out; 90 days at most"),
+        OpenApiParameter("after", str, description="name after which the page starts"),
+        OpenApiParameter("limit", int),
     ],
 )
+@extend_schema(
+    methods=["POST"],
+    operation_id="create_endpoint",
+    request=deployment_shapes.NewEndpoint,
+    responses={201: deployment_shapes.EndpointShape, **REFUSALS},
+)
+@api_view(["GET", "POST"])
+def endpoints(request: Request) -> Response:
+    """List the endpoints of models you may see, by name; or create one that serves nothing yet."""
+    actor = actor_of(request)
+    if request.method == "POST":
+        asked = checked(deployment_shapes.NewEndpoint, request)
+        asked["model"] = access.find_model(asked["model"], actor=actor)
+        return Response(deployment_shapes.EndpointShape(served.create_endpoint(actor=actor, **asked)).data, status=201)
+    rows = served.endpoints_visible_to(actor).filter(name__gt=request.query_params.get("after", ""))
+    page = rows.select_related("created_by")[: limit_of(request)]
+    return Response(deployment_shapes.EndpointShape(page, many=True).data)
+
+
+@extend_schema(operation_id="read_endpoint", responses={200: deployment_shapes.EndpointWithRights, 404: shapes.Refused})
 @api_view(["GET"])
-def endpoint_series(request: Request, name: str) -> Response:
-    """Read one metric of an endpoint over time, 2,000 points a track at most."""
-    found = endpoints.find_endpoint(name, actor=actor_of(request))
-    until = moment_of(request, "until") or clock.now()
-    since = moment_of(request, "since") or until - USUAL
-    return Response(Series(series(found.name, since, until, text_of(request, "metric"))).data)
+def endpoint(request: Request, name: str) -> Response:
+    """Read an endpoint: what it serves, since when and by whom, what may serve, its newest rollouts."""
+    found = served.find_endpoint(name, actor=actor_of(request))
+    return Response(deployment_shapes.EndpointWithRights(found).data)
+
+
+@extend_schema(
+    operation_id="create_endpoint_token",
+    request=deployment_shapes.NewEndpointToken,
+    responses={201: deployment_shapes.EndpointTokenOnce, **REFUSALS},
+)
+@api_view(["POST"])
+def tokens(request: Request, name: str) -> Response:
+    """Make a token that may ask the endpoint for predictions; its text is shown this once."""
+    actor = actor_of(request)
+    found = served.find_endpoint(name, actor=actor)
+    row, text = served.mint_endpoint_token(found, actor=actor, **checked(deployment_shapes.NewEndpointToken, request))
+    told = {"pk": row.pk, "prefix": row.prefix, "expires_at": row.expires_at, "token": text}
+    return Response(deployment_shapes.EndpointTokenOnce(told).data, status=201, headers={"Cache-Control": "no-store"})
+
+
+@extend_schema(operation_id="revoke_endpoint_token", request=None, responses={204: None, **REFUSALS})
+@api_view(["POST"])
+def revoke(request: Request, name: str, token_id: int) -> Response:
+    """End a token; model servers refuse it within a second."""
+    actor = actor_of(request)
+    served.revoke_endpoint_token(served.find_endpoint(name, actor=actor), token_id, actor=actor)
+    return Response(status=204)
+
+
+@extend_schema(
+    operation_id="roll_back",
+    request=deployment_shapes.Reason,
+    responses={201: deployment_shapes.RolloutWithSteps, **REFUSALS},
+)
+@api_view(["POST"])
+def roll_back(request: Request, name: str) -> Response:
+    """Return to what the endpoint served before. Takes a reason and no new signature."""
+    actor = actor_of(request)
+    found = served.find_endpoint(name, actor=actor)
+    rollout = rollouts.roll_back(found, actor=actor, **checked(deployment_shapes.Reason, request))
+    return Response(deployment_shapes.RolloutWithSteps(rollout).data, status=201)
+
+
+@extend_schema(
+    operation_id="withdraw_version",
+    request=deployment_shapes.Withdrawal,
+    responses={200: deployment_shapes.EndpointWithRights, 202: deployment_shapes.RolloutWithSteps, **REFUSALS},
+)
+@api_view(["POST"])
+def withdraw(request: Request, name: str) -> Response:
+    """Take the right to serve a version away: 202 with the rollout that takes it out, 200 where it ran nowhere."""
+    actor, asked = actor_of(request), checked(deployment_shapes.Withdrawal, request)
+    found = served.find_endpoint(name, actor=actor)
+    taken = rights.withdraw(rights.find_right(found, asked["version"]), reason=asked["reason"], actor=actor)
+    if taken:
+        return Response(deployment_shapes.RolloutWithSteps(taken).data, status=202)
+    return Response(deployment_shapes.EndpointWithRights(found).data)

@@ -8,7 +8,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.permissions import Scope
-from web.rest import audit, endpoints, labels, models, requests, runs, shapes
+from web.rest import audit, endpoints, labels, models, requests, rollouts, runs, series, shapes
 from web.rest.authentication import actor_of
 
 
@@ -42,7 +42,17 @@ urlpatterns = [
     path("requests/<int:number>/comments", requests.comments, name="comments"),
     path("requests/<int:number>/withdraw", requests.withdraw, name="withdraw"),
     path("labels", labels.labels, name="labels"),
-    path("endpoints/<slug:name>/series", endpoints.endpoint_series, name="endpoint-series"),
+    path("endpoints", endpoints.endpoints, name="endpoints"),
+    path("endpoints/<slug:name>", endpoints.endpoint, name="endpoint"),
+    path("endpoints/<slug:name>/tokens", endpoints.tokens, name="endpoint-tokens"),
+    path("endpoints/<slug:name>/tokens/<int:token_id>/revoke", endpoints.revoke, name="revoke-endpoint-token"),
+    path("endpoints/<slug:name>/rollback", endpoints.roll_back, name="roll-back"),
+    path("endpoints/<slug:name>/withdraw", endpoints.withdraw, name="withdraw-version"),
+    path("rollouts", rollouts.rollouts, name="rollouts"),
+    path("rollouts/<int:number>", rollouts.rollout, name="rollout"),
+    path("rollouts/<int:number>/cancel", rollouts.cancel, name="cancel-rollout"),
+    path("rollouts/<int:number>/intervene", rollouts.intervene, name="intervene"),
+    path("endpoints/<slug:name>/series", series.endpoint_series, name="endpoint-series"),
     path("audit/events", audit.events, name="events"),
     path("audit/events/<int:seq>", audit.event, name="event"),
     path("audit/events/<int:seq>/proof", audit.prove, name="prove"),

@@ -11,6 +11,10 @@ from accounts.permissions import Scope
 from audit import seal
 from audit.merkle import root_from_path
 from audit.notes import opened
+from deployments import endpoints
+from deployments.models import Rollout
+from tests.deployments.hands import Hands
+from tests.deployments.story import locked_version, run
 from tests.factories import make_model, make_version
 
 pytestmark = pytest.mark.django_db
@@ -105,3 +109,56 @@ def test_a_wrong_token_is_told_what_to_do() -> None:
     answer = Client().get("/api/v1/me", headers={"Authorization": "Bearer so_nope"})
     assert answer.status_code == 401
     assert "token" in answer.json()["next_step"]
+
+
+def test_a_rollout_by_rest_from_the_endpoint_to_its_withdrawal(dana: Actor, eli: Actor, hands: Hands) -> None:
+    model = make_model(dana)
+    for _ in range(2):
+        locked_version(model, dana)
+    ask, read = Caller(eli), Caller(dana, Scope.READ)
+    made = ask("POST", "endpoints", name="fraud-staging", model=model.name, environment="staging")
+    assert (made.status_code, made.json()["serving"]) == (201, None)
+    plan = {"strategy": "all-at-once"}
+    for version in (1, 2):
+        started = ask("POST", "rollouts", endpoint="fraud-staging", version=version, plan=plan)
+        assert (started.status_code, started.json()["state"]) == (201, "queued")
+        run(hands, Rollout.objects.get(pk=started.json()["id"]))
+    newest = read("GET", "rollouts?limit=1").json()[0]
+    shown = read("GET", f"rollouts/{newest['id']}").json()
+    assert (shown["state"], [step["name"] for step in shown["steps"]]) == ("done", ["install", "route", "retire"])
+    now = read("GET", "endpoints/fraud-staging").json()
+    assert (now["serving"]["version"], now["serving"]["by"], now["serving"]["approved_in"]) == (2, "eli", None)
+    assert [right["version"] for right in now["rights"]] == [2, 1]
+    back = ask("POST", "endpoints/fraud-staging/rollback", reason="worse on weekends")
+    assert (back.status_code, back.json()["version"], back.json()["kind"]) == (201, 1, "rollback")
+    cancelled = ask("POST", f"rollouts/{back.json()['id']}/cancel", reason="better after all")
+    assert (cancelled.json()["state"], cancelled.json()["why"]) == ("cancelled", "better after all")
+    taken = ask("POST", "endpoints/fraud-staging/withdraw", version=2, reason="leaks ages")
+    assert (taken.status_code, taken.json()["kind"]) == (202, "withdraw")
+    run(hands, Rollout.objects.get(pk=taken.json()["id"]))
+    assert read("GET", "endpoints/fraud-staging").json()["serving"]["version"] == 1
+    listed = read("GET", "rollouts?endpoint=fraud-staging&state=cancelled").json()
+    assert [row["id"] for row in listed] == [back.json()["id"]]
+    assert ask("POST", f"rollouts/{taken.json()['id']}/intervene", do="resume", reason="x").status_code == 409
+    refused = ask("POST", "rollouts", endpoint="fraud-staging", version=1, plan={"strategy": "teleport"})
+    assert (refused.status_code, refused.json()["field"]) == (400, "strategy")
+
+
+def test_an_endpoints_token_is_shown_once_and_revoked_by_rest(dana: Actor, eli: Actor) -> None:
+    ask = Caller(eli)
+    ask("POST", "endpoints", name="fraud-staging", model=make_model(dana).name, environment="staging")
+    made = ask("POST", "endpoints/fraud-staging/tokens", label="checkout", days=1)
+    assert made.status_code == 201
+    assert made.json()["token"].startswith(f"se_{made.json()['prefix']}_")
+    assert Caller(eli, Scope.READ)("POST", "endpoints/fraud-staging/tokens", label="x", days=1).status_code == 403
+    assert ask("POST", f"endpoints/fraud-staging/tokens/{made.json()['id']}/revoke").status_code == 204
+    assert endpoints.find_endpoint("fraud-staging", actor=eli).tokens.get().revoked_at
+
+
+def test_production_is_refused_by_rest_without_a_signature(dana: Actor, olga: Actor) -> None:
+    model, ask = make_model(dana), Caller(olga)
+    locked_version(model, dana)
+    ask("POST", "endpoints", name="fraud", model=model.name, environment="production")
+    refused = ask("POST", "rollouts", endpoint="fraud", version=1, plan={"strategy": "all-at-once"})
+    assert (refused.status_code, refused.json()["error"]) == (409, "conflict")
+    assert "no approval" in refused.json()["message"]

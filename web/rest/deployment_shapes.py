@@ -1,0 +1,169 @@
+"""What own REST sends and takes about endpoints and rollouts, as serializers."""
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from deployments import endpoints, interventions, rights
+from deployments.models import Endpoint, Rollout
+from deployments.states import RolloutState, StepStatus
+from deployments.targets.kinds import KINDS
+
+LAST = 10
+
+
+class Step(serializers.Serializer[Any]):
+    """One step of a rollout: its tries and what was seen of it."""
+
+    name = serializers.CharField()
+    key = serializers.CharField()
+    status = serializers.ChoiceField(choices=StepStatus.choices)
+    attempts = serializers.IntegerField()
+    observed = serializers.JSONField()
+    why = serializers.CharField()
+    deadline_at = serializers.DateTimeField(allow_null=True)
+    started_at = serializers.DateTimeField(allow_null=True)
+    ended_at = serializers.DateTimeField(allow_null=True)
+
+
+class RolloutShape(serializers.Serializer[Any]):
+    """One change of what an endpoint serves."""
+
+    id = serializers.IntegerField(source="pk")
+    uuid = serializers.UUIDField()
+    endpoint = serializers.CharField(source="endpoint.name")
+    environment = serializers.CharField(source="endpoint.environment.name")
+    model = serializers.CharField(source="endpoint.model.name")
+    version = serializers.IntegerField(source="version.version")
+    digest = serializers.CharField()
+    kind = serializers.ChoiceField(choices=Rollout.Kind.choices)
+    plan = serializers.JSONField()
+    state = serializers.ChoiceField(choices=RolloutState.choices)
+    reason = serializers.CharField()
+    why = serializers.CharField()
+    by = serializers.CharField(source="created_by.username")
+    approved_in = serializers.IntegerField(source="request_id", allow_null=True)
+    last_good = serializers.IntegerField(source="last_good_id", allow_null=True)
+    created_at = serializers.DateTimeField()
+    started_at = serializers.DateTimeField(allow_null=True)
+    ended_at = serializers.DateTimeField(allow_null=True)
+
+
+class RolloutWithSteps(RolloutShape):
+    """The same, with its steps in order."""
+
+    steps = Step(many=True)
+
+
+class Serving(serializers.Serializer[Any]):
+    """What answers requests, since when, by whom and by which approval."""
+
+    version = serializers.IntegerField(source="version.version")
+    digest = serializers.CharField()
+    since = serializers.DateTimeField(source="ended_at")
+    by = serializers.CharField(source="created_by.username")
+    approved_in = serializers.IntegerField(source="request_id", allow_null=True)
+    rollout = serializers.IntegerField(source="pk")
+
+
+class Right(serializers.Serializer[Any]):
+    """A version that may serve without a new signature."""
+
+    version = serializers.IntegerField(source="version.version")
+    digest = serializers.CharField()
+    installed_at = serializers.DateTimeField()
+    rollout = serializers.IntegerField(source="rollout_id")
+
+
+class EndpointShape(serializers.Serializer[Any]):
+    """A stable address; `path` is where the router answers."""
+
+    name = serializers.CharField()
+    environment = serializers.CharField(source="environment.name")
+    model = serializers.CharField(source="model.name")
+    target = serializers.CharField()
+    path = serializers.SerializerMethodField()
+    serving = serializers.SerializerMethodField()
+    by = serializers.CharField(source="created_by.username")
+    created_at = serializers.DateTimeField()
+
+    def get_path(self, endpoint: Endpoint) -> str:
+        """Where the router answers."""
+        return f"/endpoints/{endpoint.name}/invocations"
+
+    @extend_schema_field(Serving(allow_null=True))
+    def get_serving(self, endpoint: Endpoint) -> object:
+        """What answers requests."""
+        now = endpoints.serving(endpoint)
+        return Serving(now).data if now else None
+
+
+class EndpointWithRights(EndpointShape):
+    """The same, with what may serve and the newest rollouts."""
+
+    rights = serializers.SerializerMethodField()
+    rollouts = serializers.SerializerMethodField()
+
+    @extend_schema_field(Right(many=True))
+    def get_rights(self, endpoint: Endpoint) -> object:
+        """What may serve, newest version first."""
+        return Right(rights.newest_by_version(endpoint), many=True).data
+
+    @extend_schema_field(RolloutShape(many=True))
+    def get_rollouts(self, endpoint: Endpoint) -> object:
+        """The newest first."""
+        rows = endpoint.rollouts.select_related("version", "created_by").order_by("-pk")[:LAST]
+        return RolloutShape(rows, many=True).data
+
+
+class NewEndpoint(serializers.Serializer[Any]):
+    """A stable address to create for a model."""
+
+    name = serializers.CharField(max_length=63)
+    model = serializers.CharField()
+    environment = serializers.CharField(max_length=40)
+    target = serializers.ChoiceField(choices=sorted(KINDS), required=False, default="local")
+
+
+class NewRollout(serializers.Serializer[Any]):
+    """A version to be served. `plan` is what was signed, such as {"strategy": "all-at-once"}."""
+
+    endpoint = serializers.CharField()
+    version = serializers.IntegerField(min_value=1)
+    plan = serializers.DictField()
+    reason = serializers.CharField(required=False, default="", allow_blank=True, max_length=10_000)
+
+
+class Reason(serializers.Serializer[Any]):
+    """Why; kept in the ledger."""
+
+    reason = serializers.CharField(max_length=10_000)
+
+
+class Withdrawal(Reason):
+    """A version to be taken out of service for good."""
+
+    version = serializers.IntegerField(min_value=1)
+
+
+class Intervention(Reason):
+    """What an operator does."""
+
+    do = serializers.ChoiceField(choices=list(interventions.BY_NAME))
+
+
+class NewEndpointToken(serializers.Serializer[Any]):
+    """A token to make, by the service that will call."""
+
+    label = serializers.CharField(max_length=80)  # type: ignore[assignment]  # the metaclass takes it out of the class
+    days = serializers.IntegerField(min_value=1)
+
+
+class EndpointTokenOnce(serializers.Serializer[Any]):
+    """A token with its text, shown this once."""
+
+    id = serializers.IntegerField(source="pk")
+    prefix = serializers.CharField()
+    expires_at = serializers.DateTimeField()
+    token = serializers.CharField()

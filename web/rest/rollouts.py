@@ -1,0 +1,91 @@
+"""Own REST: rollouts."""
+
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.decorators import api_view
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from deployments import endpoints, interventions
+from deployments import rollouts as changes
+from deployments.models import Rollout
+from deployments.plans import Plan
+from deployments.states import RolloutState
+from registry import access
+from web.rest import deployment_shapes, shapes
+from web.rest.authentication import actor_of
+from web.rest.models import REFUSALS
+from web.rest.reading import checked, limit_of, whole
+
+
+@extend_schema(
+    methods=["GET"],
+    operation_id="list_rollouts",
+    responses={200: deployment_shapes.RolloutShape(many=True)},
+    parameters=[
+        OpenApiParameter("endpoint", str),
+        OpenApiParameter("state", str, enum=list(RolloutState)),
+        OpenApiParameter("before", int),
+        OpenApiParameter("limit", int),
+    ],
+)
+@extend_schema(
+    methods=["POST"],
+    operation_id="start_rollout",
+    request=deployment_shapes.NewRollout,
+    responses={201: deployment_shapes.RolloutWithSteps, **REFUSALS},
+)
+@api_view(["GET", "POST"])
+def rollouts(request: Request) -> Response:
+    """List rollouts, newest first; or start one (the same again is the one that is under way)."""
+    actor = actor_of(request)
+    if request.method == "POST":
+        asked = checked(deployment_shapes.NewRollout, request)
+        endpoint = endpoints.find_endpoint(asked["endpoint"], actor=actor)
+        version = access.find_version(endpoint.model.name, asked["version"], actor=actor)
+        plan = Plan.of(asked["plan"])
+        started = changes.start(version, endpoint, plan, reason=asked["reason"], actor=actor)
+        return Response(deployment_shapes.RolloutWithSteps(started).data, status=201)
+    rows = Rollout.objects.filter(endpoint__model__in=access.visible_models(actor))
+    for name, field in (("endpoint", "endpoint__name"), ("state", "state")):
+        if wanted := request.query_params.get(name):
+            rows = rows.filter(**{field: wanted})
+    if before := whole(request, "before"):
+        rows = rows.filter(pk__lt=before)
+    rows = rows.select_related("endpoint__environment", "endpoint__model", "version", "created_by").order_by("-pk")
+    return Response(deployment_shapes.RolloutShape(rows[: limit_of(request)], many=True).data)
+
+
+@extend_schema(operation_id="read_rollout", responses={200: deployment_shapes.RolloutWithSteps, 404: shapes.Refused})
+@api_view(["GET"])
+def rollout(request: Request, number: int) -> Response:
+    """Read a rollout with its steps."""
+    found = changes.find_rollout(number, actor=actor_of(request))
+    return Response(deployment_shapes.RolloutWithSteps(found).data)
+
+
+@extend_schema(
+    operation_id="cancel_rollout",
+    request=deployment_shapes.Reason,
+    responses={200: deployment_shapes.RolloutWithSteps, **REFUSALS},
+)
+@api_view(["POST"])
+def cancel(request: Request, number: int) -> Response:
+    """End a queued rollout before it starts."""
+    actor = actor_of(request)
+    found = changes.find_rollout(number, actor=actor)
+    changes.cancel(found, actor=actor, **checked(deployment_shapes.Reason, request))
+    return Response(deployment_shapes.RolloutWithSteps(changes.find_rollout(number, actor=actor)).data)
+
+
+@extend_schema(
+    operation_id="intervene",
+    request=deployment_shapes.Intervention,
+    responses={200: deployment_shapes.RolloutWithSteps, **REFUSALS},
+)
+@api_view(["POST"])
+def intervene(request: Request, number: int) -> Response:
+    """Resume, turn back or give up a rollout that needs an operator."""
+    actor, asked = actor_of(request), checked(deployment_shapes.Intervention, request)
+    found = changes.find_rollout(number, actor=actor)
+    interventions.BY_NAME[asked["do"]](found, reason=asked["reason"], actor=actor)
+    return Response(deployment_shapes.RolloutWithSteps(changes.find_rollout(number, actor=actor)).data)
