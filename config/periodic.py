@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from audit import denials, seal
 from core import hints
+from deployments import collection as deployed
 from deployments import feed, locks
 from monitoring import ingest, resources, retention, windows
 from registry import collection, requests
@@ -29,6 +30,7 @@ TICK = (
 SCHEDULED = (
     Periodic("work.expire_requests", 15, requests.expire_due),
     Periodic("work.collect_blobs", 3600, collection.collect),
+    Periodic("work.collect_environments", 3600, deployed.collect),
 )
 # Sent as well, and never done without the whole stack: they reach the package index, model servers and the like.
 DEPLOYING = (

@@ -222,6 +222,16 @@ class Layout:
         return self.root / "launched"
 
     @property
+    def collected_folders(self) -> tuple[Path, ...]:
+        """Folders of what is made anew when it is needed: one entry each for a digest or a replica."""
+        return tuple(self.root / name for name in ("envs", "artifacts", "tmp", "logs"))
+
+    @property
+    def spare(self) -> Path:
+        """Since when what lies in those folders is needed by nothing."""
+        return self.root / "spare.json"
+
+    @property
     def tokens(self) -> Path:
         """The token table; in a folder of its own, so that a sandbox that shows the folder sees each renaming."""
         return self.root / "feed" / "tokens.json"
