@@ -1,12 +1,17 @@
 """The engine with the real runner, the real router and a real model."""
 
+import html
+import json
+import re
 import shutil
+import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.test import Client
 
 from accounts.actors import Actor
 from config.tasks import PAUSE_S
@@ -22,11 +27,37 @@ from serving import environments
 from serving.contract import Layout
 from serving.router import admin
 from tests.factories import make_model, make_run, put
-from tests.serving.rig import Home, save_onnx
+from tests.serving.rig import Home, client_models, save_onnx
 from tests.serving.test_together import Load, plane
+from tests.web.test_access_matrix import BACKEND
 
 pytestmark = [pytest.mark.faults, pytest.mark.django_db]
 AT_ONCE = Plan(Strategy.ALL_AT_ONCE)
+SPY = """
+import socket
+
+def attempt(deed):
+    try:
+        deed()
+        return "done"
+    except OSError as why:
+        return type(why).__name__
+
+def _load_pyfunc(path):
+    home, network = attempt(lambda: open({secret!r}).read()), attempt(lambda: socket.create_connection({place}, 2))
+    raise RuntimeError(f"home {{home}}, network {{network}}")
+"""
+GLUTTON = """
+def _load_pyfunc(path):
+    return [bytearray(2**26) for _ in range(64)]
+"""
+ATTACKS = {  # what a model's own code does as it is loaded, and what the deployment's page then says
+    "spy": (
+        SPY,
+        "The model cannot be loaded: RuntimeError: home (Permission|FileNotFound)Error, network [A-Za-z]*Error",
+    ),
+    "glutton": (GLUTTON, "The model cannot be loaded: MemoryError"),
+}
 
 
 @pytest.fixture
@@ -45,9 +76,9 @@ def held_version(endpoint: Endpoint, folder: Path, home: Home, actor: Actor) -> 
     """Return a new version with the folder's files, its environment locked and built."""
     run = make_run(actor)
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
-        put(run, f"onnx/{path.relative_to(folder)}", path.read_bytes(), actor)
-    put(run, "onnx/run.txt", run.run_id.encode(), actor)  # no two versions are the same bytes
-    asked = versions.Registration(source=f"runs:/{run.run_id}/onnx", run_id=run.run_id)
+        put(run, f"model/{path.relative_to(folder)}", path.read_bytes(), actor)
+    put(run, "model/run.txt", run.run_id.encode(), actor)  # no two versions are the same bytes
+    asked = versions.Registration(source=f"runs:/{run.run_id}/model", run_id=run.run_id)
     version = versions.register_version(endpoint.model, asked, actor=actor)
     digest = home.environment(folder)
     home.layout.lock(digest).parent.mkdir(parents=True, exist_ok=True)
@@ -55,6 +86,20 @@ def held_version(endpoint: Endpoint, folder: Path, home: Home, actor: Actor) -> 
     version.environment = {**version.environment, "lock": digest}
     version.save(update_fields=["environment"])
     return version
+
+
+def save_hostile(folder: Path, code: str, requirements: str) -> None:
+    """Write a model's folder whose own code attacks as it is loaded."""
+    (folder / "code").mkdir(parents=True)
+    (folder / "code" / "attack.py").write_text(code, encoding="utf-8")
+    inputs = json.dumps([{"type": "double", "name": "amount", "required": True}])
+    said = {
+        "flavors": {"python_function": {"loader_module": "attack", "code": "code", "python_version": "3.11.2"}},
+        "mlflow_version": "3.17.2",
+        "signature": {"inputs": inputs, "outputs": None, "params": None},
+    }
+    (folder / "MLmodel").write_text(json.dumps(said), encoding="utf-8")
+    (folder / "requirements.txt").write_text(requirements, encoding="utf-8")
 
 
 def followed(rollout: Rollout, within_s: float = 60.0) -> float:
@@ -83,3 +128,27 @@ def test_a_rollback_is_a_change_of_routes_and_loses_no_request(
     assert (back.state, back.version.version) == (RolloutState.DONE, 1)
     assert took_s < 2
     assert set(statuses) == {200}
+
+
+def test_a_hostile_model_is_stopped_and_the_deployments_page_says_why(
+    home: Home, tmp_path: Path, dana: Actor, eli: Actor
+) -> None:
+    model, client = make_model(dana), Client()
+    client.force_login(eli.person, backend=BACKEND)
+    requirements = (client_models() / "hostile" / "requirements.txt").read_text(encoding="utf-8")
+    (tmp_path / "secret").write_text("hunter2", encoding="utf-8")
+    started: dict[str, Rollout] = {}
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        for name, (code, _) in ATTACKS.items():
+            places = {"secret": str(tmp_path / "secret"), "place": listener.getsockname()}
+            save_hostile(tmp_path / name, code.format(**places), requirements)
+            endpoint = endpoints.create_endpoint(name, model=model, environment="staging", actor=eli)
+            version = held_version(endpoint, tmp_path / name, home, dana)
+            started[name] = rollouts.start(version, endpoint, AT_ONCE, actor=eli)
+        for rollout in started.values():
+            followed(rollout, within_s=180)
+    for name, (_, sentence) in ATTACKS.items():
+        page = html.unescape(client.get(f"/deployments/{started[name].pk}").content.decode())
+        assert started[name].state == RolloutState.ROLLED_BACK
+        assert re.search(sentence, page), (name, started[name].why)
+        assert "hunter2" not in page
