@@ -11,7 +11,7 @@ from registry import access
 from web.rest import deployment_shapes, shapes
 from web.rest.authentication import actor_of
 from web.rest.models import REFUSALS
-from web.rest.reading import checked, limit_of
+from web.rest.reading import checked, limit_of, text_of
 
 
 @extend_schema(
@@ -37,7 +37,7 @@ def endpoints(request: Request) -> Response:
         asked = checked(deployment_shapes.NewEndpoint, request)
         asked["model"] = access.find_model(asked["model"], actor=actor)
         return Response(deployment_shapes.EndpointShape(served.create_endpoint(actor=actor, **asked)).data, status=201)
-    rows = served.endpoints_visible_to(actor).filter(name__gt=request.query_params.get("after", ""))
+    rows = served.endpoints_visible_to(actor).filter(name__gt=text_of(request, "after"))
     page = rows.select_related("created_by")[: limit_of(request)]
     return Response(deployment_shapes.EndpointShape(page, many=True).data)
 

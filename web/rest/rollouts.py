@@ -14,7 +14,7 @@ from registry import access
 from web.rest import deployment_shapes, shapes
 from web.rest.authentication import actor_of
 from web.rest.models import REFUSALS
-from web.rest.reading import checked, limit_of, whole
+from web.rest.reading import checked, limit_of, text_of, whole
 
 
 @extend_schema(
@@ -47,7 +47,7 @@ def rollouts(request: Request) -> Response:
         return Response(deployment_shapes.RolloutWithSteps(started).data, status=201)
     rows = Rollout.objects.filter(endpoint__model__in=access.visible_models(actor))
     for name, field in (("endpoint", "endpoint__name"), ("state", "state")):
-        if wanted := request.query_params.get(name):
+        if wanted := text_of(request, name):
             rows = rows.filter(**{field: wanted})
     if before := whole(request, "before"):
         rows = rows.filter(pk__lt=before)
