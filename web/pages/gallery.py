@@ -11,7 +11,7 @@ STATUS_OF_ERROR_PAGE = 200  # shown here, not happening
 def gallery(request: HttpRequest) -> HttpResponse:
     """Show the components, one page in one state (`?show=<template>[&state=<name>]`), or the points of charts."""
     if "points" in request.GET:
-        return JsonResponse(gallery_charts.POINTS)
+        return JsonResponse(gallery_charts.points(request.GET["points"]))
     name = request.GET.get("show", "")
     if not name:
         return render(request, "gallery/index.html", {**gallery_data.COMPONENTS, "pages": gallery_data.addresses()})

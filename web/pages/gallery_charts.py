@@ -3,6 +3,7 @@
 import math
 from datetime import timedelta
 from typing import Any
+from urllib.parse import urlencode
 
 from monitoring.series import Line, Lines
 from web.pages.charts import Chart, Mark
@@ -44,32 +45,38 @@ def _wave(metric: str, track: str, minute: int) -> float | None:
     return round(middle * (1 + swing * STEADY.get(metric, 1.0)), 4)
 
 
-def _line(metric: str, track: str, step: int = 1) -> Line:
-    return [_wave(metric, track, minute) for minute in range(0, MINUTES, step)]
+def _line(metric: str, track: str) -> Line:
+    return [_wave(metric, track, minute) for minute in range(MINUTES)]
 
 
 KEYS = [(metric, track) for metric in MIDDLES for track in ("stable", "canary")]
-TABLE: Lines = {key: _line(*key, ROW_MINUTES) for key in KEYS}
-NOW: Lines = {(metric, track): [_wave(metric, track, CANARY_TO - 5)] for metric, track in KEYS}
-POINTS: dict[str, Any] = {
-    "at": [BEGIN.timestamp() + 60 * minute for minute in range(MINUTES)],
-    "lines": {".".join(key): _line(*key) for key in KEYS},
-}
+USUAL: Lines = {key: _line(*key) for key in KEYS}
+QUIET: Lines = {(metric, "stable"): USUAL[metric, "stable"] for metric in ("cpu", "memory")}
+QUIET |= {("requests", "stable"): [0.0] * MINUTES}
+UNLABELLED = {key: line for key, line in USUAL.items() if key[0] != "accuracy"}
+UNLABELLED |= {("coverage", track): [0.0] * MINUTES for track in ("stable", "canary")}
+STATES: dict[str, Lines] = {
+    "canary, with a gap": USUAL, "no traffic": QUIET, "labels late": UNLABELLED, "nothing measured": {},
+}  # fmt: skip
 
 
-def figures(table: Lines) -> list[Chart]:
-    """Return every figure of these lines."""
-    return [draw(figure, table, STARTS, NOW, MARKS) for figure in FIGURES]
+def points(state: str) -> dict[str, Any]:
+    """Return what the charts of a state fetch."""
+    minutes = [BEGIN.timestamp() + 60 * minute for minute in range(MINUTES)]
+    return {"at": minutes, "lines": {".".join(key): line for key, line in STATES.get(state, {}).items()}}
 
 
-CHART = figures(TABLE)[1]
-QUIET = {key: line for key, line in TABLE.items() if key[0] in {"cpu", "memory"} and key[1] == "stable"}
-QUIET[("requests", "stable")] = [0.0] * len(STARTS)
-UNLABELLED = {key: line for key, line in TABLE.items() if key[0] != "accuracy"}
-UNLABELLED |= {("coverage", track): [0.0] * len(STARTS) for track in ("stable", "canary")}
+def figures(lines: Lines) -> list[Chart]:
+    """Return every figure of these lines, as it was while the canary ran."""
+    table = {key: line[::ROW_MINUTES] for key, line in lines.items()}
+    now: Lines = {key: [line[CANARY_TO - 5]] for key, line in lines.items()}
+    return [draw(figure, table, STARTS, now, MARKS) for figure in FIGURES]
 
 
-def page(table: Lines, endpoint: Context, rollout: Context) -> Context:
+LATENCY = figures(USUAL)[1]
+
+
+def page(state: str, endpoint: Context, rollout: Context) -> Context:
     """Return the context of the monitoring page."""
     shift = {"at": at(24, 12, 20), "rollout": rollout, "version": 6, "share_pct": 5, "is_back": False}
     back = {**shift, "at": at(24, 14, 30), "version": 5, "is_back": True}
@@ -77,10 +84,10 @@ def page(table: Lines, endpoint: Context, rollout: Context) -> Context:
         "endpoint": endpoint,
         "span": {"name": "6h", "since": STARTS[0], "until": STARTS[-1] + timedelta(minutes=ROW_MINUTES)},
         "tabs": [{"label": key, "href": f"?range={key}", "current": key == "6h"} for key in ("1h", "6h", "24h", "7d")],
-        "charts": figures(table),
-        "is_empty": not table,
-        "shifts": [back, shift] if table else [],
-        "source": "/gallery?points",
+        "charts": figures(STATES[state]),
+        "is_empty": not STATES[state],
+        "shifts": [back, shift] if STATES[state] else [],
+        "source": "/gallery?" + urlencode({"points": state}),
         "csv": "/endpoints/risk/series.csv?range=6h",
         "permalink": "/endpoints/risk/monitoring?range=6h&until=2026-11-24T15:00",
     }

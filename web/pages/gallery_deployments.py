@@ -3,8 +3,8 @@
 from typing import Any
 
 from deployments.states import RolloutState
+from web.pages import gallery_charts
 from web.pages.endpoints import PLAN
-from web.pages.gallery_charts import QUIET, TABLE, UNLABELLED, page
 from web.pages.gallery_pages import EVENTS, MODEL
 from web.pages.gallery_stock import DIGEST, Context, at
 
@@ -127,12 +127,7 @@ PAGES: dict[str, dict[str, Context]] = {
             "versions": [],
         },
     },
-    "endpoints/monitoring": {
-        "canary, with a gap": page(TABLE, ENDPOINT, RUNNING),
-        "no traffic": page(QUIET, ENDPOINT, RUNNING),
-        "labels late": page(UNLABELLED, ENDPOINT, RUNNING),
-        "nothing measured": page({}, ENDPOINT, RUNNING),
-    },
+    "endpoints/monitoring": {state: gallery_charts.page(state, ENDPOINT, RUNNING) for state in gallery_charts.STATES},
     "deployments/list": {
         "usual": {"rows": [RUNNING, FAILED, DONE, BEFORE], "shown": "4 deployments"},
         "empty": {"rows": []},
