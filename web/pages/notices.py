@@ -15,6 +15,7 @@ from django.db.models.functions import Cast
 from accounts.actors import Actor
 from accounts.models import AccessRequest, ApiToken, User
 from accounts.permissions import Permission
+from accounts.preferences import preferences_of
 from accounts.roles import Role
 from core import clock
 from deployments.models import Rollout
@@ -25,7 +26,6 @@ from web.pages import labels
 
 NEWS_DAYS = 30
 ENDING = timedelta(days=7)
-SHOWN = 100
 COUNT_UP_TO = 99
 ENDED_WORDS = {
     RequestState.EXPIRED: "Your request expired",
@@ -134,8 +134,8 @@ def mark_read(user: User, *, until: datetime) -> None:
 
 
 def notices(actor: Actor) -> list[Notice]:
-    """Return the newest notices of the person, newest first."""
-    found = list(_all(actor).order_by("-moment")[:SHOWN])
+    """Return the newest notices of the person, newest first, as many as she likes on a page."""
+    found = list(_all(actor).order_by("-moment")[: preferences_of(actor.user).rows])
     keys = {kind: [key for k, key, _ in found if k == kind] for kind in TELL}
     told = {kind: tell(keys[kind], actor) for kind, tell in TELL.items() if keys[kind]}
     lines = [told[kind][key] for kind, key, _ in found if key in told[kind]]

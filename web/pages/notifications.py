@@ -7,6 +7,7 @@ from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
+from accounts.preferences import preferences_of
 from core import clock
 from core.refusals import Invalid
 from web.actors import actor_of
@@ -18,13 +19,14 @@ from web.pages.forms import posted
 @require_GET
 def notifications(request: HttpRequest) -> HttpResponse:
     """List what needs the person or concerns her, newest first."""
-    found = notices.notices(actor_of(request))
+    actor = actor_of(request)
+    found = notices.notices(actor)
     context = {
         "notices": found,
         "unread_here": sum(notice.unread for notice in found),
         "until": clock.iso(clock.now()),
         "days": notices.NEWS_DAYS,
-        "most": notices.SHOWN,
+        "most": preferences_of(actor.user).rows,
     }
     return render(request, "account/notifications.html", context)
 
