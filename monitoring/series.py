@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, TypeAlias
 
-from django.db.models import Avg, F, FloatField, Max, Min, QuerySet, Sum
+from django.db.models import Case, Count, F, FloatField, Max, Min, Q, QuerySet, Sum, When
 from django.db.models.expressions import Combinable, ExpressionWrapper
 from django.db.models.functions import NullIf
 
@@ -16,14 +16,30 @@ from monitoring.minutes import WINDOW_S, minute_of, start_of
 from monitoring.models import Snapshot
 
 MOST = 2_000  # points a track
+WINDOW = float(WINDOW_S)
 LONGEST = timedelta(days=90)
 Line: TypeAlias = list[float | None]
 Lines: TypeAlias = dict[tuple[str, str], Line]  # by metric and track
 
 
+def _ratio(part: Any, of: Any, times: float = 1.0) -> Combinable:
+    """Return part / of; nothing of nothing."""
+    return ExpressionWrapper(part * times / NullIf(of, 0), output_field=FloatField())
+
+
 def _percent(part: Any, of: Any) -> Combinable:
-    """Return part / of in percent; nothing of nothing."""
-    return ExpressionWrapper(part * 100.0 / NullIf(of, 0), output_field=FloatField())
+    return _ratio(part, of, 100.0)
+
+
+def _quantile(name: str) -> "Metric":
+    """Return the metric of a quantile; of several windows, their mean by requests."""
+    asked = Case(When(**{f"{name}__isnull": False}, then=F("requests")))
+    return Metric("ms", F(name), _ratio(Sum(F(name) * F("requests")), Sum(asked)))
+
+
+def _minutes(**measured: Any) -> Count:
+    """Return in how many minutes there was anything; one minute may have several rollouts."""
+    return Count("minute", distinct=True, filter=Q(**measured) if measured else None)
 
 
 @dataclass(frozen=True)
@@ -34,23 +50,18 @@ class Metric:
     each: Combinable
     together: Combinable
 
-    @classmethod
-    def mean(cls, unit: str, each: Combinable) -> "Metric":
-        """One whose value over several minutes is the mean of theirs."""
-        return cls(unit, each, Avg(each))
-
 
 PREDICTED = F("requests") - F("errors")
 METRICS: Mapping[str, Metric] = {
-    "requests": Metric.mean("a minute", F("requests")),
+    "requests": Metric("a minute", F("requests"), _ratio(Sum("requests"), _minutes())),
     "errors": Metric("%", _percent(F("errors"), F("requests")), _percent(Sum("errors"), Sum("requests"))),
-    "p50_ms": Metric.mean("ms", F("p50_ms")),
-    "p95_ms": Metric.mean("ms", F("p95_ms")),
-    "p99_ms": Metric.mean("ms", F("p99_ms")),
+    "p50_ms": _quantile("p50_ms"),
+    "p95_ms": _quantile("p95_ms"),
+    "p99_ms": _quantile("p99_ms"),
     "accuracy": Metric("%", _percent(F("correct"), F("labelled")), _percent(Sum("correct"), Sum("labelled"))),
     "coverage": Metric("%", _percent(F("labelled"), PREDICTED), _percent(Sum("labelled"), Sum(PREDICTED))),
-    "cpu": Metric.mean("cores", F("cpu_s") / float(WINDOW_S)),
-    "memory": Metric.mean("MiB", F("memory_mb")),
+    "cpu": Metric("cores", F("cpu_s") / WINDOW, _ratio(Sum(F("cpu_s") / WINDOW), _minutes(cpu_s__isnull=False))),
+    "memory": Metric("MiB", F("memory_mb"), Max("memory_mb")),
 }
 
 
@@ -115,7 +126,12 @@ def series(endpoint: str, since: datetime, until: datetime, metric: str) -> Seri
 
 
 def drawn(endpoint: str, grid: Grid, metrics: Iterable[str]) -> Lines:
-    """Return lines of two points a bucket: its lowest minute and its highest. A track without any is left out."""
+    """Return lines of two points a bucket: its lowest minute and its highest. A track without any is left out.
+
+    A minute in which a rollout began is told in parts; only buckets of one minute put them together.
+    """
+    if grid.step == 1:
+        return {key: [value for value in line for _ in "ab"] for key, line in together(endpoint, grid, metrics).items()}
     ends = {
         f"{name}_{word}": kind(METRICS[name].each) for name in metrics for word, kind in (("low", Min), ("high", Max))
     }

@@ -12,9 +12,9 @@ pytestmark = [pytest.mark.django_db, pytest.mark.postgresql]
 HOUR = timedelta(hours=1)
 
 
-def told(after_min: int, track: str = "stable", version: str = "2", **more: float | None) -> None:
+def told(after_min: int, track: str = "stable", version: str = "2", rollout: str = "r1", **more: float) -> None:
     minute = minute_of(BEGIN) + after_min
-    Snapshot.objects.create(endpoint="fraud", minute=minute, track=track, version=version, rollout="r1", **more)
+    Snapshot.objects.create(endpoint="fraud", minute=minute, track=track, version=version, rollout=rollout, **more)
 
 
 def test_a_short_span_shows_each_minute_and_gaps_as_gaps() -> None:
@@ -64,6 +64,17 @@ def test_rates_over_several_minutes_weigh_requests_and_not_minutes() -> None:
     assert only["accuracy"] == pytest.approx(90)
     assert only["coverage"] == pytest.approx(50)
     assert only["requests"] == pytest.approx(110 / 3)
+
+
+def test_a_minute_in_which_a_rollout_began_is_one_minute() -> None:
+    told(0, rollout="r1", requests=90, p95_ms=40.0, cpu_s=6.0, memory_mb=90.0)
+    told(0, rollout="r2", requests=10, p95_ms=20.0, cpu_s=3.0, memory_mb=80.0)
+    told(0, rollout="r3", requests=0)
+    lines = drawn("fraud", Grid.over(BEGIN, BEGIN + HOUR, 1000), METRICS)
+    first = {name: line[0] for (name, _), line in lines.items() if line[0] is not None}
+    assert first == pytest.approx(
+        {"requests": 100, "errors": 0, "p95_ms": 38, "coverage": 0, "cpu": 0.15, "memory": 90}
+    )
 
 
 @pytest.mark.parametrize(

@@ -11,12 +11,14 @@ from accounts.permissions import Scope
 from core import clock
 from deployments import endpoints
 from deployments.models import Rollout
+from deployments.shifts import Shift
 from deployments.states import RolloutState, StepStatus
 from monitoring.minutes import last_over, minute_of, start_of
 from monitoring.models import Snapshot
 from monitoring.series import Lines
 from tests.factories import make_model, make_version
 from web.pages.figures import FIGURES, draw, number, sentence
+from web.pages.monitoring import marks_of
 
 pytestmark = pytest.mark.django_db
 FIGURE = {figure.name: figure for figure in FIGURES}
@@ -151,6 +153,19 @@ def test_a_canary_is_not_reproached_with_having_fewer_requests() -> None:
 @pytest.mark.parametrize(("value", "shown"), [(0, "0"), (0.004, "0"), (0.126, "0.13"), (41.26, "41.3"), (446.1, "446")])
 def test_numbers_in_sentences_are_short(value: float, shown: str) -> None:
     assert number(value) == shown
+
+
+def test_words_of_marks_do_not_cover_each_other(scene: SimpleNamespace) -> None:
+    began = start_of(scene.last - 59).timestamp()
+    moved = [
+        Shift(start_of(scene.last - 59 + minute), scene.rollout, 1, minute, is_back=False)
+        for minute in (6, 7, 8, 9, 50)
+    ]
+    marks = marks_of(moved, [began, began + 3600])
+    assert [mark.label for mark in marks] == ["v1 6 %", "v1 7 %", "v1 8 %", "", "v1 50 %"]
+    assert [mark.y for mark in marks[:3]] == [13, 26, 39]
+    assert [round(mark.at_pct) for mark in marks] == [10, 12, 13, 15, 83]
+    assert [mark.is_late for mark in marks] == [False, False, False, False, True]
 
 
 def test_small_differences_near_100_percent_can_be_seen() -> None:

@@ -54,7 +54,7 @@ class Mark:
     @property
     def y(self) -> int:
         """Where its words stand, from the top."""
-        return LEVEL_PX * (1 + self.level % LEVELS)
+        return LEVEL_PX * (1 + self.level)
 
 
 @dataclass(frozen=True)

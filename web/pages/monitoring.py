@@ -20,19 +20,25 @@ from deployments.shifts import Shift, shifts
 from monitoring.minutes import last_over, minute_of, start_of
 from monitoring.series import METRICS, Grid, drawn, together
 from web.actors import actor_of
-from web.pages.charts import Mark
+from web.pages.charts import LEVELS, Mark
 from web.pages.figures import FIGURES, TRACKS, draw
 from web.templatetags.signoff import as_moment
 
 RANGES = {
-    "1h": timedelta(hours=1), "6h": timedelta(hours=6), "24h": timedelta(hours=24), "7d": timedelta(days=7),
-    "30d": timedelta(days=30), "90d": timedelta(days=90),
-}  # fmt: skip
+    "15m": timedelta(minutes=15),
+    "1h": timedelta(hours=1),
+    "6h": timedelta(hours=6),
+    "24h": timedelta(hours=24),
+    "7d": timedelta(days=7),
+    "30d": timedelta(days=30),
+    "90d": timedelta(days=90),
+}
 USUAL = "24h"
 BUCKETS = 400  # two points each: as many as a chart has pixels
 TABLE_ROWS = 48
 CSV_ROWS = 1_000
 NOW_MINUTES = 5
+WORDS_PCT = 16.0  # of a chart's width, for the words of a mark
 
 
 @dataclass(frozen=True)
@@ -100,14 +106,20 @@ def _tab(span: Span, key: str) -> dict[str, object]:
 
 
 def marks_of(moved: Sequence[Shift], at: Sequence[float]) -> list[Mark]:
-    """Return the shifts as marks on a chart whose points lie at `at`."""
-    width_s = at[-1] - at[0]
-    placed = [(100 * (shift.at.timestamp() - at[0]) / width_s, shift) for shift in moved]
-    return [
-        Mark(round(at_pct, 2), level, *_words(shift), href=f"/deployments/{shift.rollout.pk}")
-        for level, (at_pct, shift) in enumerate(placed)
-        if 0 <= at_pct <= 100  # noqa: PLR2004 - percent
-    ]
+    """Return the shifts as marks on a chart whose points lie at `at`; words that would overlap are left to the list."""
+    width_s, free_from, marks = at[-1] - at[0], [0.0] * LEVELS, []
+    for shift in moved:
+        at_pct = round(100 * (shift.at.timestamp() - at[0]) / width_s, 2)
+        if not 0 <= at_pct <= 100:  # noqa: PLR2004 - percent
+            continue
+        level = next((level for level in range(LEVELS) if free_from[level] <= at_pct), None)
+        label, title = _words(shift)
+        if level is not None:
+            free_from[level] = at_pct + WORDS_PCT
+        else:
+            level, label = 0, ""
+        marks.append(Mark(at_pct, level, label, title, f"/deployments/{shift.rollout.pk}"))
+    return marks
 
 
 def _words(shift: Shift) -> tuple[str, str]:
