@@ -25,9 +25,14 @@ from web.pages.figures import FIGURES, TRACKS, draw
 from web.templatetags.signoff import as_moment
 
 RANGES = {
-    "15m": timedelta(minutes=15), "1h": timedelta(hours=1), "6h": timedelta(hours=6), "24h": timedelta(hours=24), "7d": timedelta(days=7),
-    "30d": timedelta(days=30), "90d": timedelta(days=90),
-}  # fmt: skip
+    "15m": timedelta(minutes=15),
+    "1h": timedelta(hours=1),
+    "6h": timedelta(hours=6),
+    "24h": timedelta(hours=24),
+    "7d": timedelta(days=7),
+    "30d": timedelta(days=30),
+    "90d": timedelta(days=90),
+}
 USUAL = "24h"
 BUCKETS = 400  # two points each: as many as a chart has pixels
 TABLE_ROWS = 48
@@ -111,12 +116,10 @@ def marks_of(moved: Sequence[Shift], at: Sequence[float]) -> list[Mark]:
         label, title = _words(shift)
         if level is not None:
             free_from[level] = at_pct + WORDS_PCT
-        marks.append(Mark(at_pct, level or 0, label if level is not None else "", title, _href(shift)))
+        else:
+            level, label = 0, ""
+        marks.append(Mark(at_pct, level, label, title, f"/deployments/{shift.rollout.pk}"))
     return marks
-
-
-def _href(shift: Shift) -> str:
-    return f"/deployments/{shift.rollout.pk}"
 
 
 def _words(shift: Shift) -> tuple[str, str]:
