@@ -54,7 +54,7 @@ lint: install ## style, types, layers, migrations, templates
 docs: install ## write the tables of docs/reference anew, from the code
 	$(RUN) -m tests.write_reference
 
-bench: install ## timings, one process, in a fixed order
+bench: install .venv-peer/.installed ## timings, one process, in a fixed order
 	$(PYTEST) -p no:randomly -s -m bench
 
 soak: install ## long runs
@@ -65,10 +65,11 @@ lock: .venv/bin/uv ## resolve the lock files anew; UPGRADE=--upgrade takes newer
 	$(LOCK) pyproject.toml -o requirements/app.lock
 	$(LOCK) pyproject.toml --group dev -c requirements/app.lock -c requirements/uv.lock -o requirements/dev.lock
 	$(LOCK) requirements/client.in -o requirements/client.lock
+	$(LOCK) requirements/peer.in -c requirements/client.lock -o requirements/peer.lock
 	@! grep -nE '(file|https?)://|(^|[ =])/' requirements/*.lock || { echo "A lock file names a place; it must not."; exit 1; }
 
 clean: ## remove environments, caches and builds; keeps homes
-	rm -rf .venv .venv-client build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf .venv .venv-client .venv-peer build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
 
 # uv comes by pip, hashes checked; a new uv means a new environment.
 .venv/bin/uv: requirements/uv.lock
@@ -85,6 +86,11 @@ clean: ## remove environments, caches and builds; keeps homes
 .venv-client/.installed: requirements/client.lock .venv/bin/uv
 	$(UV) venv --quiet --no-config --clear --python $(PYTHON) .venv-client
 	$(SYNC) --python .venv-client/bin/python requirements/client.lock
+	@touch $@
+
+.venv-peer/.installed: requirements/peer.lock .venv/bin/uv
+	$(UV) venv --quiet --no-config --clear --python $(PYTHON) .venv-peer
+	$(SYNC) --python .venv-peer/bin/python requirements/peer.lock
 	@touch $@
 
 browser: ## a Chromium for the browser tests
