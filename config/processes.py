@@ -91,7 +91,7 @@ def web(address: Address) -> Process:
         "--respawn-failed-workers",
         "config.wsgi:application",
     ]
-    return Process("web", command, ready=address.answers)
+    return Process("web", command, ready=address.answers, wave=2)
 
 
 def tick(group: str, name: str = "tick") -> Process:

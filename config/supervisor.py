@@ -38,11 +38,15 @@ def at_once() -> bool:
 
 @dataclass(frozen=True)
 class Process:
-    """What to run, and a probe that is true once later processes may rely on it."""
+    """What to run, and a probe that is true once later processes may rely on it.
+
+    Processes of a higher `wave` end before those of a lower one, which they rely on.
+    """
 
     name: str
     command: Sequence[str]
     ready: Callable[[], bool] = at_once
+    wave: int = 1
 
 
 def next_wait_s(last_wait_s: float, ran_s: float) -> float:
@@ -96,11 +100,15 @@ class Child:
         self.popen, self.ready = None, False
         log.warning("process ended", process=self.process.name, status=status, restart_in_s=self.wait_s)
 
+    def ask(self) -> None:
+        """Ask the process to end."""
+        if self.popen is not None:
+            self.popen.terminate()
+
     def end(self, within_s: float) -> None:
-        """Leave nothing of the process: asked first, killed after `within_s`."""
+        """Leave nothing of the process that was asked: killed after `within_s`."""
         if self.popen is None:
             return
-        self.popen.terminate()
         try:
             self.popen.wait(within_s)
         except subprocess.TimeoutExpired:
@@ -175,7 +183,13 @@ def tend(children: Sequence[Child]) -> None:
 
 
 def stop(children: Sequence[Child]) -> None:
-    """End all, the last started first; one that hangs cannot use up the others' time."""
+    """End all in waves, the last wave first; one that hangs cannot use up the time of the waves after it."""
     deadline = time.monotonic() + STOP_S
-    for left in range(len(children), 0, -1):
-        children[left - 1].end(max(0.0, deadline - time.monotonic()) / left)
+    waves = sorted({child.process.wave for child in children}, reverse=True)
+    for left, wave in zip(range(len(waves), 0, -1), waves, strict=True):
+        ending = [child for child in children if child.process.wave == wave]
+        for child in ending:
+            child.ask()
+        until = time.monotonic() + max(0.0, deadline - time.monotonic()) / left
+        for child in ending:
+            child.end(max(0.0, until - time.monotonic()))

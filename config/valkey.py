@@ -30,7 +30,7 @@ def process() -> Process:
         needed.mkdir(parents=True, exist_ok=True, mode=0o700)
     chosen = folder / "valkey.conf"
     chosen.write_text(CONFIGURATION.format(socket=layout.broker_socket, folder=folder))
-    return Process("valkey", [str(get_binary_path()), str(chosen)], ready=answers)
+    return Process("valkey", [str(get_binary_path()), str(chosen)], ready=answers, wave=0)
 
 
 def answers() -> bool:

@@ -77,7 +77,7 @@ def test_workers_of_a_killed_process_end_before_it_runs_again(stage: Stage) -> N
     assert gone(stage.pids("family-worker")[0])
 
 
-def test_processes_stop_in_reverse_order_of_their_start(stage: Stage) -> None:
+def test_what_others_rely_on_starts_before_them_and_stops_after_them(stage: Stage) -> None:
     popen = stage.supervise("slow", "steady")
     stage.wait_ready()
     popen.send_signal(signal.SIGINT)

@@ -67,7 +67,9 @@ def failing(folder: Path, name: str) -> None:
 
 def process(role: str, folder: Path) -> Process:
     """Ready once it has said so."""
-    return Process(role, command(role, folder, role), ready=lambda: f"start {role} " in (folder / "log").read_text())
+    wave = 0 if role == "slow" else 1
+    seen = f"start {role} "
+    return Process(role, command(role, folder, role), ready=lambda: seen in (folder / "log").read_text(), wave=wave)
 
 
 def supervisor(folder: Path, *roles: str) -> None:
