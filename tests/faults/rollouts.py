@@ -1,0 +1,198 @@
+"""Many rollouts while processes are killed: engine, runner, follower and Envoy are real, model servers are toys."""
+
+import itertools
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from accounts.actors import Actor
+from config import lifeline
+from deployments import endpoints, rollouts
+from deployments.models import Endpoint, Rollout
+from deployments.states import ENDED
+from serving import processes
+from serving.contract import ContractError, Desired, Layout, Routes, load
+from serving.router import admin
+from tests.deployments.story import AT_ONCE, locked_version
+from tests.factories import make_model
+from tests.serving import toy_runner
+
+ROOT = Path(__file__).resolve().parents[2]
+BACK_AFTER_S = 0.5  # as the supervisor has it
+PAUSE_S = 0.1
+
+
+class Plane:
+    """Everything that moves a rollout on, each in a process that can be killed and comes back."""
+
+    def __init__(self, home: Path, line: Path) -> None:
+        self.layout = Layout(home)
+        self.environment = {**os.environ, "LIFELINE": str(line), "SIGNOFF_LOG_LEVEL": "error"}
+        self.environment.pop("DJANGO_SETTINGS_MODULE", None)
+        at = ["--home", str(home)]
+        self.commands = {
+            "engine-1": [sys.executable, "-m", "tests.faults.engine", *at],
+            "engine-2": [sys.executable, "-m", "tests.faults.engine", *at],
+            "runner": toy_runner.command("runner", home),
+            "follower": [sys.executable, "-m", "serving.router", "follow", *at],
+            "router": [sys.executable, "-m", "serving.router", "serve", *at, "--port", "0"],
+        }
+        self.running = {name: self.start(name) for name in self.commands}
+
+    def start(self, name: str) -> "subprocess.Popen[bytes]":
+        """Start it; always from the main thread, with which Envoy ends."""
+        return subprocess.Popen(self.commands[name], cwd=ROOT, env=self.environment)
+
+    def kill(self, name: str) -> None:
+        """It is gone at once, and back a little later."""
+        self.running[name].kill()
+        self.running[name].wait()
+        time.sleep(BACK_AFTER_S)
+        self.running[name] = self.start(name)
+
+    def stop(self) -> None:
+        for popen in self.running.values():
+            popen.send_signal(signal.SIGCONT)
+            popen.kill()
+            popen.wait()
+
+    def answer(self, endpoint: str) -> str | None:
+        """Return the version that answers now, or None where the request is refused or nobody listens."""
+        try:
+            address = f"http://127.0.0.1:{admin.port(self.layout.admin_socket)}/endpoints/{endpoint}/version"
+            with urllib.request.urlopen(address, timeout=5) as said:
+                return str(said.read().decode())
+        except (OSError, urllib.error.HTTPError, admin.Silent):
+            return None
+
+    def servers(self) -> dict[str, list[int]]:
+        """Return the pids of the model servers that run, by replica, as they themselves wrote them down."""
+        found: dict[str, list[int]] = {}
+        log = self.layout.home / "toys"
+        for words in (line.split() for line in log.read_text().splitlines() if line.startswith("start ")):
+            if processes.started(int(words[2])):
+                found.setdefault(words[1], []).append(int(words[2]))
+        return found
+
+
+@contextmanager
+def running(home: Path, run: Path) -> Iterator[Plane]:
+    """Run the plane as long as the block; nothing is left of it."""
+    with lifeline.offered(run) as line:
+        plane = Plane(home, line)
+        try:
+            yield plane
+        finally:
+            plane.stop()
+
+
+class Watch:
+    """Looks at what engines wrote, all the time: a fence is never followed by an older one."""
+
+    def __init__(self, layout: Layout) -> None:
+        self.layout, self.over = layout, threading.Event()
+        self.newest: dict[tuple[str, str], tuple[int, int]] = {}
+        self.stale: list[str] = []
+        self.thread = threading.Thread(target=self.look_on, daemon=True)
+        self.thread.start()
+
+    def look_on(self) -> None:
+        while not self.over.wait(0.01):
+            for path in self.layout.routes_folder.glob("[!.]*.json"):
+                self.note(path, Routes)
+            for path in self.layout.desired_folder.glob("[!.]*.json"):
+                self.note(path, Desired)
+
+    def note(self, path: Path, kind: type[Routes] | type[Desired]) -> None:
+        try:
+            said = load(path, kind)
+        except (FileNotFoundError, ContractError):
+            return
+        now = (said.fence, said.version if isinstance(said, Routes) else 0)
+        name = (path.parent.name, path.stem)
+        if now < self.newest.get(name, (0, 0)):
+            self.stale.append(f"{name}: {now} after {self.newest[name]}")
+        self.newest[name] = max(now, self.newest.get(name, (0, 0)))
+
+    def end(self) -> list[str]:
+        self.over.set()
+        self.thread.join()
+        return self.stale
+
+
+@dataclass
+class Course:
+    """What happened: every rollout, and when what was killed."""
+
+    rollouts: list[Rollout] = field(default_factory=list)
+    kills: list[tuple[float, str]] = field(default_factory=list)
+
+    def waits_s(self) -> list[float]:
+        """Return, for each kill and each rollout under way then, how long it took to get anywhere."""
+        found = []
+        for moment, _ in self.kills:
+            for rollout in self.rollouts:
+                steps = [step.ended_at for step in rollout.steps.all() if step.ended_at]
+                ends = sorted(at.timestamp() for at in [*steps, rollout.ended_at] if at)
+                if rollout.created_at.timestamp() < moment and (later := [at for at in ends if at > moment]):
+                    found.append(later[0] - moment)
+        return sorted(found)
+
+
+class Story:
+    """Endpoints that each get one version after another, now and then a rollback, while things are killed."""
+
+    def __init__(self, plane: Plane, dana: Actor, eli: Actor, *, endpoints_wanted: int, seed: int) -> None:
+        self.plane, self.dana, self.eli = plane, dana, eli
+        self.chance, self.course = random.Random(seed), Course()  # noqa: S311 - no secret
+        self.endpoints = [self._endpoint(number) for number in range(endpoints_wanted)]
+
+    def _endpoint(self, number: int) -> Endpoint:
+        model = make_model(self.dana, f"Model-{number}")
+        return endpoints.create_endpoint(f"ep-{number}", model=model, environment="staging", actor=self.eli)
+
+    def tell(self, *, wanted: int, kills: int, within_s: float) -> Course:
+        """Bring `wanted` rollouts to an end with `kills` kills on the way; fail where that takes too long."""
+        end, victims = time.monotonic() + within_s, list(itertools.islice(self._victims(), kills))
+        next_kill = time.monotonic() + 1
+        while (live := self._keep_going(wanted)) or victims:
+            assert time.monotonic() < end, [(rollout, rollout.why, rollout.state) for rollout in live]
+            if victims and time.monotonic() >= next_kill:
+                self._kill(victims.pop())
+                next_kill = time.monotonic() + self.chance.uniform(0.3, 2.5)
+            time.sleep(PAUSE_S)
+        self.course.rollouts = [rollouts.whole(rollout.pk) for rollout in self.course.rollouts]
+        return self.course
+
+    def _keep_going(self, wanted: int) -> list[Rollout]:
+        """Start the next rollout wherever none is under way, up to `wanted` in all; return those under way."""
+        live = list(Rollout.objects.exclude(state__in=ENDED).select_related("endpoint"))
+        for endpoint in self.endpoints:
+            if endpoint.pk not in {rollout.endpoint_id for rollout in live} and len(self.course.rollouts) < wanted:
+                self.course.rollouts.append(self._next(endpoint))
+                live.append(self.course.rollouts[-1])
+        return live
+
+    def _next(self, endpoint: Endpoint) -> Rollout:
+        if rollouts.previous(endpoint) and self.chance.random() < 0.3:
+            return rollouts.roll_back(endpoint, reason="worse", actor=self.eli)
+        return rollouts.start(locked_version(endpoint.model, self.dana), endpoint, AT_ONCE, actor=self.eli)
+
+    def _kill(self, name: str) -> None:
+        self.course.kills.append((time.time(), name))
+        self.plane.kill(name)
+
+    def _victims(self) -> Iterator[str]:
+        """Yield whom to kill: each kind has its turn, in any order."""
+        while True:
+            yield from self.chance.sample(list(self.plane.commands), len(self.plane.commands))

@@ -1,0 +1,182 @@
+"""Rollouts survive everything: nothing is lost, applied twice or written by an engine that was overtaken."""
+
+import os
+import signal
+import sqlite3
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack, closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.db import connections
+from pytest_django import DjangoDbBlocker
+
+from accounts.actors import COMMAND, Actor, Via, person
+from accounts.users import create_user
+from audit.models import Event
+from core import clock
+from deployments import endpoints, rollouts
+from deployments.models import Endpoint, Rollout
+from deployments.states import RolloutState, StepStatus
+from deployments.targets.local import fences
+from serving.contract import Layout, Routes, load
+from tests.conftest import PEOPLE
+from tests.copies import copied_database
+from tests.deployments.story import AT_ONCE, locked_version
+from tests.faults.rollouts import Plane, Story, Watch, running
+from tests.serving.waiting import until
+
+pytestmark = [
+    pytest.mark.faults,
+    pytest.mark.skipif(os.environ.get("TEST_DATABASE") == "postgresql", reason="its processes share a file"),
+]
+RECOVERY_S = 30.0
+
+
+@pytest.fixture
+def home(tmp_path: Path, settings: Any, django_db_blocker: DjangoDbBlocker, django_db_setup: None) -> Iterator[Path]:
+    """A home whose databases this process and the engines share."""
+    made = tmp_path / "home"
+    made.mkdir()
+    settings.HOME = made
+    with django_db_blocker.unblock(), ExitStack() as copies:
+        for alias, name in (("default", "signoff"), ("telemetry", "telemetry")):
+            copies.enter_context(copied_database(connections[alias], made, name))
+        yield made
+
+
+@pytest.fixture
+def crew(home: Path) -> dict[str, Actor]:
+    return {name: person(create_user(name, roles=roles, actor=COMMAND), Via.PASSWORD) for name, roles in PEOPLE.items()}
+
+
+@pytest.fixture
+def plane(home: Path, tmp_path: Path) -> Iterator[Plane]:
+    with running(home, tmp_path) as made:
+        yield made
+
+
+@pytest.mark.parametrize(
+    ("wanted", "kills", "among", "within_s"),
+    [(20, 10, 5, 100.0), pytest.param(200, 100, 10, 1500.0, marks=pytest.mark.soak)],
+)
+def test_every_rollout_ends_as_it_should_whatever_is_killed(
+    plane: Plane, crew: dict[str, Actor], wanted: int, kills: int, among: int, within_s: float
+) -> None:
+    seed = int(time.time())
+    print(f"seed {seed}")  # noqa: T201 - pytest shows it where the test fails
+    watch = Watch(plane.layout)
+    story = Story(plane, crew["dana"], crew["eli"], endpoints_wanted=among, seed=seed)
+    course = story.tell(wanted=wanted, kills=kills, within_s=within_s)
+    assert watch.end() == []
+    assert len(course.kills) == kills
+    assert Counter(rollout.state for rollout in course.rollouts) == {RolloutState.DONE: wanted}
+    assert_each_step_was_done_once(wanted)
+    for endpoint in story.endpoints:
+        assert_what_runs_is_what_was_installed(plane, endpoint)
+    waits_s = course.waits_s()
+    assert waits_s
+    print(f"longest waits {waits_s[-5:]}")  # noqa: T201 - as above
+    assert waits_s[int(len(waits_s) * 0.99)] <= RECOVERY_S, waits_s[-5:]
+
+
+def assert_each_step_was_done_once(rollouts_made: int) -> None:
+    done = Event.objects.filter(action="rollout.step.done").values_list("object_id", "body")
+    steps = Counter((number, bytes(body).partition(b'"key":"')[2][:60]) for number, body in done)
+    assert set(steps.values()) == {1}
+    assert len(steps) == 3 * rollouts_made
+
+
+def assert_what_runs_is_what_was_installed(plane: Plane, endpoint: Endpoint) -> None:
+    """The router's and the model servers' own records say what our rows say, and no more was done than that."""
+    now, before = endpoints.serving(endpoint), rollouts.previous(endpoint)
+    assert now
+    until(lambda: plane.answer(endpoint.name) == str(now.version.version), 30)
+    routes = load(plane.layout.routes(endpoint.name), Routes)
+    assert routes.version == endpoint.rollouts.count()  # one change of routes for each rollout
+    last = max(endpoint.rollouts.values_list("fence", flat=True))
+    assert routes.fence <= fences.last(plane.layout.fence(endpoint.name)) <= last
+    wanted = {f"v{row.version.version}" for row in (now, before) if row}
+    until(lambda: versions_that_run(plane, endpoint) == Counter(wanted), 30)
+
+
+def versions_that_run(plane: Plane, endpoint: Endpoint) -> Counter[str]:
+    mine = {name: pids for name, pids in plane.servers().items() if name.startswith(f"{endpoint.name}-v")}
+    return Counter({name.split("-")[-2]: len(pids) for name, pids in mine.items()})
+
+
+def test_an_engine_that_was_paused_past_its_lease_writes_nothing(plane: Plane, crew: dict[str, Actor]) -> None:
+    story = Story(plane, crew["dana"], crew["eli"], endpoints_wanted=1, seed=1)
+    endpoint = story.endpoints[0]
+    plane.running["engine-2"].kill()
+    plane.running["engine-2"].wait()
+    for pause_s in (0.0, 0.15, 0.3, 0.5):
+        version = locked_version(endpoint.model, crew["dana"])
+        rollout = rollouts.start(version, endpoint, AT_ONCE, actor=crew["eli"])
+        until(lambda pk=rollout.pk: Rollout.objects.get(pk=pk).started_at is not None, 20)  # type: ignore[misc]
+        time.sleep(pause_s)
+        pause_outside_a_write(plane, "engine-1")
+        Rollout.objects.filter(pk=rollout.pk).update(lease_until=clock.now())  # it runs out, only sooner
+        plane.running["engine-2"] = plane.start("engine-2")
+        until(lambda pk=rollout.pk: Rollout.objects.get(pk=pk).state == RolloutState.DONE, 30)  # type: ignore[misc]
+        before = told(plane.layout, rollout)
+        plane.running["engine-1"].send_signal(signal.SIGCONT)
+        time.sleep(1.0)
+        assert told(plane.layout, rollout) == before
+        assert plane.answer(endpoint.name) == str(version.version)
+        plane.running["engine-1"], plane.running["engine-2"] = plane.running["engine-2"], plane.running["engine-1"]
+        plane.running["engine-2"].kill()
+        plane.running["engine-2"].wait()
+
+
+def pause_outside_a_write(plane: Plane, name: str) -> None:
+    """Stop the engine at a moment at which it does not hold SQLite's one lock, which would stop everybody."""
+    plane.running[name].send_signal(signal.SIGSTOP)
+    while not can_be_written():
+        plane.running[name].send_signal(signal.SIGCONT)
+        time.sleep(0.01)
+        plane.running[name].send_signal(signal.SIGSTOP)
+
+
+def can_be_written() -> bool:
+    with closing(sqlite3.connect(connections["default"].settings_dict["NAME"], timeout=0.2)) as database:
+        try:
+            database.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError:
+            return False
+        return True
+
+
+def told(layout: Layout, rollout: Rollout) -> list[object]:
+    """Return all that an engine could have written: orders, routes, fences, rows and events."""
+    folders = (layout.desired_folder, layout.routes_folder, layout.root / "fences")
+    files = sorted(path for folder in folders for path in folder.glob("[!.]*"))
+    rows = list(Rollout.objects.filter(pk=rollout.pk).values("state", "fence", "holder"))
+    steps = list(rollout.steps.values("status", "attempts", "ended_at"))
+    return [[(path.name, path.stat().st_ino, path.read_bytes()) for path in files], rows, steps, Event.objects.count()]
+
+
+def test_an_engine_killed_right_after_it_acted_is_followed_by_one_that_looks_first(
+    plane: Plane, crew: dict[str, Actor]
+) -> None:
+    story = Story(plane, crew["dana"], crew["eli"], endpoints_wanted=1, seed=1)
+    endpoint = story.endpoints[0]
+    for name in ("install", "route"):
+        rollout = rollouts.start(locked_version(endpoint.model, crew["dana"]), endpoint, AT_ONCE, actor=crew["eli"])
+        step = rollout.steps.get(name=name)
+        until(lambda step=step: applied(step), 20)  # type: ignore[misc]
+        for engine in ("engine-1", "engine-2"):
+            plane.kill(engine)
+        Rollout.objects.filter(pk=rollout.pk).update(lease_until=clock.now())  # it runs out, only sooner
+        until(lambda pk=rollout.pk: Rollout.objects.get(pk=pk).state == RolloutState.DONE, 30)  # type: ignore[misc]
+        step.refresh_from_db()
+        assert step.attempts <= 2
+    assert load(plane.layout.routes(endpoint.name), Routes).version == 2
+
+
+def applied(step: Any) -> bool:
+    step.refresh_from_db()
+    return step.status in {StepStatus.APPLIED, StepStatus.DONE}
