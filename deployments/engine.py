@@ -26,7 +26,7 @@ from deployments.targets.contract import GiveUp, Seen, StaleFence, Target, TryAg
 from deployments.targets.kinds import target
 
 log = structlog.get_logger(__name__)
-LEASE = timedelta(seconds=20)
+LEASE = timedelta(seconds=15)
 ME = secrets.token_hex(8)  # this process, for as long as it lives
 BACK_OFF_S = (1.0, 3.0, 9.0)
 

@@ -1,4 +1,7 @@
-"""Many rollouts while processes are killed: engine, runner, follower and Envoy are real, model servers are toys."""
+"""Many rollouts while processes are killed: all are real but the model servers, which are toys.
+
+Engine 1 is the Celery worker, woken by Valkey; engine 2 goes round without a broker.
+"""
 
 import itertools
 import os
@@ -16,7 +19,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from accounts.actors import Actor
-from config import lifeline
+from config import lifeline, valkey
+from config.processes import workers
 from deployments import endpoints, rollouts
 from deployments.models import Endpoint, Rollout
 from deployments.states import ENDED
@@ -37,11 +41,18 @@ class Plane:
 
     def __init__(self, home: Path, line: Path) -> None:
         self.layout = Layout(home)
-        self.environment = {**os.environ, "LIFELINE": str(line), "SIGNOFF_LOG_LEVEL": "error"}
+        self.environment = {
+            **os.environ,
+            "LIFELINE": str(line),
+            "SIGNOFF_LOG_LEVEL": "error",
+            "SIGNOFF_HOME": str(home),
+        }
         self.environment.pop("DJANGO_SETTINGS_MODULE", None)
         at = ["--home", str(home)]
+        engine = next(process for process in workers() if process.name == "engine")
         self.commands = {
-            "engine-1": [sys.executable, "-m", "tests.faults.engine", *at],
+            "valkey": list(valkey.process(home).command),
+            "engine-1": list(engine.command),
             "engine-2": [sys.executable, "-m", "tests.faults.engine", *at],
             "runner": toy_runner.command("runner", home),
             "follower": [sys.executable, "-m", "serving.router", "follow", *at],

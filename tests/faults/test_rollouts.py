@@ -11,13 +11,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import redis
 from django.db import connections
 from pytest_django import DjangoDbBlocker
 
 from accounts.actors import COMMAND, Actor, Via, person
 from accounts.users import create_user
 from audit.models import Event
-from core import clock
+from config.valkey import answers
+from core import clock, hints
+from core.home import since_beat_s
 from deployments import endpoints, rollouts
 from deployments.models import Endpoint, Rollout
 from deployments.states import RolloutState, StepStatus
@@ -42,10 +45,13 @@ def home(tmp_path: Path, settings: Any, django_db_blocker: DjangoDbBlocker, djan
     made = tmp_path / "home"
     made.mkdir()
     settings.HOME = made
+    settings.REDIS_URL = f"unix://{Layout(made).broker_socket}"
+    hints._sender.cache_clear()
     with django_db_blocker.unblock(), ExitStack() as copies:
         for alias, name in (("default", "signoff"), ("telemetry", "telemetry")):
             copies.enter_context(copied_database(connections[alias], made, name))
         yield made
+    hints._sender.cache_clear()
 
 
 @pytest.fixture
@@ -180,3 +186,38 @@ def test_an_engine_killed_right_after_it_acted_is_followed_by_one_that_looks_fir
 def applied(step: Any) -> bool:
     step.refresh_from_db()
     return step.status in {StepStatus.APPLIED, StepStatus.DONE}
+
+
+def only_celery(plane: Plane) -> redis.Redis:
+    """Leave the Celery worker alone with its broker."""
+    plane.running["engine-2"].kill()
+    plane.running["engine-2"].wait()
+    return redis.Redis(unix_socket_path=str(plane.layout.broker_socket), socket_timeout=5)
+
+
+def test_hints_that_are_lost_or_come_many_times_change_nothing_but_the_time(
+    plane: Plane, crew: dict[str, Actor]
+) -> None:
+    broker = only_celery(plane)
+    story = Story(plane, crew["dana"], crew["eli"], endpoints_wanted=2, seed=2)
+    for turn, endpoint in enumerate(story.endpoints * 2):
+        rollout = rollouts.start(locked_version(endpoint.model, crew["dana"]), endpoint, AT_ONCE, actor=crew["eli"])
+        if turn % 2:
+            until(lambda: answers(plane.layout.broker_socket), 20)
+            broker.flushall()  # the hint is gone, and whatever the worker would have called itself with
+        else:
+            for _ in range(50):
+                hints.send(hints.MOVE_ROLLOUTS)
+        until(lambda pk=rollout.pk: Rollout.objects.get(pk=pk).state == RolloutState.DONE, RECOVERY_S)  # type: ignore[misc]
+    assert_each_step_was_done_once(4)
+
+
+def test_without_its_broker_the_worker_moves_rollouts_on(plane: Plane, crew: dict[str, Actor]) -> None:
+    only_celery(plane)
+    story = Story(plane, crew["dana"], crew["eli"], endpoints_wanted=1, seed=3)
+    endpoint = story.endpoints[0]
+    until(lambda: since_beat_s("engine") is not None, 30)
+    plane.running["valkey"].kill()
+    plane.running["valkey"].wait()
+    rollout = rollouts.start(locked_version(endpoint.model, crew["dana"]), endpoint, AT_ONCE, actor=crew["eli"])
+    until(lambda: Rollout.objects.get(pk=rollout.pk).state == RolloutState.DONE, RECOVERY_S)
