@@ -5,6 +5,8 @@ from collections.abc import Callable
 
 import structlog
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.middleware.gzip import GZipMiddleware
 
 from core.refusals import Refusal, Unauthenticated
 from web import actors, errors
@@ -37,6 +39,17 @@ class RequestContext:
         response = self.get_response(request)
         response["X-Request-Id"] = request_id
         return response
+
+
+class Compression(GZipMiddleware):
+    """Sends pages and JSON compressed; artifacts and what is streamed stay as they are, byte for byte."""
+
+    def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+        """Return the answer, smaller where its reader takes that. Django pads it, so that its length tells nothing."""
+        kind = response.get("Content-Type", "").partition(";")[0]
+        if response.streaming or kind not in {"text/html", "application/json"}:
+            return response
+        return super().process_response(request, response)
 
 
 class ContentSecurityPolicy:

@@ -89,7 +89,7 @@ def test_without_scripts_everything_can_be_done(stack: Stack, visit: Visit) -> N
     page.get_by_role("button", name=re.compile("^Approve")).click()
     expect(page.get_by_text("The ledger has your decision and comment.")).to_be_visible()
     page = aude.open("/audit")
-    page.get_by_label("Person").select_option("rita")
+    page.get_by_label("Person", exact=True).select_option("rita")
     page.get_by_role("button", name="Filter").click()
     expect(page.get_by_text("not yet").first).to_be_visible()
     answer = aude.context.request.get("/audit/export.csv?person=rita")

@@ -1,3 +1,4 @@
+import gzip
 import os
 import time
 from pathlib import Path
@@ -53,3 +54,11 @@ def test_an_api_path_that_is_not_there_says_so_in_json(method: str) -> None:
     answer = getattr(Client(enforce_csrf_checks=True), method)("/api/2.0/mlflow/traces/nope")
     assert answer.status_code == 404
     assert answer.json()["error_code"] == "ENDPOINT_NOT_FOUND"
+
+
+def test_a_page_goes_out_compressed_to_whoever_takes_that(client: Client) -> None:
+    plain = client.get("/login")
+    small = client.get("/login", headers={"accept-encoding": "gzip"})
+    assert gzip.decompress(small.content)[:15] == plain.content[:15] == b"<!doctype html>"
+    assert len(small.content) < len(plain.content) / 2
+    assert "Accept-Encoding" in small["Vary"]
