@@ -21,7 +21,7 @@ LOCK := $(UV) pip compile --quiet --no-config --default-index https://pypi.org/s
 	--custom-compile-command "make lock" $(UPGRADE)
 SYNC := $(UV) pip sync --quiet --require-hashes --compile-bytecode
 
-.PHONY: help install browser run demo check test lint docs bench soak lock clean
+.PHONY: help install browser run demo check test lint docs pictures bench soak lock clean
 
 help: ## this text
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -41,6 +41,9 @@ test: install browser ## everything: SQLite, PostgreSQL, unmodified clients, bro
 	$(PYTEST) -n 2 -m "not ($(SLOW) or browser)"
 	TEST_DATABASE=postgresql $(PYTEST) -n 2 -m "postgresql and not ($(SLOW))"
 	CHROME=$(CHROME) $(PYTEST) -m "browser and not ($(SLOW))"
+
+pictures: install browser ## make the README's pictures anew, from the story the browser test walks
+	PICTURES=1 CHROME=$(CHROME) $(PYTEST) tests/browser/test_first_light.py
 
 lint: export SIGNOFF_HOME := $(CURDIR)/build/lint
 lint: install ## style, types, layers, migrations, templates

@@ -48,8 +48,9 @@ def client_python() -> str:
 class Stack:
     """`manage.py up` on its own home. `stop` leaves no process behind."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, only: str = "web") -> None:
         self.home = home
+        self.only = only
         home.mkdir(parents=True)
         self.log = home / "up.log"
         self.environment = {k: v for k, v in os.environ.items() if not k.startswith(("SIGNOFF_", "TEST_", "DJANGO_"))}
@@ -59,7 +60,7 @@ class Stack:
         self.links: dict[str, str] = json.loads(self.django(MAKE.replace("RUN", repr(RUN))))
 
     def _start(self) -> "subprocess.Popen[bytes]":
-        command = [sys.executable, "manage.py", "up", "--only", "web", "--port", "0"]
+        command = [sys.executable, "manage.py", "up", "--only", self.only, "--port", "0"]
         with self.log.open("wb") as log:
             return subprocess.Popen(command, cwd=ROOT, env=self.environment, stderr=log, start_new_session=True)
 
@@ -71,6 +72,15 @@ class Stack:
             assert self.process.poll() is None, self.log.read_text()
             time.sleep(0.1)
         raise AssertionError(self.log.read_text())
+
+    @property
+    def router(self) -> str:
+        """The address callers of endpoints reach."""
+        return str(json.loads((self.home / "run" / "up.json").read_text())["router"])
+
+    def pid(self, process: str) -> int:
+        """Return the number of one process of the stack, as it is now."""
+        return int((self.home / "run" / f"{process}.pid").read_text().split()[0])
 
     def manage(self, *words: str) -> "subprocess.CompletedProcess[str]":
         """Run a command on this home."""
@@ -135,3 +145,14 @@ class Person:
         wide = self.page.evaluate("document.scrollingElement.scrollWidth - innerWidth")
         assert wide <= 0, f"{where} is {wide} px too wide"
         assert self.page.locator("h1").count() == 1, where
+
+
+def make_token(dana: Person) -> str:
+    """Return a token her notebook may write with, made on her page."""
+    page = dana.open("/account/tokens")
+    page.get_by_label("Name", exact=True).fill("notebook")
+    page.get_by_role("checkbox", name="write").check()
+    page.get_by_role("button", name="Make token").click()
+    token = page.locator("#new-token code").inner_text()
+    dana.judge()
+    return token

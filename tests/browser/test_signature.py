@@ -6,21 +6,11 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.stack import Person, Stack
+from tests.browser.stack import Person, Stack, make_token
 
 pytestmark = pytest.mark.browser
 MODEL = "/models/Fraud-Detection"
 Visit = Callable[..., Person]
-
-
-def make_token(dana: Person) -> str:
-    page = dana.open("/account/tokens")
-    page.get_by_label("Name", exact=True).fill("notebook")
-    page.get_by_role("checkbox", name="write").check()
-    page.get_by_role("button", name="Make token").click()
-    token = page.locator("#new-token code").inner_text()
-    dana.judge()
-    return token
 
 
 def approve(rita: Person, number: int, words: str) -> None:
