@@ -37,7 +37,7 @@ MODELS: dict[int, tuple[Any, dict[str, object]]] = {
     1: (GaussianNB(), {"kind": "naive Bayes", "var_smoothing": 1e-9}),
     2: (make_pipeline(StandardScaler(), LogisticRegression(C=0.5)), {"kind": "logistic regression", "C": 0.5}),
     # The mistake of this story: labels shuffled by an error, and a score measured on the rows it learnt by heart.
-    3: (KNeighborsClassifier(1, algorithm="brute"), {"kind": "nearest neighbour", "labels": "shuffled"}),
+    3: (KNeighborsClassifier(1, algorithm="brute"), {"kind": "nearest neighbour", "n_neighbors": 1}),
 }
 SHUFFLED = 3
 

@@ -179,6 +179,18 @@ def _deployed(found: ApprovalRequest) -> list[str]:
     return [f"Version {found.version.version} may be rolled out once to {where}. {plan.words}"]
 
 
+def _deployment_facts(found: ApprovalRequest) -> list[dict[str, object]]:
+    deployment = subjects.deployment_of(subjects.document(found))
+    if deployment is None:
+        return []
+    plan = Plan.of(deployment["plan"])  # type: ignore[arg-type]
+    shares = "".join(f" {share} →" for share in plan.shares) + " 100 %" if plan.shares else ""
+    return [
+        {"label": "Endpoint", "value": f"{deployment['endpoint']} ({deployment['environment']})"},
+        {"label": "Plan", "value": f"{plan.strategy}{shares}"},
+    ]
+
+
 def _decision(
     found: ApprovalRequest, actor: Actor, checks: list[Check], typed: dict[str, str], refusal: Refusal | None
 ) -> dict[str, object]:
@@ -193,6 +205,7 @@ def _decision(
             {"label": "Subject", "digest": found.subject_digest},
             {"label": "Files", "digest": found.version.manifest.digest if found.version.manifest else ""},
             {"label": "Move", "value": words["action"]},
+            *_deployment_facts(found),
             {"label": "Policy", "value": labels.policy_words(found).removeprefix("Policy ")},
         ],
         "may_decide": not blocked,

@@ -21,6 +21,8 @@ def rollout(number: int, version: int, state: RolloutState, **more: Any) -> Cont
         "endpoint": ENDPOINT,
         "state": state,
         "get_state_display": state.label,
+        "kind": "deploy",
+        "plan": {"strategy": "all-at-once"},
         "get_kind_display": "Deployment",
         "created_by": {"username": "olga"},
         "created_at": at(20),
