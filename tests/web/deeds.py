@@ -100,7 +100,7 @@ PAGES = [
     Deed("POST", "endpoints/<slug:name>/withdraw", DEPLOYERS, body={"version": "1", "reason": "x", "confirm": "scene"}),
     Deed("POST", "endpoints/<slug:name>/tokens", DEPLOYERS, body={"label": "caller", "days": "1"}),
     Deed("POST", "endpoints/<slug:name>/tokens/<int:token_id>/revoke", DEPLOYERS),
-    anyhow("GET", "deployments", EVERYONE),
+    anyhow("GET", "deployments", EVERYONE), anyhow("GET", "rolling-out", EVERYONE),
     Deed("GET", "deployments/<int:number>"), Deed("GET", "deployments/<int:number>/live"),
     Deed("POST", "deployments/<int:number>/cancel", DEPLOYERS),
     Deed("POST", "deployments/<int:number>/steer", DEPLOYERS, body={"do": "pause", "reason": "x"}),

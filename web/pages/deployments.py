@@ -92,7 +92,7 @@ def _bar(rollout: Rollout, steps: list[RolloutStep]) -> list[dict[str, object]]:
     now = next((step.pk for step in doing if step.status != "done"), None)
     return [
         {
-            "label": _words(step),
+            "label": step_words(step),
             "state": "done" if step.status == "done" else "now" if step.pk == now else "later",
             "at": step.ended_at or step.started_at,
             "note": "" if step.why == rollout.why else step.why,
@@ -101,7 +101,8 @@ def _bar(rollout: Rollout, steps: list[RolloutStep]) -> list[dict[str, object]]:
     ]
 
 
-def _words(step: RolloutStep) -> str:
+def step_words(step: RolloutStep) -> str:
+    """Return what the step does, in words."""
     share = share_of(step)
     if step.name == "watch":
         return f"Watch at {share} %"
@@ -120,7 +121,7 @@ def _facts(observed: dict[str, Any]) -> Iterator[str]:
 def _step(step: RolloutStep) -> dict[str, object]:
     took_s = (step.ended_at - step.started_at).total_seconds() if step.ended_at and step.started_at else None
     return {
-        "name": _words(step),
+        "name": step_words(step),
         "status": step.get_status_display(),
         "attempts": step.attempts,
         "took_s": took_s,

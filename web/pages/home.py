@@ -1,9 +1,11 @@
 """Home: what waits for this person, what is being rolled out, what is in production, what happened."""
 
 from datetime import timedelta
+from typing import Any
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
@@ -17,8 +19,9 @@ from registry import access, history
 from registry.models import ApprovalRequest, ModelVersion, RegisteredModel
 from web.actors import actor_of
 from web.pages import labels, standing
-from web.pages.deployments import STEP_WORDS
+from web.pages.deployments import step_words
 from web.pages.notices import ENDING
+from web.pages.parts import unchanged
 from web.pages.snippets import base_url, register_snippets
 
 SHOWN = 20
@@ -46,12 +49,20 @@ def home(request: HttpRequest) -> HttpResponse:
     return render(request, "home/index.html", context)
 
 
+@require_GET
+def rolling_out(request: HttpRequest) -> HttpResponseBase:
+    """Answer with the part of home that changes, or 304 where it did not."""
+    context = {"live": [_live_row(rollout) for rollout in live_rollouts(actor_of(request))]}
+    return unchanged(request, render(request, "home/live.html", context))
+
+
 def needs(actor: Actor) -> list[dict[str, object]]:
     """Return what waits for the actor: to decide, to carry out, to mend, to renew, to grant."""
     rows = ApprovalRequest.objects.select_related("model", "version", "requester").order_by("expires_at")
     found = [_to_decide(row) for row in rows.waiting_for(actor).prefetch_related("checks")[:SHOWN]]
     found += [_to_carry_out(row) for row in rows.usable_by(actor)[:SHOWN]]
     found += [_to_mend(rollout) for rollout in _broken(actor)[:SHOWN]]
+    found += [row for rollout in live_rollouts(actor) if (row := _to_judge(rollout, actor))]
     soon = clock.now() + ENDING
     ending = ApiToken.objects.filter(user=actor.user, revoked_at=None, expires_at__range=(clock.now(), soon))
     found += [_to_renew(token) for token in ending.order_by("expires_at")[:SHOWN]]
@@ -135,6 +146,27 @@ def _wish(wish: AccessRequest) -> dict[str, object]:
     }
 
 
+def _to_judge(rollout: Rollout, actor: Actor) -> dict[str, object] | None:
+    """Return what asks a person who may deploy there to decide: a canary whose evidence does not."""
+    seen = _watched(rollout)
+    if not seen.get("needs_person") or not actor.holds(rollout.endpoint.environment.permission):
+        return None
+    return {
+        "label": f"{rollout.version.model.name} v{rollout.version.version} on {rollout.endpoint.name}",
+        "state": rollout.state,
+        "detail": seen["sentence"],
+        "href": f"/deployments/{rollout.pk}",
+        "action": "Decide",
+        "at": rollout.started_at,
+    }
+
+
+def _watched(rollout: Rollout) -> dict[str, Any]:
+    """Return what the watch under way has seen last; nothing where none is."""
+    steps = [step for step in rollout.steps.all() if step.status != "done"]
+    return steps[0].observed if steps and steps[0].name == "watch" else {}
+
+
 def _live_row(rollout: Rollout) -> dict[str, object]:
     steps: list[RolloutStep] = list(rollout.steps.all())
     done = sum(step.status == "done" for step in steps)
@@ -148,7 +180,8 @@ def _live_row(rollout: Rollout) -> dict[str, object]:
         "state": rollout.state,
         "done": done,
         "steps": len(steps),
-        "step": STEP_WORDS.get(now.name, now.name) if now else "",
+        "step": step_words(now) if now else "",
+        "sentence": _watched(rollout).get("sentence", ""),
         "since": rollout.started_at or rollout.created_at,
     }
 

@@ -24,6 +24,7 @@ from web.pages import help as help_pages
 
 urlpatterns: list[URLPattern] = [
     path("", home.home, name="home"),
+    path("rolling-out", home.rolling_out, name="rolling-out"),
     path("login", sign_in.sign_in, name="login"),
     path("logout", sign_in.sign_out, name="logout"),
     path("sign-in/<str:secret>", sign_in.by_link, name="sign-in-link"),
