@@ -1,4 +1,5 @@
 // <live-pill data-for="id">: asks for that part of the page every 2 s while the tab is seen, and says how fresh it is.
+// Forms stand outside that part: where its data-doable no longer says what it said at first, the page offers to load again.
 const EVERY = 2000, LONGEST = 30000;
 
 customElements.define("live-pill", class extends HTMLElement {
@@ -6,10 +7,15 @@ customElements.define("live-pill", class extends HTMLElement {
     this.shown = document.getElementById(this.dataset.for);
     this.words = this.querySelector("span");
     this.wait = EVERY;
+    this.doable = this.doableNow();
     this.shown.addEventListener("htmx:after:request", (event) => this.heard(event.detail.ctx.response.status));
     this.shown.addEventListener("htmx:error", () => this.heard(0));
     document.addEventListener("visibilitychange", () => document.hidden || this.look());
     this.plan();
+  }
+
+  doableNow() {
+    return this.shown.querySelector("[data-doable]")?.dataset.doable;
   }
 
   plan() {
@@ -30,9 +36,11 @@ customElements.define("live-pill", class extends HTMLElement {
     if (ended) clearTimeout(this.timer), (this.wait = LONGEST);
     this.toggleAttribute("data-stale", !fresh);
     const since = (this.last ?? new Date()).toISOString().slice(11, 16);
-    const said = ended ? "Ended." : fresh ? "Live." : `Stale since ${since} UTC.`;
+    const changed = this.doableNow() !== this.doable;
+    const state = ended ? "Ended." : fresh ? "Live." : `Stale since ${since} UTC.`;
+    const said = changed ? `${state} What you can do here has changed.` : state;
     if (this.words.textContent !== said) this.words.textContent = said;
-    this.querySelector("a").hidden = fresh;
+    this.querySelector("a").hidden = fresh && !changed;
     if (!ended) this.plan();
   }
 });

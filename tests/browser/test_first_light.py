@@ -9,6 +9,7 @@ import re
 import signal
 import statistics
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -179,13 +180,20 @@ def make_endpoint_token(olga: Person) -> str:
 
 
 def predict(stack: Stack, token: str, held_out: dict[str, Any]) -> Any:
+    """Return what the endpoint predicts; the data plane hears of a new token a moment after the page shows it."""
     body = {"dataframe_split": {"columns": held_out["columns"], "data": held_out["rows"][:1]}}
     headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
     address = f"{stack.router}/endpoints/fraud/invocations"
-    with urllib.request.urlopen(
-        urllib.request.Request(address, json.dumps(body).encode(), headers), timeout=30
-    ) as said:
-        return json.load(said)["predictions"]
+    deadline = time.monotonic() + 15
+    while True:
+        request = urllib.request.Request(address, json.dumps(body).encode(), headers)
+        try:
+            with urllib.request.urlopen(request, timeout=30) as said:
+                return json.load(said)["predictions"]
+        except urllib.error.HTTPError as refusal:
+            assert refusal.code == 401, refusal
+            assert time.monotonic() < deadline, "the new token is not known"
+        time.sleep(0.2)
 
 
 def roll_back(olga: Person, reason: str) -> None:
@@ -224,9 +232,22 @@ def delays_ms(stack: Stack, page: Page, number: int) -> list[float]:
     return [seen[name] - at for name, at in recorded.items() if seen.get(name)]
 
 
+def look_again(olga: Person) -> None:
+    """A page made while the canary was still queued says that it can be steered now, and offers it."""
+    page = olga.page
+    changed = page.get_by_text("What you can do here has changed.")
+    send_back = page.get_by_role("button", name="Send back", exact=True)
+    expect(changed.or_(send_back)).to_be_visible(timeout=30_000)
+    if changed.is_visible():
+        page.get_by_role("link", name="Look again").click()
+    for button in (send_back, page.get_by_role("button", name="Pause", exact=True)):
+        expect(button).to_be_visible()
+
+
 def follow_good_canary(stack: Stack, olga: Person, number: int) -> None:
     """Up to its end, whichever process is killed on the way."""
     page = olga.page
+    look_again(olga)
     page.evaluate(FOLLOW)
     expect(page.get_by_text(re.compile(r"^5 % asked for v2"))).to_be_visible(timeout=LONG_MS)
     expect(page.get_by_text(re.compile("^Hold: ")).first).to_be_visible(timeout=LONG_MS)

@@ -63,6 +63,17 @@ def test_leaving_an_endpoint_with_nothing_takes_its_name_typed(endpoint: Endpoin
     assert not rights.standing(endpoint).exists()
 
 
+def test_the_part_that_follows_says_what_the_one_who_looks_can_do_now(
+    endpoint: Endpoint, dana: Actor, eli: Actor
+) -> None:
+    queued = rollouts.start(locked_version(endpoint.model, dana), endpoint, AT_ONCE, actor=eli)
+    address = f"/deployments/{queued.pk}/live"
+    assert 'data-doable="may_cancel"' in browser(eli).get(address).content.decode()
+    assert 'data-doable=""' in browser(dana).get(address).content.decode()
+    Rollout.objects.filter(pk=queued.pk).update(state=RolloutState.NEEDS_OPERATOR)
+    assert 'data-doable="may_intervene"' in browser(eli).get(address).content.decode()
+
+
 @pytest.mark.parametrize(("do", "state"), [("resume", "running"), ("turn_back", "rolling_back"), ("give_up", "failed")])
 def test_an_operator_decides_on_the_deployments_page(stuck: Rollout, eli: Actor, do: str, state: str) -> None:
     client = browser(eli)

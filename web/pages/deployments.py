@@ -15,7 +15,7 @@ from core.refusals import Invalid
 from deployments import endpoints, interventions, rollouts, steering
 from deployments.models import Rollout, RolloutStep
 from deployments.plan import ALL
-from deployments.states import ENDED, RolloutState
+from deployments.states import ENDED, RolloutState, StepStatus
 from deployments.watching import share_of
 from registry import access, history
 from serving.contract import SHARES
@@ -25,6 +25,7 @@ from web.pages.forms import posted
 from web.pages.paging import counted, listed
 from web.pages.parts import unchanged
 
+ENDED_STEPS = {StepStatus.DONE, StepStatus.FAILED}
 STEP_WORDS = {
     "install": "Install beside",
     "route": "Send traffic over",
@@ -50,18 +51,8 @@ def listing(request: HttpRequest) -> HttpResponse:
 def deployment(request: HttpRequest, number: int) -> HttpResponse:
     """Show a deployment; a part of the page follows it while it is looked at."""
     actor = actor_of(request)
-    found = rollouts.find_rollout(number, actor=actor)
-    may = actor.holds(found.endpoint.environment.permission)
-    now = endpoints.serving(found.endpoint)
-    context = {
-        **_told(found, actor),
-        "live_source": f"/deployments/{number}/live",
-        "serving": now,
-        "back": rollouts.previous(found.endpoint) if may and now and now.pk == found.pk else None,
-        "may_steer": may and canaries.may_steer(found),
-        "may_cancel": may and found.state == RolloutState.QUEUED,
-        "may_intervene": may and found.state == RolloutState.NEEDS_OPERATOR,
-    }
+    context = _told(rollouts.find_rollout(number, actor=actor), actor)
+    context["live_source"] = f"/deployments/{number}/live"
     return render(request, "deployments/detail.html", context)
 
 
@@ -76,7 +67,10 @@ def live(request: HttpRequest, number: int) -> HttpResponseBase:
 def _told(found: Rollout, actor: Actor) -> dict[str, object]:
     steps = list(found.steps.all())
     told = history.events_visible_to(actor).filter(object_kind="rollout", object_id=str(found.pk))
+    doable = _doable(found, actor)
     return {
+        **doable,
+        "doable": [name for name, possible in doable.items() if possible],
         "rollout": found,
         "canary": canaries.told(found, steps),
         "steps": _bar(found, steps),
@@ -87,13 +81,25 @@ def _told(found: Rollout, actor: Actor) -> dict[str, object]:
     }
 
 
+def _doable(found: Rollout, actor: Actor) -> dict[str, object]:
+    """Return what the person can do about the deployment as it stands."""
+    may = actor.holds(found.endpoint.environment.permission)
+    now = endpoints.serving(found.endpoint)
+    return {
+        "back": rollouts.previous(found.endpoint) if may and now and now.pk == found.pk else None,
+        "may_steer": may and canaries.may_steer(found),
+        "may_cancel": may and found.state == RolloutState.QUEUED,
+        "may_intervene": may and found.state == RolloutState.NEEDS_OPERATOR,
+    }
+
+
 def _bar(rollout: Rollout, steps: list[RolloutStep]) -> list[dict[str, object]]:
     doing = rollouts.steps_now(rollout) if rollout.state not in ENDED else []
     now = next((step.pk for step in doing if step.status != "done"), None)
     return [
         {
             "label": step_words(step),
-            "state": "done" if step.status == "done" else "now" if step.pk == now else "later",
+            "state": step.status if step.status in ENDED_STEPS else "now" if step.pk == now else "later",
             "at": step.ended_at or step.started_at,
             "note": "" if step.why == rollout.why else step.why,
         }

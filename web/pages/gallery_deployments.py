@@ -104,6 +104,10 @@ CONDEMNED: Context = {
     "guards": [{**GUARD, "canary": {"bad": 14, "of": 31}, "peak": 312.0, "state": "over its limit"}],
     "split": None,
 }
+CONDEMNED_STEPS = [
+    {"label": label, "state": state, "at": at(20)}
+    for label, state in (("5 % of traffic", "done"), ("Watch at 5 %", "failed"), ("Send traffic back", "done"))
+]
 
 RIGHT = {"kind": "person", "name": "eli", "right": "write"}
 GIVEN: Context = {"holder": {"value": "", "errors": []}, "right": {"value": "read", "errors": []}, "errors": []}
@@ -139,7 +143,7 @@ PAGES: dict[str, dict[str, Context]] = {
         "canary": shown(RUNNING, is_live=True, may_steer=True, canary=CANARY),
         "canary, nothing observed": shown(RUNNING, is_live=True, canary={"version": 6, "before": 5}),
         "canary, a person decides": shown(RUNNING, is_live=True, may_steer=True, canary={**CANARY, **STUCK}),
-        "canary, rolled back": shown(FAILED, took_s=41.0, canary={**CANARY, **CONDEMNED}),
+        "canary, rolled back": shown(FAILED, took_s=41.0, canary={**CANARY, **CONDEMNED}, steps=CONDEMNED_STEPS),
         "done": shown(DONE, took_s=7.0, back=BEFORE),
         "rolled back": shown(FAILED, took_s=41.0),
         "queued": shown(rollout(10, 6, RolloutState.QUEUED), is_live=True, may_cancel=True),
