@@ -3,6 +3,8 @@
 import os
 import warnings
 
+os.environ.setdefault("REMAP_SIGTERM", "SIGQUIT")  # stop at once: an unfinished task comes again, and that is harmless
+
 import django
 from celery import Celery
 from celery.platforms import SecurityWarning

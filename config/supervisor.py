@@ -25,6 +25,7 @@ FIRST_WAIT_S = 0.5
 LONGEST_WAIT_S = 10.0
 STEADY_S = 10.0
 STOP_S = 4.5  # shared by all, so that the whole stop stays under 5 s
+KEPT_S = 0.5  # of it for each wave still to come
 PROBE_EVERY_S = 0.05
 IDLE_S = 60.0
 PR_SET_PDEATHSIG = 1
@@ -190,6 +191,6 @@ def stop(children: Sequence[Child]) -> None:
         ending = [child for child in children if child.process.wave == wave]
         for child in ending:
             child.ask()
-        until = time.monotonic() + max(0.0, deadline - time.monotonic()) / left
+        until = deadline - KEPT_S * (left - 1)
         for child in ending:
             child.end(max(0.0, until - time.monotonic()))

@@ -220,6 +220,7 @@ def _finish(rollout: Rollout, holder: str) -> bool:
             rollouts.advance(row, RolloutState.NEEDS_OPERATOR, why=f"Requests are refused. {row.why}")
         else:
             rollouts.advance(row, RolloutState.ROLLED_BACK, why=row.why)
+            rollouts.spend_approval(row)
         rollouts.settle_holds(row)
     return False
 

@@ -177,6 +177,13 @@ def is_overtaken(rollout: Rollout) -> bool:
     return rollout.kind == Rollout.Kind.WITHDRAW and newer.exists()
 
 
+def spend_approval(rollout: Rollout) -> None:
+    """End what else the signature allowed, under the model's lock: after a way back somebody looks anew."""
+    if rollout.request_id:
+        request = requests.locked(rollout.request)  # type: ignore[arg-type]
+        requests.supersede(request, comment=f"{rollout} was sent back: {rollout.why}", actor=SYSTEM)
+
+
 def steps_now(rollout: Rollout) -> list[RolloutStep]:
     """Return the steps to be worked on: forward, or the way back of a rollout that was given up."""
     if rollout.state == RolloutState.ROLLING_BACK:
@@ -234,7 +241,7 @@ def _covering(version: ModelVersion, endpoint: Endpoint, plan: Plan, digest: str
         if requests.covers_deployment(request, endpoint=endpoint.name, plan=plan.document, digest=digest):
             return request
     raise Conflict(
-        f"{version} has no approval for {endpoint} with this plan.",
+        f"{version} has no unused approval for {endpoint} with this plan.",
         next_step="Ask for stage, endpoint and plan together; an approval of the stage alone does not cover it.",
     )
 

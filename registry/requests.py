@@ -185,7 +185,13 @@ def covers_deployment(request: ApprovalRequest, *, endpoint: str, plan: dict[str
 def supersede_deployments(version: ModelVersion, endpoint: str, *, comment: str, actor: Actor) -> None:
     """End what was asked or approved for the version at the endpoint and not used, under the model's lock."""
     rows = ApprovalRequest.objects.filter(version=version, move_key__endswith=f"+{endpoint}")
-    for request in rows.filter(state__in=[RequestState.OPEN, RequestState.APPROVED]):
+    for request in rows:
+        supersede(request, comment=comment, actor=actor)
+
+
+def supersede(request: ApprovalRequest, *, comment: str, actor: Actor) -> None:
+    """End a request that is open or approved and not used, under the model's lock; an ended one stays as it is."""
+    if request.state in {RequestState.OPEN, RequestState.APPROVED}:
         advance(request, RequestState.SUPERSEDED, actor=actor, change=Change(comment=comment))
 
 

@@ -13,8 +13,9 @@ from deployments.plans import Plan
 from deployments.states import RolloutState
 from deployments.targets.contract import Capabilities, Seen
 from deployments.targets.kinds import target
-from registry import registered, versions
+from registry import registered, requests, transitions, versions
 from registry.models import RegisteredModel
+from registry.stages import Stage
 from tests.deployments.hands import Hands
 from tests.deployments.story import AT_ONCE, locked_version, run, signed
 
@@ -121,10 +122,10 @@ def test_production_needs_ops_and_a_signature_over_endpoint_and_plan(
     version = locked_version(model, dana)
     with pytest.raises(Denied):
         rollouts.start(version, production, AT_ONCE, actor=eli)
-    with pytest.raises(Conflict, match="no approval"):
+    with pytest.raises(Conflict, match="no unused approval"):
         rollouts.start(version, production, AT_ONCE, actor=olga)
     signed(version, production, dana, rita)
-    with pytest.raises(Conflict, match="no approval"):
+    with pytest.raises(Conflict, match="no unused approval"):
         rollouts.start(version, production, Plan(Strategy.BLUE_GREEN, 60), actor=olga)
     rollout = run(hands, rollouts.start(version, production, AT_ONCE, actor=olga))
     assert rollout.state == RolloutState.DONE
@@ -245,3 +246,19 @@ def test_damaged_files_are_not_deployed(
     victim.write_bytes(b"tampered")
     with pytest.raises(Conflict, match="damaged"):
         rollouts.start(version, staging, AT_ONCE, actor=eli)
+
+
+def test_what_went_back_needs_a_new_signature_for_the_stage_as_well(
+    hands: Hands, production: Endpoint, model: RegisteredModel, dana: Actor, rita: Actor, olga: Actor, unsealed: None
+) -> None:
+    version = locked_version(model, dana)
+    signed(version, production, dana, rita)
+    hands.broken.add("1")
+    rollout = run(hands, rollouts.start(version, production, AT_ONCE, actor=olga), turns=20)
+    assert rollout.state == RolloutState.ROLLED_BACK
+    assert rollout.request
+    rollout.request.refresh_from_db()
+    assert rollout.request.state == "superseded"
+    again = transitions.transition(version, to=Stage.PRODUCTION, archive_existing=True, actor=dana)
+    assert isinstance(again, requests.ApprovalRequired)
+    assert (again.opened, again.request.pk != rollout.request.pk) == (True, True)

@@ -100,7 +100,7 @@ def test_a_signature_from_before_a_withdrawal_deploys_nothing(
     run(hands, rollouts.start(version, production, AT_ONCE, actor=olga))
     signed(version, production, dana, rita)
     run(hands, withdrawn(production, 1, olga))
-    with pytest.raises(Conflict, match="no approval"):
+    with pytest.raises(Conflict, match="no unused approval"):
         rollouts.start(version, production, AT_ONCE, actor=olga)
     signed(version, production, dana, rita)
     assert run(hands, rollouts.start(version, production, AT_ONCE, actor=olga)).state == RolloutState.DONE

@@ -127,7 +127,7 @@ def _told(figure: Figure, track: str, latest: Mapping[str, float | None], line: 
         against = f"{_difference(figure, value - other)} the stable version"
     else:
         against = f"{_difference(figure, value - usual)} the median of this range"
-    return f"{name}: {number(value)} {figure.unit} now, {against}."
+    return f"{name}: {number(value)} {figure.unit} in the last minute, {against}."
 
 
 def _difference(figure: Figure, difference: float) -> str:

@@ -13,6 +13,7 @@ from accounts.actors import Actor
 from accounts.permissions import Permission
 from core import clock
 from core.refusals import Invalid, NotFound, Refusal
+from deployments import endpoints
 from registry import access, history, registered
 from registry.listing import ModelFilter
 from registry.models import Alias, ApprovalRequest, MetricThreshold, ModelVersion, RegisteredModel
@@ -144,6 +145,7 @@ def model(request: HttpRequest, name: str) -> HttpResponse:
     context = {
         "model": found,
         "live": standing.entries([live])[live.pk] if live else None,
+        "served": _served(found),
         "versions": [_version_row(version) for version in page.rows],
         "newer": page.newer,
         "older": page.older,
@@ -184,6 +186,12 @@ def _versions(model: RegisteredModel) -> QuerySet[ModelVersion]:
     waiting = ApprovalRequest.objects.filter(version=OuterRef("pk"), state="open").order_by("-pk").values("pk")[:1]
     rows = ModelVersion.objects.live().filter(model=model).select_related("registered_by").prefetch_related("aliases")
     return rows.annotate(waiting=Subquery(waiting)).defer("evidence")
+
+
+def _served(model: RegisteredModel) -> list[dict[str, object]]:
+    """Return what each endpoint of the model serves; a stage says what may be served, not what is."""
+    rows = [(endpoint, endpoints.serving(endpoint)) for endpoint in model.endpoints.order_by("name")[:5]]
+    return [{"endpoint": endpoint.name, "version": now.version.version if now else None} for endpoint, now in rows]
 
 
 def _version_row(version: Any) -> dict[str, object]:

@@ -33,11 +33,11 @@ RANGES = {
     "30d": timedelta(days=30),
     "90d": timedelta(days=90),
 }
-USUAL = "24h"
+USUAL = "1h"
 BUCKETS = 400  # two points each: as many as a chart has pixels
 TABLE_ROWS = 48
 CSV_ROWS = 1_000
-NOW_MINUTES = 5
+NOW_MINUTES = 1
 WORDS_PCT = 16.0  # of a chart's width, for the words of a mark
 
 

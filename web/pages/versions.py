@@ -65,6 +65,7 @@ def version_page(request: HttpRequest, found: ModelVersion, actor: Actor, form: 
         "signature": found.signature or None,
         "files": files,
         "lineage": _lineage(found),
+        "rollouts": found.rollouts.select_related("endpoint__environment").order_by("-pk")[:10],
         "environment": _environment(found),
         "annotations": found.annotations.select_related("author"),
         "annotate": _annotate(found, form) if access.may(actor, Permission.MODEL_WRITE, found.model) else None,

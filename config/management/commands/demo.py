@@ -58,6 +58,7 @@ class Command(BaseCommand):
             self._close(url, people, story.curl)
             if not exit:
                 server.wait()
+                self.stderr.write("The server has ended.")
         except StoryBroke as why:
             raise CommandError(f"The story broke: {why}") from why
         except KeyboardInterrupt:
