@@ -56,8 +56,12 @@ class Stack:
         self.environment = {k: v for k, v in os.environ.items() if not k.startswith(("SIGNOFF_", "TEST_", "DJANGO_"))}
         self.environment |= {"SIGNOFF_HOME": str(home), "SIGNOFF_DEMO_RUN": RUN, "SIGNOFF_GALLERY": "on"}
         self.process = self._start()
-        self.url = self._ready()
-        self.links: dict[str, str] = json.loads(self.django(MAKE.replace("RUN", repr(RUN))))
+        try:
+            self.url = self._ready()
+            self.links: dict[str, str] = json.loads(self.django(MAKE.replace("RUN", repr(RUN))))
+        except BaseException:  # Ctrl-C too: nobody has the stack yet who could stop it
+            self.stop()
+            raise
 
     def _start(self) -> "subprocess.Popen[bytes]":
         command = [sys.executable, "manage.py", "up", "--only", self.only, "--port", "0"]
