@@ -1,10 +1,10 @@
 """The engine: brings what was observed to what is wanted, one rollout at a time, and survives being killed at any line.
 
-Delivery: a rollout is claimed by one conditional UPDATE that raises its fence; the claim runs out by itself. Whatever
-happens after a crash, the target is looked at before anything is done, so a step applied twice is one step.
+Delivery: a rollout is claimed by one conditional UPDATE that raises its fence; the claim runs out by itself, or is over
+once its holder is seen to have ended. Whatever happens after a crash, the target is looked at before anything is done,
+so a step applied twice is one step.
 """
 
-import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from accounts.actors import SYSTEM
 from audit.models import Checkpoint, Event
 from audit.record import Change, record
 from core import clock
-from deployments import orders, plan, rollouts, steering, watching
+from deployments import holders, orders, plan, rollouts, steering, watching
 from deployments.models import Rollout, RolloutStep
 from deployments.plan import Act, Sight, StepView
 from deployments.states import LIVE, WORKED_ON, RolloutState, StepStatus
@@ -27,13 +27,12 @@ from deployments.targets.kinds import target
 
 log = structlog.get_logger(__name__)
 LEASE = timedelta(seconds=15)
-ME = secrets.token_hex(8)  # this process, for as long as it lives
 BACK_OFF_S = (1.0, 3.0, 9.0)
 
 
 def turn(holder: str | None = None) -> int:
     """Work on every rollout that is due; return how many were claimed. Safe to call from several processes at once."""
-    me = holder or ME
+    me = holder or holders.me()
     claimed = 0
     for pk in Rollout.objects.filter(state__in=WORKED_ON).order_by("pk").values_list("pk", flat=True):
         if claim(pk, me):
@@ -45,11 +44,13 @@ def turn(holder: str | None = None) -> int:
 def claim(pk: int, holder: str) -> bool:
     """Take the rollout where nobody holds it; the holder itself renews. One conditional UPDATE."""
     moment = clock.now()
-    mine = Q(holder=holder, lease_until__gt=moment)
-    free = Q(lease_until__lte=moment)
     rows = Rollout.objects.filter(pk=pk, state__in=WORKED_ON)
-    if rows.filter(mine).update(lease_until=moment + LEASE):
+    if rows.filter(holder=holder, lease_until__gt=moment).update(lease_until=moment + LEASE):
         return True
+    free = Q(lease_until__lte=moment)
+    before = rows.values_list("holder", flat=True).first()
+    if before and holders.has_ended(before):
+        free |= Q(holder=before)
     return bool(rows.filter(free).update(holder=holder, lease_until=moment + LEASE, fence=F("fence") + 1))
 
 

@@ -26,13 +26,15 @@ class Follower:
         self.unsettled_at: float | None = 0.0  # routes of an earlier life may not have reached Envoy
 
     def tick(self) -> None:
-        """Follow what changed since the last look, and report at least each second."""
+        """Follow what changed since the last look, all of it at once, and report at least each second."""
         changed, gone = self.folder.look()
-        for name in changed:
-            self._follow(name)
+        touched = [name for name in changed if self._accept(name)] + gone
         for name in gone:
-            self._withdraw(name)
-        self._settle()
+            self.why.pop(name, None)
+            self.router.drop(name)
+        if touched:
+            self._settle(touched)
+        self._settle_again()
         if changed or gone or time.monotonic() - self.reported > REPORT_EVERY_S:
             self.report()
             self._turn_log()
@@ -56,29 +58,26 @@ class Follower:
         except admin.Silent as why:
             return {}, str(why)
 
-    def _follow(self, name: str) -> None:
+    def _accept(self, name: str) -> bool:
+        """Take over what is written for the endpoint; return whether there is something to settle."""
         self.why.pop(name, None)
         try:
-            self.router.apply(load_named(self.layout, name))
+            self.router.accept(load_named(self.layout, name))
         except FileNotFoundError:
-            return  # the next look sees it gone
+            return False  # the next look sees it gone
         except (ContractError, Stale) as why:
             self.why[name] = str(why)
-        except (Unconfirmed, admin.Silent) as why:
-            self._not_yet(name, why)
+            return False
+        return True
 
-    def _withdraw(self, name: str) -> None:
-        self.why.pop(name, None)
+    def _settle(self, names: list[str]) -> None:
         try:
-            self.router.withdraw(name)
+            self.router.settle()
         except (Unconfirmed, admin.Silent) as why:
-            self._not_yet(name, why)
+            self.why.update(dict.fromkeys(names, str(why)))
+            self.unsettled_at = time.monotonic()
 
-    def _not_yet(self, name: str, why: Exception) -> None:
-        self.why[name] = str(why)
-        self.unsettled_at = time.monotonic()
-
-    def _settle(self) -> None:
+    def _settle_again(self) -> None:
         """Try again what the router has not confirmed."""
         if self.unsettled_at is None or time.monotonic() - self.unsettled_at < SETTLE_AGAIN_S:
             return

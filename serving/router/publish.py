@@ -32,16 +32,26 @@ class Router:
 
         A second call with the same routes changes nothing.
         """
-        refuse_stale(self.table.get(routes.endpoint), routes)
-        dump(self._accepted_path(routes.endpoint), routes)
-        self.table[routes.endpoint] = routes
+        self.accept(routes)
         self.settle()
 
     def withdraw(self, endpoint: str) -> None:
         """The endpoint is unknown to the router."""
+        self.drop(endpoint)
+        self.settle()
+
+    def accept(self, routes: Routes) -> None:
+        """Take the routes over; Envoy follows them once they are settled. Raises Stale."""
+        followed = self.table.get(routes.endpoint)
+        refuse_stale(followed, routes)
+        if routes != followed:
+            dump(self._accepted_path(routes.endpoint), routes)
+            self.table[routes.endpoint] = routes
+
+    def drop(self, endpoint: str) -> None:
+        """Forget the endpoint; Envoy does so once that is settled."""
         self._accepted_path(endpoint).unlink(missing_ok=True)
         self.table.pop(endpoint, None)
-        self.settle()
 
     def write(self) -> None:
         """Put every file as the accepted routes want it, for an Envoy that does not run yet."""

@@ -180,7 +180,7 @@ class Story:
             assert time.monotonic() < end, [(rollout, rollout.why, rollout.state) for rollout in live]
             if victims and time.monotonic() >= next_kill:
                 self._kill(victims.pop())
-                next_kill = time.monotonic() + self.chance.uniform(0.3, 2.5)
+                next_kill = time.monotonic() + self.chance.uniform(0.3, 3.0)
             time.sleep(PAUSE_S)
         self.course.rollouts = [rollouts.whole(rollout.pk) for rollout in self.course.rollouts]
         return self.course
