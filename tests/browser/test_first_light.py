@@ -27,7 +27,8 @@ pytestmark = [pytest.mark.browser, pytest.mark.faults]
 Visit = Callable[..., Person]
 MODEL = "/models/Fraud-Detection"
 PICTURES = ROOT / "docs" / "pictures"
-LOOK = {"color_scheme": "light", "viewport": {"width": 1280, "height": 1000}}
+LOOK = {"color_scheme": "light", "viewport": {"width": 1280, "height": 940}}
+FOR_PICTURES_S = 120 if os.environ.get("PICTURES") else 0  # a chart of a few minutes' traffic
 LONG_MS = 180_000  # two busy cores; what is usual is measured and printed
 FOLLOW = """() => { window.stayed = true; window.seen = {};
   const rows = () => document.querySelectorAll('tr[id^=event-]');
@@ -319,6 +320,7 @@ def test_a_canary_is_promoted_on_evidence_and_a_bad_one_goes_back_without_a_pers
         start(olga, "fraud", 3, PLAN)
         follow_bad_canary(olga)
         assert callers.labelled
+        time.sleep(FOR_PICTURES_S)
     expect(olga.open("/endpoints/fraud").get_by_text("Serves version 2")).to_be_visible()
     olga.judge()
     olga.open("/endpoints/fraud/monitoring?range=15m")
