@@ -1,5 +1,7 @@
 """Asks for, starts, rolls back and cancels rollouts. The engine does the rest."""
 
+from dataclasses import dataclass
+
 from django.db import transaction
 from django.db.models import Max
 
@@ -61,6 +63,16 @@ def start(version: ModelVersion, endpoint: Endpoint, plan: Plan, *, actor: Actor
         asked = Rollout(endpoint=endpoint, version=row, digest=digest, plan=plan.document, request=granted)
         asked.reason = reason
         return queue(asked, plan.steps, actor=actor)
+
+
+def start_signed(endpoint: Endpoint, number: int, *, actor: Actor, reason: str = "") -> Rollout:
+    """Start what request `number` was signed for, as it stands there. As `start`; Conflict where it cannot be used."""
+    about = endpoint_subject(endpoint)
+    require(actor, endpoint.environment.permission, f"deploy to {endpoint} ({endpoint.environment})", about=about)
+    signed = next((row for row in signed_for(endpoint) if row.request.pk == number), None)
+    if signed is None:
+        raise Conflict(f"Request #{number} is no unused signature for {endpoint}.", next_step="Ask for another.")
+    return start(signed.version, endpoint, signed.plan, reason=reason, actor=actor)
 
 
 def roll_back(endpoint: Endpoint, *, to: Rollout | None = None, reason: str, actor: Actor) -> Rollout:
@@ -229,6 +241,27 @@ def _refuse_busy(endpoint: Endpoint) -> None:
         raise Conflict(
             f"{busy} of {endpoint} is {busy.get_state_display().lower()}.", next_step="Wait for its end, or cancel it."
         )
+
+
+@dataclass(frozen=True)
+class Signed:
+    """An unused signature for an endpoint: what may be started as it stands."""
+
+    request: ApprovalRequest
+    version: ModelVersion
+    plan: Plan
+
+
+def signed_for(endpoint: Endpoint) -> list[Signed]:
+    """Return the unused signatures whose rollout could be started at `endpoint` now, newest first."""
+    usable = [RequestState.APPROVED, RequestState.EXECUTED]
+    rows = ApprovalRequest.objects.filter(model=endpoint.model, state__in=usable, rollout=None)
+    found = []
+    for request in rows.filter(expires_at__gt=clock.now()).select_related("version__model").order_by("-pk")[:20]:
+        asked = requests.deployment_asked(request)
+        if asked and asked["endpoint"] == endpoint.name:
+            found.append(Signed(request, request.version, Plan.of(asked["plan"])))  # type: ignore[arg-type]
+    return found
 
 
 def _covering(version: ModelVersion, endpoint: Endpoint, plan: Plan, digest: str) -> ApprovalRequest:

@@ -171,6 +171,11 @@ def _open(
     return ApprovalRequired(request, opened=True)
 
 
+def deployment_asked(request: ApprovalRequest) -> subjects.Deployment | None:
+    """Return the endpoint and plan that the request's subject carries, or None for a stage alone."""
+    return subjects.deployment_of(subjects.document(request))
+
+
 def covers_deployment(request: ApprovalRequest, *, endpoint: str, plan: dict[str, object], digest: str) -> bool:
     """Whether the request's subject is this deployment: the same files, endpoint and plan."""
     said = subjects.document(request)

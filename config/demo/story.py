@@ -344,9 +344,7 @@ class Story:
             raise StoryBroke(f"no request was opened: {answer.url}")
         self.review(int(number.group(1)), version, AGAIN if version == 2 else COMMENTS[version])  # noqa: PLR2004 - again
         with self.teller.telling(f"olga starts the canary of version {version}") as found:
-            answer = self.visitors["olga"].submit(
-                "/endpoints/fraud", "/endpoints/fraud/deploy", version=str(version), reason="", **PLAN
-            )
+            answer = self.visitors["olga"].submit("/endpoints/fraud", f"/endpoints/fraud/start/{number.group(1)}")
             expect(answer, 200, "olga starts the canary")
             found.append(answer.url)
         with self.teller.telling(f"version {version} is watched under traffic: {words}") as found:

@@ -262,3 +262,19 @@ def test_what_went_back_needs_a_new_signature_for_the_stage_as_well(
     again = transitions.transition(version, to=Stage.PRODUCTION, archive_existing=True, actor=dana)
     assert isinstance(again, requests.ApprovalRequired)
     assert (again.opened, again.request.pk != rollout.request.pk) == (True, True)
+
+
+def test_what_was_signed_is_started_as_it_stands_and_once(
+    hands: Hands, production: Endpoint, model: RegisteredModel, dana: Actor, rita: Actor, olga: Actor, unsealed: None
+) -> None:
+    version = locked_version(model, dana)
+    signed(version, production, dana, rita)
+    waiting = rollouts.signed_for(production)
+    assert [(row.version, row.plan) for row in waiting] == [(version, AT_ONCE)]
+    with pytest.raises(Denied):
+        rollouts.start_signed(production, waiting[0].request.pk, actor=dana)
+    rollout = run(hands, rollouts.start_signed(production, waiting[0].request.pk, actor=olga))
+    assert (rollout.state, rollout.request) == (RolloutState.DONE, waiting[0].request)
+    assert rollouts.signed_for(production) == []
+    with pytest.raises(Conflict, match="no unused signature"):
+        rollouts.start_signed(production, waiting[0].request.pk, actor=olga)

@@ -108,6 +108,7 @@ def _page(
         "versions": _deployable(found),
         "strategies": STRATEGIES,
         "may_deploy": may_deploy,
+        "signed": rollouts.signed_for(found) if may_deploy and found.environment.needs_approval else [],
         "may_ask": found.environment.needs_approval,
         "rights": [_right(right, now, before) for right in rights.newest_by_version(found)],
         "tokens": found.tokens.order_by("-pk")[:50] if may_deploy else [],
@@ -129,6 +130,15 @@ def _right(right: InstalledRight, now: Rollout | None, before: Rollout | None) -
 def _deployable(found: Endpoint) -> list[dict[str, object]]:
     rows = ModelVersion.objects.live().filter(model=found.model, manifest__isnull=False).order_by("-version")[:100]
     return [{"value": v.version, "label": f"Version {v.version} ({v.stage})"} for v in rows]
+
+
+@require_POST
+def start_signed(request: HttpRequest, name: str, number: int) -> HttpResponse:
+    """Start what request `number` was signed for, as it stands there."""
+    actor = actor_of(request)
+    found = endpoints.find_endpoint(name, actor=actor)
+    rollout = rollouts.start_signed(found, number, reason=posted(request, "reason"), actor=actor)
+    return HttpResponseRedirect(f"/deployments/{rollout.pk}")
 
 
 @require_POST

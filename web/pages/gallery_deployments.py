@@ -48,6 +48,11 @@ FORM: Context = {name: {"value": "", "errors": []} for name in ("version", "reas
 FORM |= {name: {"value": value, "errors": []} for name, value in PLAN.items()}
 FORM |= {"days": {"value": "30", "errors": []}, "errors": []}
 CHOICES = [{"value": 6, "label": "Version 6 (None)"}, {"value": 5, "label": "Version 5 (Production)"}]
+SIGNED: Context = {
+    "request": {"pk": 131},
+    "version": {"version": 6},
+    "plan": {"words": "Requests go over as 5 % → 25 % → 100 %. Each share lasts at least 600 s."},
+}
 ENDPOINT_PAGE: Context = {
     "endpoint": ENDPOINT,
     "serving": DONE,
@@ -121,6 +126,7 @@ PAGES: dict[str, dict[str, Context]] = {
     },
     "endpoints/detail": {
         "usual": ENDPOINT_PAGE,
+        "signed": {**ENDPOINT_PAGE, "signed": [SIGNED]},
         "under way": {**ENDPOINT_PAGE, "live": RUNNING, "new_token": "se_c0ffee00_" + "x" * 43},
         "reader": {**ENDPOINT_PAGE, "may_deploy": False, "may_ask": False, "previous": None, "tokens": []},
         "nothing yet": {
