@@ -6,7 +6,8 @@ from typing import Any
 from core import clock
 from deployments.models import Rollout, RolloutStep
 from deployments.plan import ALL, Sight
-from deployments.targets.contract import Seen
+from deployments.targets.contract import Seen, TryAgain
+from deployments.targets.kinds import target
 from monitoring import verdicts
 from monitoring.stats.judge import Decision, Verdict
 
@@ -38,13 +39,24 @@ def look(rollout: Rollout, step: RolloutStep) -> Seen:
         return Seen(Sight.UNDER_WAY, step.observed)
     RolloutStep.objects.filter(pk=step.pk).update(not_before=clock.now() + LOOK_EVERY)
     said = verdicts.verdict(str(rollout.uuid))
+    since = step.observed.get("since") or _counters(rollout)
     if said is None:
-        return Seen(Sight.UNDER_WAY, {"verdict": Decision.HOLD, "sentence": "Hold: nothing is observed."})
+        return Seen(
+            Sight.UNDER_WAY, {"verdict": Decision.HOLD, "sentence": "Hold: nothing is observed.", "since": since}
+        )
     sight = _sight(rollout, said)
-    facts = _facts(said)
+    facts = {**_facts(said), "since": since}
     if sight is not Sight.UNDER_WAY:
         facts["tracks"] = verdicts.performance(str(rollout.uuid), str(share_of(step)))
     return Seen(sight, facts, said.sentence if sight is Sight.CONDEMNED else "")
+
+
+def _counters(rollout: Rollout) -> dict[str, int]:
+    """Return the router's counters by track: what is taken in this step counts from here."""
+    try:
+        return dict(target(rollout.endpoint.target).split(rollout.endpoint.name).requests)
+    except TryAgain:
+        return {}
 
 
 def _sight(rollout: Rollout, said: Verdict) -> Sight:

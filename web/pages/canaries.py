@@ -27,7 +27,7 @@ def told(rollout: Rollout, steps: list[RolloutStep]) -> dict[str, Any] | None:
         "sentence": said.get("sentence", ""),
         "needs_person": bool(said.get("needs_person")),
         "guards": [{**guard, "label": WORDS.get(guard["name"], guard["name"])} for guard in said.get("guards", [])],
-        "split": None if rollout.state in ENDED else _split(rollout, _asked(steps)),
+        "split": None if rollout.state in ENDED else _split(rollout, _asked(steps), said.get("since", {})),
         "performance": [line for step in watched for line in _performance(rollout, step)],
         "version": rollout.version.version,
         "before": before,
@@ -48,14 +48,16 @@ def _asked(steps: list[RolloutStep]) -> int:
     return share_of(routed[-1]) if routed else 0
 
 
-def _split(rollout: Rollout, asked_pct: int) -> dict[str, Any] | None:
+def _split(rollout: Rollout, asked_pct: int, since: dict[str, int]) -> dict[str, Any] | None:
+    """Return how requests are divided: as asked, and as the router counted since the step began."""
     try:
         seen = target(rollout.endpoint.target).split(rollout.endpoint.name)
     except TryAgain:
         seen = Split()
     if not asked_pct:
         return None
-    canary, everything = seen.requests.get("canary", 0), sum(seen.requests.values())
+    counted = {track: max(0, count - since.get(track, 0)) for track, count in seen.requests.items()}
+    canary, everything = counted.get("canary", 0), sum(counted.values())
     return {
         "asked_pct": asked_pct,
         "routed_pct": 100 * seen.shares["canary"] / SHARES if "canary" in seen.shares else None,
