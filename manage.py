@@ -7,8 +7,11 @@ from pathlib import Path
 from typing import cast
 
 from django.core.management import execute_from_command_line
+from django.db import DatabaseError
 
 from config import env
+
+NO_TABLES = ("no such table", "does not exist")  # SQLite's words and PostgreSQL's
 
 
 def take_home(argv: list[str]) -> list[str]:
@@ -46,7 +49,12 @@ def main() -> None:
         make_home(cast("Path", env.read_all()["home"]))
     except env.BadSetting as why:
         sys.exit(str(why))
-    execute_from_command_line(argv)
+    try:
+        execute_from_command_line(argv)
+    except DatabaseError as why:
+        if not any(words in str(why) for words in NO_TABLES):
+            raise
+        sys.exit(f"{os.environ.get('SIGNOFF_HOME', './var')} is not set up yet. Run `manage.py migrate` or `up` first.")
 
 
 if __name__ == "__main__":

@@ -107,16 +107,30 @@ class Told:
         """What changed, in a line: before → after, then the words said."""
         parts = [f"{key} {_brief(value)} → gone" for key, value in self.before.items() if key not in self.after]
         for key, value in self.after.items():
+            if value in ("", None):
+                continue
             earlier = f"{_brief(self.before[key])} → " if key in self.before else ""
             parts.append(f"{key} {earlier}{_brief(value)}")
+        if step := self.facts.get("step"):
+            parts.append(_step(str(step), self.facts.get("observed")))
         count = self.facts.get("count", 1)
         if isinstance(count, int) and count > 1:
             parts.append(f"{count} times")
         return ": ".join(part for part in (", ".join(parts), self.comment) if part)
 
 
+def _step(name: str, observed: object) -> str:
+    """Return a rollout's step in words, with what it was seen to reach."""
+    said = observed if isinstance(observed, dict) else {}
+    shares = said.get("shares")
+    division = ", ".join(f"{track} {part / 100:g} %" for track, part in shares.items()) if shares else ""
+    return ": ".join(part for part in (name, division or str(said.get("sentence", ""))) if part)
+
+
 def _brief(value: object) -> str:
     """Return a value short enough for a table."""
+    if isinstance(value, dict) and {"from", "to"} <= value.keys():
+        return f"{value['from']} → {value['to']}"
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     return text[:12] + "…" if len(text) == DIGEST_LENGTH else text[:60]
 

@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import Any
 
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
@@ -65,6 +65,7 @@ def needs(actor: Actor) -> list[dict[str, object]]:
     found += [row for rollout in live_rollouts(actor) if (row := _to_judge(rollout, actor))]
     soon = clock.now() + ENDING
     ending = ApiToken.objects.filter(user=actor.user, revoked_at=None, expires_at__range=(clock.now(), soon))
+    ending = ending.filter(created_at__lt=F("expires_at") - ENDING)  # one made for a day is not news
     found += [_to_renew(token) for token in ending.order_by("expires_at")[:SHOWN]]
     if actor.holds(Permission.USER_MANAGE):
         found += [_wish(wish) for wish in AccessRequest.objects.filter(settled_at=None).select_related("user")[:SHOWN]]
