@@ -81,6 +81,9 @@ def test_a_failure_waits_until_it_was_tried_again(dana: Actor, eli: Actor) -> No
 
 def test_a_token_about_to_end_waits_for_its_person(dana: Actor, eli: Actor) -> None:
     row, _ = tokens.mint(dana.person, label="notebook", scopes=[Scope.READ], days=30, actor=dana)
-    ApiToken.objects.filter(pk=row.pk).update(expires_at=clock.now() + timedelta(days=2))
+    soon, before = clock.now() + timedelta(days=2), clock.now() - timedelta(days=28)
+    ApiToken.objects.filter(pk=row.pk).update(expires_at=soon, created_at=before)
+    tokens.mint(dana.person, label="one day", scopes=[Scope.READ], days=1, actor=dana)
     assert "API token notebook" in home(dana)
+    assert "API token one day" not in home(dana)
     assert "API token notebook" not in home(eli)
