@@ -161,4 +161,4 @@ def test_production_is_refused_by_rest_without_a_signature(dana: Actor, olga: Ac
     ask("POST", "endpoints", name="fraud", model=model.name, environment="production")
     refused = ask("POST", "rollouts", endpoint="fraud", version=1, plan={"strategy": "all-at-once"})
     assert (refused.status_code, refused.json()["error"]) == (409, "conflict")
-    assert "no approval" in refused.json()["message"]
+    assert "no unused approval" in refused.json()["message"]
