@@ -57,9 +57,9 @@ def told(minute: int, track: str, version: str, **more: float) -> None:
 
 def test_the_page_says_what_is_so_now_and_when_traffic_moved(scene: SimpleNamespace, client: Client) -> None:
     page = client.get("/endpoints/fraud/monitoring?range=1h").content.decode()
-    assert "Stable p95: 40 ms now, the same as the median of this range." in page
-    assert "Canary p95: 50 ms now, 10 ms more (worse) than the stable version." in page
-    assert "Canary: 0 % now, 1 point less (better) than the stable version." in page
+    assert "Stable p95: 40 ms in the last minute, the same as the median of this range." in page
+    assert "Canary p95: 50 ms in the last minute, 10 ms more (worse) than the stable version." in page
+    assert "Canary: 0 % in the last minute, 1 point less (better) than the stable version." in page
     assert "No label has come for the predictions of this range yet." in page
     assert "The use of CPU was not measured in this range." in page
     assert f'href="/deployments/{scene.rollout.pk}"' in page
@@ -82,7 +82,7 @@ def test_each_line_the_page_draws_has_its_points_and_gaps_stay_gaps(scene: Simpl
 def test_a_past_range_is_an_address(scene: SimpleNamespace, client: Client) -> None:
     until = start_of(scene.last - 20)
     page = client.get(f"/endpoints/fraud/monitoring?range=1h&until={until:%Y-%m-%dT%H:%M}").content.decode()
-    assert "Stable p95: 40 ms now" in page
+    assert "Stable p95: 40 ms in the last minute" in page
     assert "Canary" not in page
     assert f"range=7d&amp;until={until:%Y-%m-%dT%H:%M}" in page
 
@@ -124,7 +124,7 @@ def test_own_rest_reads_one_metric(scene: SimpleNamespace, client: Client, peopl
 
 
 STABLE, CANARY = ("accuracy", "stable"), ("accuracy", "canary")
-SAME = "Stable: 94 % now, the same as the median of this range."
+SAME = "Stable: 94 % in the last minute, the same as the median of this range."
 
 
 @pytest.mark.parametrize(
@@ -135,9 +135,9 @@ SAME = "Stable: 94 % now, the same as the median of this range."
         (
             {STABLE: [94.0], CANARY: [91.0]},
             {STABLE: [94.0], CANARY: [91.5]},
-            f"{SAME} Canary: 91.5 % now, 2.5 points less (worse) than the stable version.",
+            f"{SAME} Canary: 91.5 % in the last minute, 2.5 points less (worse) than the stable version.",
         ),
-        ({STABLE: [94.0]}, {}, "Stable: not measured in the last minutes; the median of this range is 94 %."),
+        ({STABLE: [94.0]}, {}, "Stable: not measured in the last minute; the median of this range is 94 %."),
     ],
 )
 def test_a_sentence_says_now_and_the_change(table: Lines, now: Lines, said: str) -> None:
@@ -147,7 +147,7 @@ def test_a_sentence_says_now_and_the_change(table: Lines, now: Lines, said: str)
 def test_a_canary_is_not_reproached_with_having_fewer_requests() -> None:
     lines: Lines = {("requests", "stable"): [90.0], ("requests", "canary"): [5.0]}
     said = sentence(FIGURE["requests"], lines, lines)
-    assert said.endswith("Canary: 5 a minute now, the same as the median of this range.")
+    assert said.endswith("Canary: 5 a minute in the last minute, the same as the median of this range.")
 
 
 @pytest.mark.parametrize(("value", "shown"), [(0, "0"), (0.004, "0"), (0.126, "0.13"), (41.26, "41.3"), (446.1, "446")])

@@ -122,7 +122,7 @@ def _told(figure: Figure, track: str, latest: Mapping[str, float | None], line: 
     name, value, other = figure.label(figure.head, track).capitalize(), latest[track], latest.get("stable")
     usual = median(known for known in line if known is not None)
     if value is None:
-        return f"{name}: not measured in the last minutes; the median of this range is {number(usual)} {figure.unit}."
+        return f"{name}: not measured in the last minute; the median of this range is {number(usual)} {figure.unit}."
     if track != "stable" and figure.is_comparable and other is not None:
         against = f"{_difference(figure, value - other)} the stable version"
     else:
