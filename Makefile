@@ -16,6 +16,7 @@ RUN := .venv/bin/python
 UV := .venv/bin/uv
 PYTEST := $(RUN) -m pytest
 SLOW := soak or bench
+CLOSED := UV_OFFLINE=1
 LOCK := $(UV) pip compile --quiet --no-config --default-index https://pypi.org/simple --python-version 3.11 \
 	--generate-hashes --only-binary :all: --no-emit-index-url --no-emit-find-links \
 	--custom-compile-command "make lock" $(UPGRADE)
@@ -34,13 +35,13 @@ run: install ## serve on PORT (8000) from SIGNOFF_HOME (./var); migrates first w
 demo: install ## the story of two sign-offs, told on a server on PORT; SIGNOFF_HOME keeps it apart from your own data
 	@exec $(RUN) manage.py demo --port $(PORT)
 
-check: lint ## lint and the fast tests, under 3 minutes
+check: lint build/serving/.prepared ## lint and the fast tests, under 3 minutes
 	$(PYTEST) -n 2 -m "not ($(SLOW) or browser or wire or faults)"
 
-test: install browser ## everything: SQLite, PostgreSQL, unmodified clients, browser
-	$(PYTEST) -n 2 -m "not ($(SLOW) or browser)"
-	TEST_DATABASE=postgresql $(PYTEST) -n 2 -m "postgresql and not ($(SLOW))"
-	CHROME=$(CHROME) $(PYTEST) -m "browser and not ($(SLOW))"
+test: install browser build/serving/.prepared ## everything: SQLite, PostgreSQL, unmodified clients, browser
+	$(CLOSED) $(PYTEST) -n 2 -m "not ($(SLOW) or browser)"
+	$(CLOSED) TEST_DATABASE=postgresql $(PYTEST) -n 2 -m "postgresql and not ($(SLOW))"
+	$(CLOSED) CHROME=$(CHROME) $(PYTEST) -m "browser and not ($(SLOW))"
 
 pictures: install browser ## make the README's pictures anew, from the story the browser test walks
 	PICTURES=1 CHROME=$(CHROME) $(PYTEST) tests/browser/test_first_light.py
@@ -57,7 +58,7 @@ lint: install ## style, types, layers, migrations, templates
 docs: install ## write the tables of docs/reference anew, from the code
 	$(RUN) -m tests.write_reference
 
-bench: install .venv-peer/.installed ## timings, one process, in a fixed order
+bench: install .venv-peer/.installed .venv-kserve/.installed ## timings, one process, in a fixed order
 	$(PYTEST) -p no:randomly -s -m bench
 
 soak: install ## long runs
@@ -69,10 +70,11 @@ lock: .venv/bin/uv ## resolve the lock files anew; UPGRADE=--upgrade takes newer
 	$(LOCK) pyproject.toml --group dev -c requirements/app.lock -c requirements/uv.lock -o requirements/dev.lock
 	$(LOCK) requirements/client.in -o requirements/client.lock
 	$(LOCK) requirements/peer.in -c requirements/client.lock -o requirements/peer.lock
+	$(LOCK) requirements/kserve.in -o requirements/kserve.lock
 	@! grep -nE '(file|https?)://|(^|[ =])/' requirements/*.lock || { echo "A lock file names a place; it must not."; exit 1; }
 
 clean: ## remove environments, caches and builds; keeps homes
-	rm -rf .venv .venv-client .venv-peer build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf .venv .venv-client .venv-peer .venv-kserve build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
 
 # uv comes by pip, hashes checked; a new uv means a new environment.
 .venv/bin/uv: requirements/uv.lock
@@ -94,6 +96,16 @@ clean: ## remove environments, caches and builds; keeps homes
 .venv-peer/.installed: requirements/peer.lock .venv/bin/uv
 	$(UV) venv --quiet --no-config --clear --python $(PYTHON) .venv-peer
 	$(SYNC) --python .venv-peer/bin/python requirements/peer.lock
+	@touch $@
+
+.venv-kserve/.installed: requirements/kserve.lock .venv/bin/uv
+	$(UV) venv --quiet --no-config --clear --python $(PYTHON) .venv-kserve
+	$(SYNC) --python .venv-kserve/bin/python requirements/kserve.lock
+	@touch $@
+
+# The packages of the tests' models: the tests themselves reach nothing but loopback.
+build/serving/.prepared: requirements/client.lock tests/prepare.py tests/serving/rig.py tests/serving/make_models.py | install
+	$(RUN) -m tests.prepare
 	@touch $@
 
 browser: ## a Chromium for the browser tests

@@ -3,6 +3,8 @@
 
 import os
 import sys
+import tempfile
+from contextlib import ExitStack
 from pathlib import Path
 from typing import cast
 
@@ -12,6 +14,8 @@ from django.db import DatabaseError
 from config import env
 
 NO_TABLES = ("no such table", "does not exist")  # SQLite's words and PostgreSQL's
+SET_UP = {"up", "demo", "migrate"}  # make the home they are told of
+ABOUT_CODE = {"help", "check", "makemigrations", "spectacular"}  # read the code; need no home
 
 
 def take_home(argv: list[str]) -> list[str]:
@@ -31,6 +35,21 @@ def take_home(argv: list[str]) -> list[str]:
     return rest
 
 
+def asks(argv: list[str]) -> bool:
+    """Return whether the words only ask what could be done."""
+    return not argv[1:] or argv[1].startswith("-") or not {"-h", "--help"}.isdisjoint(argv)
+
+
+def settle_home(home: Path, command: str, until: ExitStack) -> None:
+    """Have a home to run `command` in. Only what sets one up makes it: a mistyped name leaves no folder and no keys."""
+    if command in SET_UP or home.exists():
+        make_home(home)
+    elif command in ABOUT_CODE:
+        os.environ["SIGNOFF_HOME"] = until.enter_context(tempfile.TemporaryDirectory(prefix="signoff-"))
+    else:
+        sys.exit(f"There is no home at {home}. Name one that is there, or set it up: `manage.py up`.")
+
+
 def make_home(home: Path) -> None:
     """Create the home where it is not there yet; what cannot be one is said in one sentence."""
     try:
@@ -45,10 +64,16 @@ def main() -> None:
     """Run the command named on the command line; a bad setting is one sentence, not a traceback."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
     argv = take_home(sys.argv)
-    try:
-        make_home(cast("Path", env.read_all()["home"]))
-    except env.BadSetting as why:
-        sys.exit(str(why))
+    with ExitStack() as until:
+        try:
+            settle_home(cast("Path", env.read_all()["home"]), "help" if asks(argv) else argv[1], until)
+        except env.BadSetting as why:
+            sys.exit(str(why))
+        run(argv)
+
+
+def run(argv: list[str]) -> None:
+    """Run the command; a database without our tables is one sentence too."""
     try:
         execute_from_command_line(argv)
     except DatabaseError as why:

@@ -8,17 +8,16 @@ from django.contrib.auth.models import Group
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import PermissionDenied
 from django.db.models import Model, QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 
 from accounts.actors import Actor, roles_of
 from accounts.models import AccessRequest, ApiToken, Team, User
 from accounts.permissions import Permission
+from accounts.policy import denied
 from accounts.roles import Role
 from accounts.teams import create_team, set_members
 from accounts.users import create_user, deactivate, set_roles
-from core.refusals import Refusal
-
-READERS = frozenset({Role.ADMIN, Role.OPS, Role.AUDITOR})
+from core.refusals import Denied, Refusal
 
 admin.site.unregister(Group)
 admin.site.site_header = "Signoff administration"
@@ -37,6 +36,7 @@ def actor_of(request: HttpRequest) -> Actor:
 class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # Django has no generic at run time
     """Lists and shows rows to admins, ops and auditors; changes nothing."""
 
+    writes_need: Permission | None = None  # where somebody may add or change rows here
     list_per_page = 50
     show_full_result_count = False
     actions: Any = None
@@ -48,7 +48,7 @@ class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # Django has n
     def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         """By role."""
         del obj
-        return bool(actor_of(request).roles & READERS)
+        return actor_of(request).holds(Permission.ADMIN_READ)
 
     def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         """Never."""
@@ -64,6 +64,24 @@ class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # Django has n
         """Never."""
         del request, obj
         return False
+
+    def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
+        """The form of a new row, or the refusal that names who may."""
+        if not self.has_add_permission(request):
+            raise self._refusal(request, "add")
+        return super().add_view(request, form_url, extra_context)
+
+    def delete_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
+        """The question before deleting, or the refusal."""
+        if not self.has_delete_permission(request):
+            raise self._refusal(request, "delete")
+        return super().delete_view(request, object_id, extra_context)
+
+    def _refusal(self, request: HttpRequest, deed: str) -> Denied:
+        what = self.model._meta.verbose_name_plural
+        if self.writes_need and not actor_of(request).holds(self.writes_need):
+            return denied(actor_of(request), self.writes_need, f"{deed} {what}")
+        return Denied(f"Nobody may {deed} {what} here: the admin site only shows them.")
 
 
 class PersonForm(forms.ModelForm):  # type: ignore[type-arg]
@@ -101,6 +119,7 @@ class PersonAdmin(ReadOnlyAdmin):
     """People: created, given roles and deactivated by admins."""
 
     form = PersonForm
+    writes_need = Permission.USER_MANAGE
     list_display = ("username", "roles", "is_active", "last_login")
     list_filter = ("groups", "is_active")
     search_fields = ("username", "email")
@@ -189,6 +208,7 @@ class TeamAdmin(ReadOnlyAdmin):
     """Teams: made, and people put in and out, by admins. A team is emptied, not deleted: the ledger names it."""
 
     form = TeamForm
+    writes_need = Permission.USER_MANAGE
     list_display = ("name", "people")
     search_fields = ("name",)
 

@@ -39,7 +39,7 @@ def find_link(secret: str, *, demo_run: str) -> SignInLink:
     )
     if link is None or (link.user and not link.user.is_active):
         raise Denied(
-            "This sign-in link was used, has expired or never was.",
+            "This link was used, has expired or never was.",
             next_step="Ask whoever runs this host for a new one.",
         )
     return link
@@ -49,5 +49,5 @@ def use_link(secret: str, *, demo_run: str) -> SignInLink:
     """Mark the link used and return it; of two at once, one wins. A demo's link stays usable while its run lasts."""
     link = find_link(secret, demo_run=demo_run)
     if not link.demo_run and not SignInLink.objects.filter(pk=link.pk, used_at=None).update(used_at=clock.now()):
-        raise Denied("This sign-in link was used.", next_step="Ask whoever runs this host for a new one.")
+        raise Denied("This link was used.", next_step="Ask whoever runs this host for a new one.")
     return link

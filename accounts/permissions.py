@@ -13,6 +13,7 @@ class Permission(StrEnum):
 
     MODEL_READ = "model.read"
     LEDGER_READ = "ledger.read"
+    ADMIN_READ = "admin.read"
     MODEL_CREATE = "model.create"
     MODEL_WRITE = "model.write"
     MODEL_WRITE_OWN = "model.write-own"
@@ -22,6 +23,7 @@ class Permission(StrEnum):
     REQUEST_OPEN = "request.open"
     REQUEST_DISCUSS = "request.discuss"
     REQUEST_DECIDE = "request.decide"
+    GLASS_BREAK = "glass.break"
     STAGE_STAGING = "stage.staging"
     STAGE_PRODUCTION = "stage.production"
     ALIAS_PROTECTED = "alias.protected"
@@ -30,8 +32,11 @@ class Permission(StrEnum):
     ENDPOINT_MANAGE = "endpoint.manage"
     LABEL_GIVE = "label.give"
     THRESHOLD_SET = "threshold.set"
+    POLICY_PROPOSE = "policy.propose"
+    POLICY_ACCEPT = "policy.accept"
     GRANT_GIVE = "grant.give"
     USER_MANAGE = "user.manage"
+    WEBHOOK_MANAGE = "webhook.manage"
 
 
 class Scope(StrEnum):
@@ -57,23 +62,28 @@ GRANTED: dict[Role, frozenset[Permission]] = {
     ),
     Role.OPS: frozenset(
         EVERYONE
-        | {P.MODEL_WRITE_OWN, P.REQUEST_OPEN, P.REQUEST_DISCUSS}
+        | {P.MODEL_WRITE_OWN, P.REQUEST_OPEN, P.REQUEST_DISCUSS, P.ADMIN_READ}
         | {P.STAGE_STAGING, P.STAGE_PRODUCTION, P.ALIAS_PROTECTED}
-        | {P.DEPLOY_STAGING, P.DEPLOY_PRODUCTION, P.ENDPOINT_MANAGE, P.LABEL_GIVE},
+        | {P.DEPLOY_STAGING, P.DEPLOY_PRODUCTION, P.ENDPOINT_MANAGE, P.LABEL_GIVE, P.GLASS_BREAK},
     ),
-    Role.REVIEWER: frozenset(EVERYONE | {P.REQUEST_DISCUSS, P.REQUEST_DECIDE, P.THRESHOLD_SET}),
-    Role.AUDITOR: frozenset(EVERYONE | {P.MODEL_READ_RESTRICTED}),
+    Role.REVIEWER: frozenset(
+        EVERYONE | {P.REQUEST_DISCUSS, P.REQUEST_DECIDE, P.THRESHOLD_SET, P.POLICY_PROPOSE, P.POLICY_ACCEPT}
+    ),
+    Role.AUDITOR: frozenset(EVERYONE | {P.MODEL_READ_RESTRICTED, P.ADMIN_READ}),
     Role.ADMIN: frozenset(
-        EVERYONE | {P.MODEL_READ_RESTRICTED, P.GRANT_GIVE, P.USER_MANAGE, P.THRESHOLD_SET, P.REQUEST_DISCUSS},
+        EVERYONE
+        | {P.MODEL_READ_RESTRICTED, P.GRANT_GIVE, P.USER_MANAGE, P.THRESHOLD_SET, P.REQUEST_DISCUSS}
+        | {P.WEBHOOK_MANAGE, P.ADMIN_READ, P.POLICY_PROPOSE, P.POLICY_ACCEPT},
     ),
 }
 
-READS = frozenset({P.MODEL_READ, P.LEDGER_READ, P.MODEL_READ_RESTRICTED})
+DECISIONS = frozenset({P.REQUEST_DECIDE, P.POLICY_ACCEPT, P.GLASS_BREAK})
+READS = frozenset({P.MODEL_READ, P.LEDGER_READ, P.MODEL_READ_RESTRICTED, P.ADMIN_READ})
 
 
 def needed_scope(permission: Permission) -> Scope:
     """Return the scope a token must have to use `permission`."""
-    if permission is Permission.REQUEST_DECIDE:
+    if permission in DECISIONS:
         return Scope.DECIDE
     return Scope.READ if permission in READS else Scope.WRITE
 

@@ -8,7 +8,7 @@ from django.db import IntegrityError, transaction
 
 from accounts.actors import Actor, Via, roles_of
 from accounts.models import AccessRequest, User
-from accounts.permissions import Permission
+from accounts.permissions import Permission, roles_with
 from accounts.policy import require
 from accounts.roles import Role
 from audit.record import Change, Subject, record
@@ -93,7 +93,9 @@ def deactivate(user: User, *, actor: Actor) -> None:
 
 
 def request_access(user: User, *, role: Role, reason: str, actor: Actor) -> AccessRequest:
-    """Ask for `role`; asking again returns the open wish."""
+    """Ask for `role`; asking again returns the open wish. Raises Invalid for a role that is hers already."""
+    if role in roles_of(user):
+        raise Invalid(f"You are {role.label} already.", field="role")
     if not reason.strip():
         raise Invalid("Say what you need the role for.", field="reason")
     with transaction.atomic():
@@ -110,7 +112,6 @@ def _put_in_groups(user: User, roles: list[Role]) -> None:
     """Give `user` the groups of `roles` and no other role's; her teams stay."""
     user.groups.remove(*Group.objects.filter(name__in=set(Role) - set(roles)))
     user.groups.add(*(Group.objects.get_or_create(name=role)[0] for role in roles))
-    is_admin = Role.ADMIN in roles
-    user.is_staff = is_admin or Role.OPS in roles or Role.AUDITOR in roles
+    user.is_staff = bool(set(roles) & set(roles_with(Permission.ADMIN_READ)))
     user.is_superuser = False
     user.save(update_fields=["is_staff", "is_superuser"])

@@ -8,10 +8,11 @@ from django.db import connection
 
 from audit import merkle
 from audit.catalogue import EVENTS
-from audit.models import Event, Seal
-from core import canonical, clock
+from audit.models import Event
+from core import canonical, clock, rows
 
 BODY_TYPE = "signoff.event/1"
+SEAL = "INSERT INTO audit_seal (seq, event_id, leaf) SELECT COALESCE(MAX(seq) + 1, 0), %s, %s FROM audit_seal"
 
 
 class Accountable(Protocol):
@@ -60,7 +61,7 @@ def record(
         raise RuntimeError("audit.record must run inside the transaction of the change")
     moment = clock.now()
     body = canonical.dump(_body(action, about, actor.facts, change, outcome, clock.iso(moment)))
-    event = Event.objects.create(
+    event = Event(
         body=body,
         leaf=merkle.leaf_hash(body),
         at=moment,
@@ -75,6 +76,7 @@ def record(
         model_uuid=about.model,
         xact=_transaction_id(),
     )
+    rows.insert(event)
     if connection.vendor == "sqlite":
         _seal_now(event)
     return event
@@ -110,5 +112,5 @@ def _transaction_id() -> int:
 
 def _seal_now(event: Event) -> None:
     """SQLite has one writer at a time, so the next number is safe inside this transaction."""
-    last = Seal.objects.order_by("-seq").values_list("seq", flat=True).first()
-    Seal.objects.create(seq=0 if last is None else last + 1, event=event, leaf=event.leaf)
+    with connection.cursor() as cursor:
+        cursor.execute(SEAL, [event.pk, bytes(event.leaf)])

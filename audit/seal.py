@@ -17,8 +17,14 @@ SEALER_LOCK = 0x5163_0FF1
 # One statement, so one snapshot: a row seen in it that has a number from its xmax on was written under another server's
 # counter and came with a restore. Such a number says nothing about what is running here.
 XMAX = "(SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint)"
-XMIN = "(SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint)"
-FINISHED = f"xact >= %(from)s AND (xact < {XMIN} OR xact >= {XMAX})"
+# Numbers are dealt over all databases of a server, and what runs in another writes no event here. Who held a number of
+# the snapshot is looked up after it was taken: whoever still holds it has held it all along, so it cannot be mistaken.
+# One whose holder is gone by then counts as running; the next round takes it.
+ELSEWHERE = """(SELECT transactionid FROM pg_locks JOIN pg_stat_activity USING (pid)
+    WHERE locktype = 'transactionid' AND mode = 'ExclusiveLock' AND granted AND datname <> current_database())"""
+RUNNING = f"""(SELECT coalesce(min(xact::text::bigint), {XMAX}) FROM pg_snapshot_xip(pg_current_snapshot()) AS xact
+    WHERE xact::xid NOT IN {ELSEWHERE})"""  # noqa: S608 - the constant above
+FINISHED = f"xact >= %(from)s AND (xact < {RUNNING} OR xact >= {XMAX})"
 WAITING = f"""
     SELECT id, leaf FROM audit_event
     WHERE {FINISHED} AND NOT EXISTS (SELECT FROM audit_seal WHERE event_id = audit_event.id)
@@ -30,7 +36,8 @@ def seal_pending() -> int:
     """Seal events of finished transactions, in the order of transaction and id; return how many.
 
     PostgreSQL only (SQLite seals as it writes). Safe with several sealers: an advisory lock lets one through.
-    Only transactions older than every running one are taken, so a late commit never lands behind a sealed row.
+    Only transactions older than every one running in this database are taken, so a late commit never lands behind a
+    sealed row.
     """
     if connection.vendor != "postgresql":
         return 0
@@ -79,9 +86,18 @@ def copy_outside(note: str, path: Path) -> None:
     """Append `note` and a blank line to `path` and wait until it is on the disk."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a", encoding="utf-8") as out:
-        out.write(note + "\n")
+        out.write(("" if _ends_a_line(path) else "\n") + note + "\n")
         out.flush()
         os.fsync(out.fileno())
+
+
+def _ends_a_line(path: Path) -> bool:
+    """Whether the file is empty or ends in a newline: a full disk may have cut off what was written last."""
+    with path.open("rb") as file:
+        if not file.seek(0, os.SEEK_END):
+            return True
+        file.seek(-1, os.SEEK_END)
+        return file.read() == b"\n"
 
 
 def seal() -> None:

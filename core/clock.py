@@ -13,6 +13,11 @@ def iso(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
+def minute(moment: datetime) -> str:
+    """Return `moment` for people, to the minute, in UTC."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
+
+
 def millis(moment: datetime) -> int:
     """Return milliseconds since 1970, rounded down."""
     return int(moment.timestamp() * 1000)

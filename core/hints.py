@@ -1,21 +1,28 @@
 """Wakes those who do the work. The work itself is a row; a lost hint costs the seconds until somebody looks anyway."""
 
 from functools import cache, partial
+from typing import TYPE_CHECKING
 
 import structlog
-from celery import Celery
 from django.db import transaction
 
 from core import broker
 
+if TYPE_CHECKING:
+    from celery import Celery
+
 log = structlog.get_logger(__name__)
 MOVE_ROLLOUTS = "engine.move_rollouts"
+FETCH_FILES = "work.fetch_files"
 LOCK_ENVIRONMENTS = "work.lock_environments"
-PATIENCE_S = 0.04  # a request waits no longer than 50 ms for its hint
+PATIENCE_S = 0.025  # with what a busy machine adds, a request waits no longer than 50 ms for its hint
 
 
 def hint(task: str) -> None:
-    """Wake whoever does `task` once this transaction is committed. Never raises; blocks 50 ms at most."""
+    """Wake whoever does `task` once this transaction is committed.
+
+    Never raises; blocks 50 ms at most, the first in a process also for as long as Celery takes to load.
+    """
     transaction.on_commit(partial(send, task))
 
 
@@ -28,8 +35,10 @@ def send(task: str) -> None:
 
 
 @cache
-def _sender() -> Celery:
+def _sender() -> "Celery":
     """Return an app that only sends, and is impatient."""
+    from celery import Celery  # noqa: PLC0415 - a tenth of a second of each start, and most processes never send
+
     sender = Celery("hints", broker=broker.celery_url(), set_as_current=False)
     sender.conf.update(
         task_ignore_result=True,

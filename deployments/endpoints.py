@@ -15,6 +15,7 @@ from accounts.tokens import digest
 from audit.record import Change, Subject, record
 from core import clock
 from core.refusals import AlreadyExists, Invalid, NotFound
+from deployments import feed
 from deployments.models import Endpoint, EndpointToken, Environment, Rollout
 from deployments.states import RolloutState
 from deployments.targets.kinds import KINDS
@@ -27,6 +28,16 @@ MARK = "se_"
 def endpoint_subject(endpoint: Endpoint) -> Subject:
     """Return `endpoint` as the ledger names it."""
     return Subject("endpoint", endpoint.name, f"{endpoint.name} ({endpoint.environment.name})", endpoint.model.uuid)
+
+
+def creates_in(environment: Environment) -> Permission:
+    """Return what it takes to create endpoints there."""
+    return Permission.ENDPOINT_MANAGE if environment.needs_approval else Permission.DEPLOY_STAGING
+
+
+def environments_open_to(actor: Actor) -> list[Environment]:
+    """Return the environments in which the actor may create endpoints, staging first."""
+    return [place for place in Environment.objects.order_by("-pk") if actor.holds(creates_in(place))]
 
 
 def create_endpoint(
@@ -44,8 +55,7 @@ def create_endpoint(
     if target not in KINDS:
         raise Invalid(f"There is no target {target}; there are {', '.join(sorted(KINDS))}.", field="target")
     about = Subject("endpoint", name, name, model.uuid)
-    needed = Permission.ENDPOINT_MANAGE if place.needs_approval else Permission.DEPLOY_STAGING
-    require(actor, needed, f"create endpoints in {environment}", about=about)
+    require(actor, creates_in(place), f"create endpoints in {environment}", about=about)
     try:
         with transaction.atomic():
             made = Endpoint.objects.create(
@@ -129,6 +139,7 @@ def mint_endpoint_token(endpoint: Endpoint, *, label: str, days: int, actor: Act
         record(
             "endpoint.token.created", endpoint_subject(endpoint), actor=actor, change=Change(after={"token": prefix})
         )
+        transaction.on_commit(feed.publish, robust=True)  # at once; where it fails, the next round does it
     return row, text
 
 
@@ -144,3 +155,4 @@ def revoke_endpoint_token(endpoint: Endpoint, token_id: int, *, actor: Actor) ->
             row.save(update_fields=["revoked_at"])
             change = Change(after={"token": row.prefix})
             record("endpoint.token.revoked", endpoint_subject(endpoint), actor=actor, change=change)
+            transaction.on_commit(feed.publish, robust=True)

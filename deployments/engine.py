@@ -27,6 +27,7 @@ from deployments.targets.kinds import target
 
 log = structlog.get_logger(__name__)
 LEASE = timedelta(seconds=15)
+LETS_THROUGH = ("request.decided", "glass.broken")
 BACK_OFF_S = (1.0, 3.0, 9.0)
 
 
@@ -84,7 +85,7 @@ def _begin(rollout: Rollout, holder: str) -> bool:
 
 def _is_sealed(rollout: Rollout) -> bool:
     decided = Event.objects.filter(
-        object_kind="approval_request", object_id=str(rollout.request_id), action="request.decided"
+        object_kind="approval_request", object_id=str(rollout.request_id), action__in=LETS_THROUGH
     ).order_by("-id")
     seq = decided.values_list("seal__seq", flat=True).first()
     return seq is not None and Checkpoint.objects.filter(size__gt=seq).exists()

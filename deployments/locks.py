@@ -12,7 +12,7 @@ from django.db import transaction
 
 from accounts.actors import SYSTEM
 from audit.record import Change, record
-from registry import access, blobs, manifests, mlmodel
+from registry import access, blobs, manifests, mlmodel, requests
 from registry.models import ModelVersion
 from serving.contract import Layout
 
@@ -81,3 +81,4 @@ def _note(version: ModelVersion, facts: dict[str, object]) -> None:
         row.save(update_fields=["environment"])
         if facts.get("lock"):
             record("version.locked", access.version_subject(row), actor=SYSTEM, change=Change(after=facts))
+            requests.end_stale(row.model)

@@ -101,6 +101,11 @@ class Rollout(models.Model):
     def __str__(self) -> str:
         return f"deployment #{self.pk}"
 
+    @property
+    def shown_state(self) -> str:
+        """Return the state people are told: `paused` for one that runs and is held at its share."""
+        return "paused" if self.state == RolloutState.RUNNING and self.paused_at else str(self.state)
+
 
 class RolloutInNeed(Rollout):
     """A rollout that waits for an operator, as the admin lists them."""

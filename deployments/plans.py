@@ -6,13 +6,13 @@ from typing import Any
 
 from core.refusals import Invalid
 from deployments.plan import Spec, Strategy, steps_of
-from monitoring.stats.judge import Rules
+from monitoring.stats.rules import Rules
 from monitoring.verdicts import rules_of
 
 BAKE_MAX_S = 7 * 24 * 3600.0
 SHARES = (5, 25)  # then 100
 STEPS_MAX = 20
-GUARDED = {"error": "failed requests", "accuracy": "wrong predictions"}
+GUARDED = {"error": "failed requests", "accuracy": "wrong predictions", "latency": "slow answers"}
 
 
 @dataclass(frozen=True)
@@ -29,8 +29,7 @@ class Plan:
         """The plan as plain JSON."""
         said: dict[str, object] = {"strategy": str(self.strategy), "bake_s": self.bake_s}
         if self.strategy is Strategy.CANARY:
-            rules = asdict(self.rules)
-            said |= {"shares": list(self.shares), "rules": {**rules, "guardrails": list(self.rules.guardrails)}}
+            said |= {"shares": list(self.shares), "rules": _document(self.rules)}
         return said
 
     @property
@@ -71,6 +70,13 @@ class Plan:
         if not isinstance(rules, Mapping):
             raise Invalid("The rules are a mapping of names to numbers.", field="rules")
         return cls(strategy, 0.0, _shares(said.get("shares", SHARES)), rules_of(rules))
+
+
+def _document(rules: Rules) -> dict[str, Any]:
+    """Return the rules as plain JSON. It is silent on what has no part in them, as plans signed earlier are."""
+    said = {**asdict(rules), "guardrails": list(rules.guardrails)}
+    unused = {"latency_quantile": "latency" not in rules.guardrails, "warmup": not rules.warmup}
+    return {name: value for name, value in said.items() if not unused.get(name)}
 
 
 def _shares(said: Any) -> tuple[int, ...]:

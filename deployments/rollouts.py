@@ -16,9 +16,10 @@ from deployments.plan import REVERT, Spec, Strategy
 from deployments.plans import Plan
 from deployments.states import ENDED, LIVE, MOVES, RolloutState, StepStatus
 from deployments.targets.kinds import target
-from registry import access, holds, manifests, requests
+from registry import access, holds, manifests, requests, subjects
 from registry.models import ApprovalRequest, ModelVersion
 from registry.models.approvals import RequestState
+from registry.models.glass import broken_for
 from registry.policy import Move
 
 
@@ -75,10 +76,14 @@ def start_signed(endpoint: Endpoint, number: int, *, actor: Actor, reason: str =
     return start(signed.version, endpoint, signed.plan, reason=reason, actor=actor)
 
 
-def roll_back(endpoint: Endpoint, *, to: Rollout | None = None, reason: str, actor: Actor) -> Rollout:
+def roll_back(
+    endpoint: Endpoint, *, to: Rollout | None = None, version: int | None = None, reason: str, actor: Actor
+) -> Rollout:
     """Queue a return to what `endpoint` served before (or to `to`, an earlier rollout of it).
 
     Needs a reason and no new signature: what was installed once is pre-approved; its digest is checked again.
+    With `version`, the number that the person was shown, raises Conflict where it would go elsewhere by now: a form
+    sent twice does not turn a rollback round.
     """
     require(actor, endpoint.environment.permission, f"roll back {endpoint}", about=endpoint_subject(endpoint))
     if not reason.strip():
@@ -86,6 +91,11 @@ def roll_back(endpoint: Endpoint, *, to: Rollout | None = None, reason: str, act
     goal = to or previous(endpoint)
     if goal is None or goal.endpoint_id != endpoint.pk:
         raise Conflict(f"{endpoint} served nothing before that it could go back to.")
+    if version is not None and goal.version.version != version:
+        raise Conflict(
+            f"{endpoint} changed since you looked: it would go back to v{goal.version.version} now, not to v{version}.",
+            next_step="Look at what it serves, then decide.",
+        )
     right = InstalledRight.objects.filter(rollout=goal, withdrawn_at=None).first()
     if right is None:
         raise Conflict(f"The right to serve {goal.version} here was withdrawn.")
@@ -193,7 +203,7 @@ def spend_approval(rollout: Rollout) -> None:
     """End what else the signature allowed, under the model's lock: after a way back somebody looks anew."""
     if rollout.request_id:
         request = requests.locked(rollout.request)  # type: ignore[arg-type]
-        requests.supersede(request, comment=f"{rollout} was sent back: {rollout.why}", actor=SYSTEM)
+        requests.supersede(request, comment=f"Deployment #{rollout.pk} was sent back: {rollout.why}", actor=SYSTEM)
 
 
 def steps_now(rollout: Rollout) -> list[RolloutStep]:
@@ -270,13 +280,21 @@ def _covering(version: ModelVersion, endpoint: Endpoint, plan: Plan, digest: str
     rows = ApprovalRequest.objects.filter(version=version, state__in=usable, rollout=None, expires_at__gt=clock.now())
     if withdrawn_at := last_withdrawn(endpoint, version):
         rows = rows.exclude(decisions__at__lte=withdrawn_at)  # whoever signed then did not know
+        rows = rows.exclude(glass__opened_at__lte=withdrawn_at)
     for request in rows.order_by("-pk"):
         if requests.covers_deployment(request, endpoint=endpoint.name, plan=plan.document, digest=digest):
+            _refuse_frozen(request)
             return request
     raise Conflict(
         f"{version} has no unused approval for {endpoint} with this plan.",
         next_step="Ask for stage, endpoint and plan together; an approval of the stage alone does not cover it.",
     )
+
+
+def _refuse_frozen(request: ApprovalRequest) -> None:
+    frozen = subjects.terms_of(request).freeze_words(clock.now())
+    if frozen and not broken_for(request):
+        raise Conflict(f"{request} is approved, but nothing starts now. {frozen}", next_step="Start it after that.")
 
 
 def queue(rollout: Rollout, steps: list[Spec], *, actor: Actor) -> Rollout:

@@ -46,13 +46,22 @@ def go_on(rollout: Rollout, *, reason: str, actor: Actor) -> None:
             hints.hint(hints.MOVE_ROLLOUTS)
 
 
-def promote(rollout: Rollout, *, reason: str, actor: Actor, to_all: bool = False) -> None:
-    """End the watch that is under way, or with `to_all` every one that is left, on a person's word."""
+def promote(rollout: Rollout, *, reason: str, actor: Actor, to_all: bool = False, share_pct: int | None = None) -> None:
+    """End the watch that is under way, or with `to_all` every one that is left, on a person's word.
+
+    With `share_pct`, the share that the person saw, raises Conflict where the rollout has gone on meanwhile: a word
+    given twice, or late, ends no watch that nobody looked at.
+    """
     _require(rollout, "promote", actor)
     said = _reason(reason, "promotion")
     with transaction.atomic():
         row = _running(rollout)
         skipped = _left(row, to_all=to_all)
+        if share_pct is not None and share_of(skipped[0]) != share_pct:
+            raise Conflict(
+                f"{row} has gone on to {share_of(skipped[0])} % since you looked at {share_pct} %.",
+                next_step="Look at what is seen there, then decide.",
+            )
         moment = clock.now()
         for step in skipped:
             step.started_at, step.ended_at, step.status = step.started_at or moment, moment, StepStatus.DONE

@@ -1,35 +1,22 @@
 """Counts requests and labels into the tallies of watched rollouts: each request once, each first label once."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
+from django.db.models import Q
+
 from core import clock
-from monitoring.evidence import FAILED_FROM
 from monitoring.models import Prediction, Watch
-from monitoring.stats.judge import Tally, of_document, to_document
+from monitoring.stats.answers import is_same
+from monitoring.stats.documents import of_document, to_document
+from monitoring.stats.outcomes import Judged, Request
+from monitoring.stats.tally import Tally
+from monitoring.stats.units import Proof, Units
 from serving.contract import SHARES
 
 Key = tuple[str, str]
 OK = 200
-
-
-@dataclass
-class Units:
-    """Sticky units of one rollout seen, failed or mispredicted before: only a unit's first proves anything."""
-
-    seen: set[str] = field(default_factory=set)
-    failed: set[str] = field(default_factory=set)
-    wrong: set[str] = field(default_factory=set)
-
-    @staticmethod
-    def is_new(unit: str, known: set[str]) -> bool:
-        """Return whether `unit` is new to `known`, and know it from now on; without a unit each request is its own."""
-        if not unit:
-            return True
-        is_new = unit not in known
-        known.add(unit)
-        return is_new
+WARMUP = "warm-up"
 
 
 def count(rows: Iterable[Prediction], labels: Mapping[Key, Any], *, last_entry: str = "", silent: bool = False) -> None:
@@ -57,43 +44,46 @@ def count(rows: Iterable[Prediction], labels: Mapping[Key, Any], *, last_entry: 
 
 
 def _units(rollout: str, rows: Iterable[Prediction]) -> Units:
+    """Return what the units of `rows` proved before."""
     named = {row.unit for row in rows if row.unit and row.rollout == rollout}
     found = Units()
     if not named:
         return found
-    earlier = Prediction.objects.filter(rollout=rollout, unit__in=named, counted=True)
-    for unit, status, correct in earlier.values_list("unit", "status", "correct"):
-        found.seen.add(unit)
-        if status >= FAILED_FROM or not status:
-            found.failed.add(unit)
-        if correct is False:
-            found.wrong.add(unit)
+    earlier = Prediction.objects.filter(rollout=rollout, unit__in=named).filter(
+        Q(counted=True) | Q(counted=False, why_not=WARMUP)
+    )
+    for row in earlier.only("unit", "status", "answered", "correct", "slow", "counted"):
+        found.known[Proof.SEEN].add(row.unit)
+        proved = {Proof.FAILED: _failed(row), Proof.SLOW: row.slow, Proof.WRONG: row.correct is False}
+        for proof in (proof for proof, holds in proved.items() if holds and row.counted):
+            found.known[proof].add(row.unit)
     return found
 
 
-def _count_request(row: Prediction, tally: Tally | None, units: Units, *, silent: bool) -> None:
+def _failed(row: Prediction) -> bool:
     """A router's line without a model's record is a failure of its track: a crashed canary counts against itself."""
+    return row.status != OK or not row.answered
+
+
+def _count_request(row: Prediction, tally: Tally | None, units: Units, *, silent: bool) -> None:
     if tally is None:
         row.counted, row.why_not = False, "not judged"
         return
     if row.status == OK and not row.answered and not silent:
         return
-    failed = row.status != OK or not row.answered
-    tally.request(
-        in_canary=row.track == "canary",
-        share=_share(row),
-        failed=failed,
-        is_first=units.is_new(row.unit, units.seen),
-        may_bet=not failed or units.is_new(row.unit, units.failed),
-        in_step=row.step == tally.step,
+    told = tally.request(
+        Request(row.track == "canary", _share(row), _failed(row), row.unit, latency_ms=row.latency_ms, step=row.step),
+        units,
     )
-    row.counted = True
+    if told is None:
+        row.counted, row.why_not = False, WARMUP
+        return
+    row.counted, row.slow = True, told.get("latency")
 
 
 def _share(row: Prediction) -> float:
     """Return the chance with which the request was drawn into the canary."""
-    part = row.share / SHARES
-    return part if row.track == "canary" else 1.0 - part
+    return (row.share if row.track == "canary" else SHARES - row.share) / SHARES
 
 
 def _count_label(row: Prediction, value: Any, tally: Tally | None, units: Units) -> None:
@@ -104,33 +94,5 @@ def _count_label(row: Prediction, value: Any, tally: Tally | None, units: Units)
     row.correct = is_same(row.prediction, value)
     row.labelled_at = row.labelled_at or clock.now()
     if is_first and row.counted and tally:
-        tally.label(
-            in_canary=row.track == "canary",
-            share=_share(row),
-            wrong=not row.correct,
-            may_bet=row.correct or units.is_new(row.unit, units.wrong),
-            in_step=row.step == tally.step,
-        )
-
-
-def is_same(prediction: Any, label: Any) -> bool:
-    """Return whether a prediction is what was true: a number by value, a text as it is, a list item by item."""
-    prediction, label = _bare(prediction), _bare(label)
-    if isinstance(prediction, list) or isinstance(label, list):
-        both = (prediction, label)
-        return (
-            all(isinstance(side, list) for side in both)
-            and len(prediction) == len(label)
-            and all(map(is_same, prediction, label))
-        )
-    numbers = [value for value in (prediction, label) if isinstance(value, int | float)]
-    if len(numbers) == 1:
-        return str(prediction) == str(label)
-    return bool(prediction == label)
-
-
-def _bare(value: Any) -> Any:
-    """Return the one value that a list or record of one holds."""
-    while isinstance(value, list | dict) and len(value) == 1:
-        value = next(iter(value.values())) if isinstance(value, dict) else value[0]
-    return value
+        judged = Judged(row.track == "canary", _share(row), not row.correct, row.unit, step=row.step)
+        tally.label(judged, units)

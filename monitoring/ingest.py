@@ -17,8 +17,8 @@ from django.db import IntegrityError, transaction
 from core import broker, clock
 from monitoring import counting
 from monitoring.evidence import Routed, Unreadable, read
-from monitoring.minutes import reopen
 from monitoring.models import DeadLetter, Label, Prediction
+from monitoring.predictions import Key, rows_of, save
 from serving.contract import EVIDENCE_STREAM, Inference
 
 log = structlog.get_logger(__name__)
@@ -29,7 +29,6 @@ LEFT_MS = 10_000  # an entry that its reader held for longer is anybody's
 LETTERS = 1_000
 SILENT_S = 10
 KEPT = 100_000  # read entries stay a while for those who look
-Key = tuple[str, str]
 
 
 @dataclass(frozen=True)
@@ -120,17 +119,6 @@ def _store(entries: Sequence[Entry]) -> None:
         _forget_old_letters()
 
 
-def rows_of(keys: set[Key]) -> dict[Key, Prediction]:
-    """Return the rows that are there already."""
-    found: dict[Key, Prediction] = {}
-    for endpoint in {endpoint for endpoint, _ in keys}:
-        ids = [request_id for name, request_id in keys if name == endpoint]
-        for start in range(0, len(ids), 500):
-            rows = Prediction.objects.filter(endpoint=endpoint, request_id__in=ids[start : start + 500])
-            found.update({(row.endpoint, row.request_id): row for row in rows})
-    return found
-
-
 def _apply(rows: dict[Key, Prediction], said: Routed | Inference) -> Prediction | None:
     """Put one half of a request into its row; return the row where it was new to it."""
     key = (said.endpoint, said.request_id)
@@ -152,19 +140,6 @@ def _apply(rows: dict[Key, Prediction], said: Routed | Inference) -> Prediction 
     row.model, row.version, row.digest = said.model, said.version, said.digest
     row.rows, row.prediction = said.rows, said.prediction
     return row
-
-
-KEYS = ["endpoint", "request_id"]
-REST = [field.name for field in Prediction._meta.fields if field.name not in {*KEYS, "id"}]
-
-
-def save(rows: Iterable[Prediction]) -> None:
-    """Write the rows, new or not, in few statements."""
-    rows = list(rows)
-    for row in rows:
-        row.pk = None  # an earlier row is found by its key
-    reopen((row.endpoint, row.at) for row in rows)
-    Prediction.objects.bulk_create(rows, batch_size=500, update_conflicts=True, unique_fields=KEYS, update_fields=REST)
 
 
 def labels_of(rows: Iterable[Prediction]) -> dict[Key, Any]:

@@ -14,8 +14,8 @@ from audit.record import Subject
 from core import clock
 from core.refusals import Invalid, TooLarge
 from monitoring import counting
-from monitoring.ingest import rows_of, save
 from monitoring.models import Label
+from monitoring.predictions import rows_of, save
 
 MOST = 10_000  # labels a call
 LONGEST = 128

@@ -33,6 +33,7 @@ class Prediction(models.Model):
     # What came of it
     counted = models.BooleanField(null=True)
     why_not = models.CharField(max_length=40, blank=True, default="")
+    slow = models.BooleanField(null=True)  # by the live version's quantile of that moment
     correct = models.BooleanField(null=True)
     labelled_at = models.DateTimeField(null=True)
 
@@ -81,6 +82,11 @@ class Watch(models.Model):
     last_entry = models.CharField(max_length=40, blank=True, default="")
     began_at = models.DateTimeField(default=timezone.now)
     ended_at = models.DateTimeField(null=True)
+
+    class Meta:
+        """In words."""
+
+        verbose_name_plural = "watches"
 
     def __str__(self) -> str:
         return f"watch on {self.rollout}"
@@ -154,6 +160,50 @@ class Snapshot(models.Model):
         """How many of the predictions have a label, from 0 to 1; None where nothing was predicted."""
         predicted = self.requests - self.errors
         return self.labelled / predicted if predicted else None
+
+
+class OpenHour(models.Model):
+    """An hour of an endpoint in which a minute changed that no row of `Hour` tells of yet."""
+
+    endpoint = models.CharField(max_length=63)
+    hour = models.PositiveIntegerField()  # since 1970
+    touched_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        """One row an hour."""
+
+        constraints = [models.UniqueConstraint(fields=["endpoint", "hour"], name="hour_open_once")]
+
+    def __str__(self) -> str:
+        return f"{self.endpoint}, hour {self.hour}"
+
+
+class Hour(models.Model):
+    """One metric of one line in one hour: its lowest and its highest minute, and all together as `total` by `of`.
+
+    The stable track is one line whatever version it is; of the others each version is one.
+    """
+
+    endpoint = models.CharField(max_length=63)
+    hour = models.PositiveIntegerField()  # since 1970
+    track = models.CharField(max_length=8)
+    version = models.CharField(max_length=20, blank=True, default="")
+    metric = models.CharField(max_length=16)
+    low = models.FloatField()
+    high = models.FloatField()
+    total = models.FloatField(null=True)
+    of = models.FloatField(null=True)
+
+    class Meta:
+        """One row a metric and line, read by metric and span."""
+
+        verbose_name_plural = "hours"
+        constraints = [
+            models.UniqueConstraint(fields=["endpoint", "metric", "hour", "track", "version"], name="hour_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.metric} of {self.endpoint}, {self.track}, hour {self.hour}"
 
 
 class Usage(models.Model):

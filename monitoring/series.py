@@ -1,68 +1,29 @@
-"""Snapshots as lines over time. A bucket shows its lowest and its highest minute, so that no peak is lost."""
+"""Snapshots as lines over time. A bucket shows its lowest and its highest minute, so that no peak is lost.
+
+Buckets of whole hours are read from the hours that closed, a sixtieth of the rows, and say the same.
+"""
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, TypeAlias
 
-from django.db.models import Case, Count, F, FloatField, Max, Min, Q, QuerySet, Sum, When
-from django.db.models.expressions import Combinable, ExpressionWrapper
-from django.db.models.functions import NullIf
+from django.db.models import Case, F, Max, Min, QuerySet, Sum, Value, When
 
 from core.refusals import Invalid
+from monitoring.hours import MINUTES, STABLE
+from monitoring.metrics import METRICS, ratio
 from monitoring.minutes import WINDOW_S, minute_of, start_of
-from monitoring.models import Snapshot
+from monitoring.models import Hour, Snapshot
 
 MOST = 2_000  # points a track
-WINDOW = float(WINDOW_S)
 LONGEST = timedelta(days=90)
+BY_MINUTES = timedelta(days=2)  # spans over it have buckets of whole hours
 Line: TypeAlias = list[float | None]
-Lines: TypeAlias = dict[tuple[str, str], Line]  # by metric and track
-
-
-def _ratio(part: Any, of: Any, times: float = 1.0) -> Combinable:
-    """Return part / of; nothing of nothing."""
-    return ExpressionWrapper(part * times / NullIf(of, 0), output_field=FloatField())
-
-
-def _percent(part: Any, of: Any) -> Combinable:
-    return _ratio(part, of, 100.0)
-
-
-def _quantile(name: str) -> "Metric":
-    """Return the metric of a quantile; of several windows, their mean by requests."""
-    asked = Case(When(**{f"{name}__isnull": False}, then=F("requests")))
-    return Metric("ms", F(name), _ratio(Sum(F(name) * F("requests")), Sum(asked)))
-
-
-def _minutes(**measured: Any) -> Count:
-    """Return in how many minutes there was anything; one minute may have several rollouts."""
-    return Count("minute", distinct=True, filter=Q(**measured) if measured else None)
-
-
-@dataclass(frozen=True)
-class Metric:
-    """What can be drawn: its unit, its value in one snapshot, and in several together."""
-
-    unit: str
-    each: Combinable
-    together: Combinable
-
-
-PREDICTED = F("requests") - F("errors")
-METRICS: Mapping[str, Metric] = {
-    "requests": Metric("a minute", F("requests"), _ratio(Sum("requests"), _minutes())),
-    "errors": Metric("%", _percent(F("errors"), F("requests")), _percent(Sum("errors"), Sum("requests"))),
-    "p50_ms": _quantile("p50_ms"),
-    "p95_ms": _quantile("p95_ms"),
-    "p99_ms": _quantile("p99_ms"),
-    "accuracy": Metric("%", _percent(F("correct"), F("labelled")), _percent(Sum("correct"), Sum("labelled"))),
-    "coverage": Metric("%", _percent(F("labelled"), PREDICTED), _percent(Sum("labelled"), Sum(PREDICTED))),
-    "cpu": Metric("cores", F("cpu_s") / WINDOW, _ratio(Sum(F("cpu_s") / WINDOW), _minutes(cpu_s__isnull=False))),
-    "memory": Metric("MiB", F("memory_mb"), Max("memory_mb")),
-}
+Lines: TypeAlias = dict[tuple[str, str], Line]  # by metric and name: a track, or one of several versions on it
+Names: TypeAlias = Mapping[tuple[str, str], str]  # of a track's versions, where a track is more than one line
 
 
 @dataclass(frozen=True)
@@ -79,7 +40,8 @@ class Grid:
         if not timedelta(0) < until - since <= LONGEST:
             raise Invalid(f"A span ends after it begins and is {LONGEST.days} days at most.", field="since")
         low, high = minute_of(since), minute_of(until - timedelta(microseconds=1))
-        step = math.ceil((high - low + 1) / max(1, most - 1))
+        unit = MINUTES if until - since > BY_MINUTES else 1
+        step = unit * math.ceil((high - low + 1) / unit / max(1, most - 1))
         first = low - low % step
         return cls(first, step, (high - first) // step + 1)
 
@@ -98,11 +60,20 @@ class Grid:
         """Two moments of each bucket, in seconds since 1970: its beginning and its middle."""
         return [(self.first * WINDOW_S) + self.step_s * half / 2 for half in range(2 * self.count)]
 
-    def rows(self, endpoint: str) -> QuerySet[Snapshot, Any]:
-        """Return the endpoint's snapshots by track and bucket."""
+    @property
+    def is_hourly(self) -> bool:
+        """Whether each bucket is whole hours."""
+        return self.step % MINUTES == 0 == self.first % MINUTES
+
+    def snapshots(self, endpoint: str) -> QuerySet[Snapshot, Snapshot]:
+        """Return the endpoint's snapshots in it."""
         end = self.first + self.step * self.count
-        rows = Snapshot.objects.filter(endpoint=endpoint, minute__gte=self.first, minute__lt=end)
-        return rows.order_by().values("track", bucket=(F("minute") - self.first) / self.step)
+        return Snapshot.objects.filter(endpoint=endpoint, minute__gte=self.first, minute__lt=end).order_by()
+
+    def hours(self, endpoint: str, metrics: Iterable[str]) -> QuerySet[Hour, Hour]:
+        """Return the endpoint's hours in it."""
+        first, end = self.first // MINUTES, (self.first + self.step * self.count) // MINUTES
+        return Hour.objects.filter(endpoint=endpoint, metric__in=metrics, hour__gte=first, hour__lt=end).order_by()
 
 
 @dataclass(frozen=True)
@@ -121,38 +92,88 @@ def series(endpoint: str, since: datetime, until: datetime, metric: str) -> Seri
     if metric not in METRICS:
         raise Invalid(f"There is no metric {metric[:40]}; there are {', '.join(METRICS)}.", field="metric")
     grid = Grid.over(since, until, MOST // 2)
-    tracks = {track: line for (_, track), line in drawn(endpoint, grid, [metric]).items()}
+    tracks = {name: line for (_, name), line in drawn(endpoint, grid, [metric], apart(endpoint, grid)).items()}
     return Series(metric, METRICS[metric].unit, grid.step_s, grid.at, tracks)
 
 
-def drawn(endpoint: str, grid: Grid, metrics: Iterable[str]) -> Lines:
+def apart(endpoint: str, grid: Grid) -> Names:
+    """Return a name for each version that was a canary, or a shadow, in the span where there were several.
+
+    The stable version is one line whatever it is: it is what callers get.
+    """
+    rows: QuerySet[Any, Any] = grid.hours(endpoint, ["requests"]) if grid.is_hourly else grid.snapshots(endpoint)
+    seen = defaultdict(list)
+    for track, version in rows.exclude(track=STABLE).values_list("track", "version").distinct():
+        seen[track].append(version)
+    several = {track: versions for track, versions in seen.items() if len(versions) > 1}
+    return {
+        (track, version): f"{track} v{version or '?'}" for track, versions in several.items() for version in versions
+    }
+
+
+def drawn(endpoint: str, grid: Grid, metrics: Collection[str], names: Names) -> Lines:
     """Return lines of two points a bucket: its lowest minute and its highest. A track without any is left out.
 
     A minute in which a rollout began is told in parts; only buckets of one minute put them together.
     """
     if grid.step == 1:
-        return {key: [value for value in line for _ in "ab"] for key, line in together(endpoint, grid, metrics).items()}
+        whole = together(endpoint, grid, metrics, names)
+        return {key: [value for value in line for _ in "ab"] for key, line in whole.items()}
+    lines: Lines = defaultdict(lambda: [None] * (2 * grid.count))
+    for metric, name, bucket, low, high in _ends(endpoint, grid, metrics, names):
+        if low is not None:
+            lines[metric, name][2 * bucket : 2 * bucket + 2] = [low, high]
+    return dict(lines)
+
+
+def together(endpoint: str, grid: Grid, metrics: Collection[str], names: Names) -> Lines:
+    """Return lines of one point a bucket, all its minutes together. A track without any is left out."""
+    lines: Lines = defaultdict(lambda: [None] * grid.count)
+    for metric, name, bucket, value in _wholes(endpoint, grid, metrics, names):
+        if value is not None:
+            lines[metric, name][bucket] = value
+    return dict(lines)
+
+
+def _ends(endpoint: str, grid: Grid, metrics: Collection[str], names: Names) -> Iterator[tuple[Any, ...]]:
+    """Yield metric, name, bucket, and the lowest and highest of its minutes."""
+    if grid.is_hourly:
+        hours = _by_bucket(grid.hours(endpoint, metrics), grid, names, F("hour") * MINUTES, "metric")
+        yield from hours.annotate(Min("low"), Max("high")).values_list(
+            "metric", "name", "bucket", "low__min", "high__max"
+        )
+        return
     ends = {
         f"{name}_{word}": kind(METRICS[name].each) for name in metrics for word, kind in (("low", Min), ("high", Max))
     }
-    lines: Lines = defaultdict(lambda: [None] * (2 * grid.count))
-    for row in grid.rows(endpoint).annotate(**ends):
-        for column in ends:
-            name, _, word = column.rpartition("_")
-            if row[column] is not None:
-                lines[name, row["track"]][2 * row["bucket"] + (word == "high")] = row[column]
-    return dict(lines)
+    for row in _by_bucket(grid.snapshots(endpoint), grid, names, F("minute")).annotate(**ends):
+        for metric in metrics:
+            yield metric, row["name"], row["bucket"], row[f"{metric}_low"], row[f"{metric}_high"]
 
 
-def together(endpoint: str, grid: Grid, metrics: Iterable[str]) -> Lines:
-    """Return lines of one point a bucket, all its minutes together. A track without any is left out."""
+def _wholes(endpoint: str, grid: Grid, metrics: Collection[str], names: Names) -> Iterator[tuple[Any, ...]]:
+    """Yield metric, name, bucket, and what its minutes say together."""
+    if grid.is_hourly:
+        hours = _by_bucket(grid.hours(endpoint, metrics), grid, names, F("hour") * MINUTES, "metric")
+        told = hours.annotate(whole=ratio(Sum("total"), Sum("of")), peak=Max("high"))
+        for metric, name, bucket, whole, peak in told.values_list("metric", "name", "bucket", "whole", "peak"):
+            yield metric, name, bucket, whole if METRICS[metric].total else peak
+        return
     wholes = {f"{name}_whole": METRICS[name].together for name in metrics}
-    lines: Lines = defaultdict(lambda: [None] * grid.count)
-    for row in grid.rows(endpoint).annotate(**wholes):
-        for column in wholes:
-            if row[column] is not None:
-                lines[column.removesuffix("_whole"), row["track"]][row["bucket"]] = row[column]
-    return dict(lines)
+    for row in _by_bucket(grid.snapshots(endpoint), grid, names, F("minute")).annotate(**wholes):
+        for metric in metrics:
+            yield metric, row["name"], row["bucket"], row[f"{metric}_whole"]
+
+
+def _by_bucket(rows: QuerySet[Any, Any], grid: Grid, names: Names, minute: Any, *by: str) -> QuerySet[Any, Any]:
+    """Return the rows grouped by name and bucket."""
+    whens = [When(track=track, version=version, then=Value(name)) for (track, version), name in names.items()]
+    return rows.values(*by, name=Case(*whens, default=F("track")), bucket=(minute - grid.first) / grid.step)
+
+
+def first_minute(endpoint: str) -> int | None:
+    """Return the first minute that is told of; None where there is none."""
+    return Snapshot.objects.filter(endpoint=endpoint).order_by("minute").values_list("minute", flat=True).first()
 
 
 def last_minute(endpoint: str, since: datetime, until: datetime) -> int | None:

@@ -10,10 +10,13 @@ from core import clock
 from core.refusals import Invalid
 from monitoring.evidence import FAILED_FROM
 from monitoring.models import Prediction, Watch
-from monitoring.stats.judge import Rules, Tally, Verdict, judge, of_document, to_document
+from monitoring.stats.documents import of_document, to_document
+from monitoring.stats.judge import Verdict, judge
+from monitoring.stats.rules import Rules
 from monitoring.stats.summary import quantile
+from monitoring.stats.tally import Tally
 
-GUARDRAILS = {"error", "accuracy"}
+GUARDRAILS = {"error", "accuracy", "latency"}  # nothing tells the value of a live request
 BOUNDS: dict[str, tuple[float, float]] = {
     "alpha": (0.0001, 0.5),
     "tolerance": (1.0, 10.0),
@@ -22,6 +25,8 @@ BOUNDS: dict[str, tuple[float, float]] = {
     "min_s": (0, 30 * 86_400.0),
     "max_s": (1, 90 * 86_400.0),
     "ratio_bound": (1.01, 50.0),
+    "latency_quantile": (0.5, 0.999),
+    "warmup": (0, 1_000_000),
 }
 
 
@@ -41,10 +46,18 @@ def _checked(name: str, value: Any) -> Any:
         return tuple(value)
     if name == "ratio_bound" and value is None:
         return None
+    if name == "tolerance" and isinstance(value, Mapping):
+        return _tolerances(value)
     low, high = BOUNDS[name]
     if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
         raise Invalid(f"{name} should be a number from {low:g} to {high:g}.", field=name)
     return value
+
+
+def _tolerances(said: Mapping[str, Any]) -> dict[str, float]:
+    if not said.keys() <= GUARDRAILS:
+        raise Invalid(f"tolerance should name some of {', '.join(sorted(GUARDRAILS))}.", field="tolerance")
+    return {name: _checked("tolerance", value) for name, value in said.items()}
 
 
 def watch(rollout: str, endpoint: str, rules: Mapping[str, Any]) -> None:

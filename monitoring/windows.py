@@ -7,7 +7,7 @@ from typing import Any
 from django.db import transaction
 
 from core import clock
-from monitoring import resources, retention
+from monitoring import hours, resources, retention
 from monitoring.minutes import last_over, minute_of, start_of
 from monitoring.models import OpenWindow, Prediction, Snapshot
 from monitoring.resources import Part
@@ -15,7 +15,7 @@ from monitoring.stats.summary import quantile
 
 MOST = 1_000  # windows a call
 OK = 200
-TOLD = ("", "not judged")  # of Prediction.why_not: what callers asked, not copies, repetitions or refusals
+TOLD = ("", "not judged", "warm-up")  # of Prediction.why_not: what callers asked, not copies, repetitions or refusals
 MEASURES = ("requests", "errors", "p50_ms", "p95_ms", "p99_ms", "labelled", "correct", "cpu_s", "memory_mb")
 
 
@@ -49,10 +49,15 @@ class Seen:
 
 
 def close_due() -> int:
-    """Close the open windows that are over; return how many. One whose predictions may be gone is left as it was."""
+    """Close the open windows that are over, and their hours; return how many windows.
+
+    One whose predictions may be gone is left as it was.
+    """
     OpenWindow.objects.filter(minute__lte=minute_of(retention.kept_since())).delete()
     due = OpenWindow.objects.filter(minute__lte=last_over()).order_by("minute", "endpoint")[:MOST]
-    return sum(_close(window.endpoint, window.minute) for window in due)
+    closed = sum(_close(window.endpoint, window.minute) for window in due)
+    hours.close_open()
+    return closed
 
 
 def _close(endpoint: str, minute: int) -> bool:
@@ -63,6 +68,7 @@ def _close(endpoint: str, minute: int) -> bool:
         for part, used in resources.used(endpoint, minute).items():
             found[part].cpu_s, found[part].memory_mb = used.cpu_s, used.memory_mb
         _write(endpoint, minute, found)
+        hours.reopen(endpoint, minute)
     return True
 
 

@@ -6,7 +6,9 @@ from accounts.actors import Actor
 from accounts.permissions import Permission
 from accounts.policy import denied
 from audit.record import Subject
+from core import rows
 from core.refusals import NotFound
+from registry import reads
 from registry.models import ModelVersion, RegisteredModel, RegisteredModelGroupPermission, RegisteredModelUserPermission
 
 WRITE = "write_registeredmodel"
@@ -44,6 +46,27 @@ def find_version(name: str, number: int, *, actor: Actor) -> ModelVersion:
     return version
 
 
+def named_model(name: str, *, actor: Actor) -> RegisteredModel:
+    """Return what `find_model` does, the row alone: by one plain statement, for the calls that clients make all day."""
+    where, who = reads.visible(actor)
+    model = rows.find(RegisteredModel, f"name = %s AND deleted_at IS NULL AND {where}", [name, *who])
+    if model is None:
+        raise NotFound(f"Registered Model with name={name} not found")
+    return model
+
+
+def named_version(name: str, number: int, *, actor: Actor) -> ModelVersion:
+    """Return what `find_version` does, the row and its model alone."""
+    where, who = reads.visible(actor)
+    model = rows.find(RegisteredModel, f"name = %s AND deleted_at IS NULL AND {where}", [name, *who])
+    found = "model_id = %s AND version = %s AND deleted_at IS NULL"
+    version = rows.find(ModelVersion, found, [model.pk, number]) if model else None
+    if model is None or version is None:
+        raise NotFound(f"Model Version (name={name}, version={number}) not found")
+    version.model = model
+    return version
+
+
 def may(actor: Actor, permission: Permission, model: RegisteredModel) -> bool:
     """Whether `actor` holds `permission` on `model`: by role, or, for writing, as owner or by a grant."""
     if actor.holds(permission):
@@ -78,12 +101,7 @@ def require(
 
 def locked(model: RegisteredModel) -> RegisteredModel:
     """Return `model` read again under a row lock. Every write of a model or its versions takes this lock first."""
-    row = (
-        RegisteredModel.objects.select_for_update(of=("self",))
-        .select_related("owner")
-        .filter(pk=model.pk, deleted_at=None)
-        .first()
-    )
+    row = rows.find(RegisteredModel, "id = %s AND deleted_at IS NULL", [model.pk], lock=True)
     if row is None:
         raise NotFound(f"Registered Model with name={model.name} not found")
     return row
@@ -91,7 +109,7 @@ def locked(model: RegisteredModel) -> RegisteredModel:
 
 def reread(version: ModelVersion, model: RegisteredModel) -> ModelVersion:
     """Return `version` as it stands now, under the lock of `model`; raise NotFound where it was deleted meanwhile."""
-    row = ModelVersion.objects.live().select_related("registered_by", "manifest").filter(pk=version.pk).first()
+    row = rows.find(ModelVersion, "id = %s AND deleted_at IS NULL", [version.pk])
     if row is None:
         raise NotFound(f"Model Version (name={model.name}, version={version.version}) not found")
     row.model = model

@@ -9,7 +9,7 @@ from django.http import HttpRequest
 from accounts.admin import ReadOnlyAdmin, actor_of
 from audit.models import Checkpoint, Event
 from registry.history import events_visible_to
-from registry.models import ApprovalRequest, Check, Comment, Decision, ModelVersion, RegisteredModel
+from registry.models import ApprovalRequest, Check, Comment, Decision, ModelVersion, PolicyVersion, RegisteredModel
 
 
 @admin.register(RegisteredModel)
@@ -94,6 +94,16 @@ class ApprovalRequestAdmin(ReadOnlyAdmin):
         return ApprovalRequest.objects.visible_to(actor_of(request)).select_related(
             "model", "version__model", "requester"
         )
+
+
+@admin.register(PolicyVersion)
+class PolicyVersionAdmin(ReadOnlyAdmin):
+    """Texts of policies. They are proposed and accepted on their pages."""
+
+    list_display = ("policy", "number", "state", "author", "decided_by", "created_at")
+    list_filter = ("state",)
+    search_fields = ("policy__name",)
+    list_select_related = ("policy", "author", "decided_by")
 
 
 @admin.register(Event)

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from urllib.parse import unquote
 
+from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import QuerySet
@@ -85,25 +86,36 @@ def put_file(place: Place, chunks: Iterable[bytes], *, actor: Actor, expected: i
 
     Raises Denied where the run or logged model is somebody else's or the folder is frozen by a registration.
     """
-    require_writable(place, actor)
-    if not place.path:
-        raise Invalid("Invalid path: a file goes below a run's or logged model's artifacts", field="path")
+    require_file(place, actor)
     written = blobs.write_blob(chunks, expected=expected)
     with transaction.atomic():
-        _refuse_frozen(place)
-        blob, _ = Blob.objects.select_for_update().get_or_create(sha256=written.sha256, defaults={"size": written.size})
-        if not blobs.blob_path(written.sha256).exists():
-            raise Conflict("The same bytes were being removed as unused.", next_step="Send the file again.")
+        refuse_frozen(place)
+        blob = held_blob(written)
         StoredFile.objects.update_or_create(
             root=place.root, path=place.path, defaults={"blob": blob, "updated_at": clock.now()}
         )
+
+
+def require_file(place: Place, actor: Actor) -> None:
+    """Refuse what `require_writable` refuses, and a place that is a root."""
+    require_writable(place, actor)
+    if not place.path:
+        raise Invalid("Invalid path: a file goes below a run's or logged model's artifacts", field="path")
+
+
+def held_blob(written: blobs.Written) -> Blob:
+    """Return the row of stored bytes, locked, in the transaction that refers to it; raise Conflict where they went."""
+    blob, _ = Blob.objects.select_for_update().get_or_create(sha256=written.sha256, defaults={"size": written.size})
+    if blobs.length_of(written.sha256) is None:
+        raise Conflict("The same bytes were being removed as unused.", next_step="Send the file again.")
+    return blob
 
 
 def delete_files(place: Place, *, actor: Actor) -> None:
     """Remove the file or folder at `place`; an absent one is no error."""
     require_writable(place, actor)
     with transaction.atomic():
-        _refuse_frozen(place)
+        refuse_frozen(place)
         _below(place).delete()
 
 
@@ -198,7 +210,13 @@ def _below(place: Place) -> QuerySet[StoredFile]:
     return StoredFile.objects.filter(root=place.root).at_or_below(place.path)
 
 
-def _refuse_frozen(place: Place) -> None:
+def refuse_frozen(place: Place) -> None:
+    """Refuse a place that is, holds or lies in a registered folder.
+
+    With approvals off it may change, as in MLflow, and the version keeps its own copy.
+    """
+    if not settings.APPROVALS:
+        return
     for folder, version, name in (
         ModelVersion.objects.live().filter(frozen_root=place.root).values_list("frozen_path", "version", "model__name")
     ):

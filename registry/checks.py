@@ -1,24 +1,46 @@
 """Automatic checks of a request: facts measured when it is opened. A fact not there yet is pending, never passed."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from registry import compare, evidence, manifests, subjects
-from registry.models import Check, MetricThreshold, ModelVersion
+from registry.models import ApprovalRequest, Check, MetricThreshold, ModelVersion
+from registry.models.approvals import RequestState
+from registry.policies.documents import CheckSpec
 
 Status = Check.Status
+MEASURED = ("status", "measured", "why")
 
 
-def evaluate(version: ModelVersion) -> list[Check]:
-    """Return the checks of `version`, unsaved, in the order a reviewer reads them."""
+def evaluate(version: ModelVersion, specs: Sequence[CheckSpec] = ()) -> list[Check]:
+    """Return the checks of `version`, unsaved, in the order a reviewer reads them.
+
+    What a policy asks for by `specs` has to pass; it stands for the advice that has the same name.
+    """
     champion = subjects.champion_of(version)
-    return [
+    found: dict[str, Check] = {}
+    for check in (
         _frozen(version),
+        *(asked_by(spec, version, champion) for spec in specs),
         *_thresholds(version),
         _signature(version, champion),
         *_no_worse(version, champion),
         _loading(version),
         _described(version),
-    ]
+    ):
+        found.setdefault(check.name, check)
+    return list(found.values())
+
+
+def as_of_now(request: ApprovalRequest) -> list[Check]:
+    """Return the request's checks; of an open one, those that were pending are measured again, and not saved."""
+    found = list(request.checks.all())
+    pending = [check for check in found if check.status == Status.PENDING]
+    if pending and request.state == RequestState.OPEN:
+        now = {check.name: check for check in evaluate(request.version, subjects.terms_of(request).checks)}
+        for check in pending:
+            fresh = now.get(check.name, check)
+            check.status, check.measured, check.why = fresh.status, fresh.measured, fresh.why
+    return found
 
 
 def _frozen(version: ModelVersion) -> Check:
@@ -27,22 +49,68 @@ def _frozen(version: ModelVersion) -> Check:
     return Check(name="Files frozen under one digest", status=Status.PASSED, expected="a manifest", measured=measured)
 
 
+def asked_by(spec: CheckSpec, version: ModelVersion, champion: ModelVersion | None) -> Check:
+    """Return a policy's check: required, so that a warning is a failure."""
+    if spec.kind == "metric":
+        return _bounded(version, spec.metric, spec.comparison, spec.bound)
+    if spec.kind == "champion":
+        return _not_much_worse(spec, version, champion)
+    check = _signature(version, champion) if spec.kind == "signature" else _fact(spec, version)
+    check.required = True
+    check.status = Status.FAILED if check.status == Status.WARN else check.status
+    return check
+
+
+def _not_much_worse(spec: CheckSpec, version: ModelVersion, champion: ModelVersion | None) -> Check:
+    better = compare.direction_of(spec.metric)
+    check = Check(
+        name=spec.title,
+        status=Status.PASSED,
+        expected=f"{better} is better",
+        measured="there is no champion",
+    )
+    if champion is None:
+        return check
+    before, after = evidence.measured(champion, spec.metric), evidence.measured(version, spec.metric)
+    if before is None or after is None:
+        without = [str(one.version) for one, value in ((champion, before), (version, after)) if value is None]
+        check.status, check.measured = Status.FAILED, "not measured at registration"
+        check.why = f"Version {' and version '.join(without)} did not log {spec.metric}."
+        return check
+    loss = before - after if better is compare.Direction.HIGHER else after - before
+    check.status = Status.PASSED if loss <= spec.bound else Status.FAILED
+    check.measured = f"version {champion.version} {before:.6g} → {after:.6g}"
+    return check
+
+
+def _fact(spec: CheckSpec, version: ModelVersion) -> Check:
+    """Return whether a fact that arrives after registration is there."""
+    lock = version.environment.get("lock") if spec.kind == "environment" else None
+    return Check(
+        name=spec.title,
+        status=Status.PASSED if lock else Status.PENDING,
+        expected="known",
+        measured=f"lock {str(lock)[:12]}…" if lock else "not known yet",
+        why="" if lock or spec.kind != "environment" else version.environment.get("lock_why", "")[:500],
+    )
+
+
 def _thresholds(version: ModelVersion) -> Iterator[Check]:
     for threshold in MetricThreshold.objects.filter(model=version.model):
-        value = evidence.measured(version, threshold.metric)
-        met = value is not None and holds(value, threshold.comparison, threshold.value)
-        yield Check(
-            name=str(threshold),
-            status=Status.PASSED if met else Status.FAILED if threshold.required else Status.WARN,
-            required=threshold.required,
-            expected=f"{threshold.get_comparison_display()} {threshold.value:g}",
-            measured="not measured at registration" if value is None else f"{value:.6g}",
-            why=""
-            if met
-            else f"Log {threshold.metric} before registering, and register again."
-            if value is None
-            else "",
-        )
+        yield _bounded(version, threshold.metric, threshold.comparison, threshold.value, required=threshold.required)
+
+
+def _bounded(version: ModelVersion, metric: str, comparison: str, bound: float, *, required: bool = True) -> Check:
+    value = evidence.measured(version, metric)
+    met = value is not None and holds(value, comparison, bound)
+    return Check(
+        name=f"{metric} {comparison} {bound:g}",
+        status=Status.PASSED if met else Status.FAILED if required else Status.WARN,
+        required=required,
+        expected=f"{MetricThreshold.Comparison(comparison).label} {bound:g}",
+        measured="not measured at registration" if value is None else f"{value:.6g}",
+        why=f"Log {metric} before registering, and register again." if value is None else "",
+    )
 
 
 def holds(value: float, comparison: str, limit: float) -> bool:

@@ -1,7 +1,10 @@
-"""Two versions of a model side by side."""
+"""Versions of a model side by side: two with their difference, or up to six."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
+
+from django.db.models import prefetch_related_objects
 
 from registry import evidence, manifests
 from registry.compare import (
@@ -14,6 +17,7 @@ from registry.compare import (
 )
 from registry.models import ModelVersion
 
+MOST = 6
 ENVIRONMENT = ("python", "serialization", "lock")
 
 
@@ -57,3 +61,59 @@ def digests(version: ModelVersion | None) -> dict[str, object]:
         return {line.path: line.sha256 for line in manifests.files_of(version.manifest)}
     except ValueError:
         return {}
+
+
+@dataclass(frozen=True)
+class Column:
+    """One of several versions side by side; `signature` is how its own relates to the first one's."""
+
+    version: ModelVersion
+    digest: str
+    aliases: list[str]
+    metrics: evidence.Values
+    params: evidence.Values
+    tags: evidence.Values
+    signature: SignatureDifference
+
+    @property
+    def title(self) -> str:
+        """Head of what is told about its signature."""
+        return f"Signature of version {self.version.version}"
+
+
+@dataclass(frozen=True)
+class Row:
+    """What each version has under one name, in their order; None where one has nothing."""
+
+    name: str
+    values: list[object]
+
+    @property
+    def changed(self) -> bool:
+        """Whether they differ."""
+        return any(value != self.values[0] for value in self.values)
+
+
+def columns(found: Sequence[ModelVersion]) -> list[Column]:
+    """Return the versions side by side."""
+    prefetch_related_objects(list(found), "aliases", "tags", "manifest", "registered_by")
+    return [_column(version, found[0]) for version in found]
+
+
+def _column(version: ModelVersion, first: ModelVersion) -> Column:
+    said = evidence.read(version)
+    return Column(
+        version=version,
+        digest=version.manifest.digest if version.manifest else "",
+        aliases=sorted(alias.name for alias in version.aliases.all()),
+        metrics=said["metrics"],
+        params=said["params"],
+        tags={tag.key: tag.value for tag in version.tags.all()},
+        signature=compare_signatures(first.signature, version.signature),
+    )
+
+
+def rows_of(parts: Sequence[evidence.Values]) -> list[Row]:
+    """Return a row per name that one of the parts has, by name."""
+    names = sorted({name for part in parts for name in part})
+    return [Row(name, [part.get(name) for part in parts]) for name in names]

@@ -1,4 +1,4 @@
-"""A reviewer's yes or no: to one digest, by another person than those who made or asked for it, with a comment."""
+"""A reviewer's word on one digest: by another person than those who made or asked for it, with a comment."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -9,11 +9,16 @@ from accounts.actors import Actor
 from accounts.permissions import Permission
 from audit.record import Change, record
 from core.refusals import Conflict, Denied, Invalid
-from registry import access, requests, subjects
+from registry import access, checks, conditions, requests
 from registry.models import ApprovalRequest, Check, Decision
 from registry.models.approvals import RequestState
+from registry.staleness import Stale, undecidable
 
-Verdict = Decision.Verdict
+Verdict, Status = Decision.Verdict, Check.Status
+ENDS: dict[str, RequestState] = {  # one word against it is enough
+    Verdict.REJECT: RequestState.REJECTED,
+    Verdict.REQUEST_CHANGES: RequestState.CHANGES_REQUESTED,
+}
 
 
 @dataclass(frozen=True)
@@ -28,10 +33,10 @@ class Choice:
 
 @dataclass(frozen=True)
 class Moved:
-    """The registry moved past the request while it was being read: what changed. No decision was taken."""
+    """Time or the registry moved past the request while it was being read: why. No decision was taken."""
 
     request: ApprovalRequest
-    changed: list[subjects.Changed]
+    past: Stale
 
 
 def conflict_of_interest(request: ApprovalRequest, actor: Actor) -> str:
@@ -50,7 +55,7 @@ def decide(request: ApprovalRequest, choice: Choice, *, actor: Actor) -> Decisio
     """Record the decision and move the request on; the same decision sent twice is kept once.
 
     Raises Denied without the role, scope or second pair of eyes; Invalid without a comment; Conflict for another
-    digest, a request that is not open, a failed required check or a warning not accepted.
+    digest, a request that is not open, what stands in its way (`conditions`) or a warning not accepted.
     """
     about = requests.request_subject(request)
     access.require(actor, Permission.REQUEST_DECIDE, request.model, f"decide on request #{request.pk}", about=about)
@@ -63,19 +68,24 @@ def decide(request: ApprovalRequest, choice: Choice, *, actor: Actor) -> Decisio
         row = requests.locked(request)
         if earlier := _same(row, choice, actor):
             return earlier
-        if row.state != RequestState.OPEN:
-            raise Conflict(f"Request #{row.pk} is {row.get_state_display().lower()}; it cannot be decided any more.")
+        if past := requests.settle(row):
+            return Moved(row, past)
+        if why := undecidable(row) or spoken_for(row, actor):
+            raise Conflict(why)
         if choice.digest != row.subject_digest:
             raise Conflict(
                 "The digest you decided on is not the one this request asks for.",
                 next_step="Reload the page and read it again.",
             )
-        changed = requests.settle(row)
-        if changed is not None:
-            return Moved(row, changed)
         if choice.verdict == Verdict.APPROVE:
-            _refuse_open_checks(row, choice.accepted)
+            _refuse_obstacles(row, choice.accepted, actor)
         return _write(row, choice, comment, actor)
+
+
+def spoken_for(request: ApprovalRequest, actor: Actor) -> str:
+    """Return who decided in the actor's place already, in a sentence, or an empty string."""
+    spoken = Decision.objects.select_related("person").filter(request=request, for_person=actor.user).first()
+    return f"{spoken.person.username} decided for you." if spoken else ""
 
 
 def _same(request: ApprovalRequest, choice: Choice, actor: Actor) -> Decision | None:
@@ -89,34 +99,43 @@ def _same(request: ApprovalRequest, choice: Choice, actor: Actor) -> Decision | 
     return None
 
 
-def _refuse_open_checks(request: ApprovalRequest, accepted: Collection[int]) -> None:
-    for check in request.checks.all():
-        if check.required and check.status in {Check.Status.FAILED, Check.Status.PENDING}:
-            raise Conflict(f"'{check.name}' {check.status}: it must pass before this can be approved.")
-        if check.status == Check.Status.WARN and check.pk not in accepted:
+def _refuse_obstacles(request: ApprovalRequest, accepted: Collection[int], actor: Actor) -> None:
+    """Raise Conflict where the request cannot be approved now; what was pending is kept as it is known by now."""
+    found = checks.as_of_now(request)
+    if sentences := conditions.obstacles(request, found, actor=actor):
+        raise Conflict(" ".join(sentences))
+    for check in found:
+        if check.status == Status.WARN and check.pk not in accepted:
             raise Conflict(f"'{check.name}' is a warning: accept it, or reject.", next_step="Tick the warning.")
+    Check.objects.bulk_update(found, checks.MEASURED)
 
 
 def _write(request: ApprovalRequest, choice: Choice, comment: str, actor: Actor) -> Decision:
+    voice = conditions.voice_of(request, actor)
     decision = Decision.objects.create(
         request=request,
         person=actor.person,
         verdict=choice.verdict,
         comment=comment,
         subject_digest=choice.digest,
+        groups=voice.groups,
+        for_person=voice.for_person if choice.verdict == Verdict.APPROVE else None,
         via=actor.via,
     )
-    given = request.decisions.filter(verdict=Verdict.APPROVE).count()
-    if choice.verdict == Verdict.REJECT:
-        requests.advance(request, RequestState.REJECTED, actor=actor)
-    elif given >= request.approvals_needed:
+    rules = conditions.standings(request)
+    if choice.verdict in ENDS:
+        requests.advance(request, ENDS[choice.verdict], actor=actor)
+    elif not any(one.missing for one in rules):
         requests.advance(request, RequestState.APPROVED, actor=actor)
-    warnings = [check.name for check in request.checks.filter(pk__in=choice.accepted, status=Check.Status.WARN)]
+    warnings = [check.name for check in request.checks.filter(pk__in=choice.accepted, status=Status.WARN)]
     facts: dict[str, object] = {
         "subject": choice.digest,
         "accepted_warnings": warnings,
-        "approvals": f"{given} of {request.approvals_needed}",
+        "approvals": f"{sum(len(one.people) for one in rules)} of {request.approvals_needed}",
+        "rules": [{**vars(one.rule), "by": one.people} for one in rules],
     }
+    if decision.for_person:
+        facts["for"] = decision.for_person.username
     after: dict[str, object] = {"verdict": choice.verdict, "state": request.state}
     record(
         "request.decided",

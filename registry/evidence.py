@@ -1,12 +1,13 @@
 """What a run had logged when its model was registered: copied once, never changed. Later values are not evidence."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from core import canonical, clock
-from registry.models import Metric, ModelVersion, Run
+from registry.models import Metric, ModelVersion, Run, VersionValue
 
 Values = dict[str, object]
+KEY_MAX = TEXT_MAX = 250
 
 
 def latest_metrics(rows: Iterable[Metric]) -> dict[str, Metric]:
@@ -38,6 +39,16 @@ def capture(run: Run | None) -> bytes:
             "tags": dict(run.tags.values_list("key", "value")),
         }
     )
+
+
+def values(version: ModelVersion) -> Iterator[VersionValue]:
+    """Return the rows by which the version's params and metrics are searched."""
+    said = read(version)
+    for key, value in said["params"].items():
+        yield VersionValue(version=version, kind="param", key=key[:KEY_MAX], text=str(value)[:TEXT_MAX])
+    for key, value in said["metrics"].items():
+        number = float(value) if isinstance(value, (int, float)) else None
+        yield VersionValue(version=version, kind="metric", key=key[:KEY_MAX], number=number, text=str(value)[:TEXT_MAX])
 
 
 def read(version: ModelVersion) -> dict[str, Values]:

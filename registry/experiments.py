@@ -1,7 +1,6 @@
 """Experiments: folders of runs. Number 0, `Default`, always exists."""
 
 from django.db import IntegrityError, transaction
-from django.db.models import F
 
 from accounts.actors import Actor
 from accounts.permissions import Permission
@@ -14,7 +13,7 @@ from registry.authorship import require_active, require_reading, subject_of
 from registry.filters import parse_filter
 from registry.models import Experiment, LoggedModel, Run
 from registry.models.tracking import Lifecycle
-from registry.paging import Page, check_size, page
+from registry.paging import Listing, Page, by, check_size, page
 from registry.provenance import refuse_registered
 from registry.search import KINDS, Asked, Field, condition, inside, orders
 
@@ -52,8 +51,8 @@ def search_experiments(asked: Asked, *, view: str, actor: Actor) -> Page[Experim
     rows = Experiment.objects.filter(lifecycle_stage__in=view_of(view))
     for clause in parse_filter(asked.filter, KINDS):
         rows = rows.filter(condition(clause, FIELDS, {"tag": inside("tags")}, asked.filter))
-    chosen = orders(asked.order_by, ORDERS) or [F("updated_at").desc()]
-    return page(rows.order_by(*chosen, "-pk"), size=size, token=asked.token)
+    chosen = orders(asked.order_by, ORDERS) or by("-updated_at")
+    return page(rows, Listing(("experiments", asked.filter, view), (*chosen, *by("-pk")), size, asked.token))
 
 
 def view_of(name: str) -> list[Lifecycle]:

@@ -1,17 +1,18 @@
-"""MLflow's search grammar: text in, clauses out. Knows no table.
+"""The search grammars: text in, clauses out. Knows no table.
 
     clause (AND clause)*      clause: name operator value | name [NOT] IN (value, …)
 
-No OR and no parentheses but those of a list; keywords in any case; names may stand in backticks.
+That is MLflow's: no OR and no parentheses but those of a list; keywords in any case; names may stand in backticks.
+`parse_grouped` reads what own REST and the pages take besides: OR, which binds less than AND, and parentheses.
 """
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from core.refusals import Invalid
 
-TEXT_MAX, CLAUSES_MAX = 10_000, 50
+TEXT_MAX, CLAUSES_MAX, DEPTH_MAX = 10_000, 50, 20
 Value = str | float | tuple[str, ...]
 
 TOKEN = re.compile(
@@ -24,17 +25,35 @@ TOKEN = re.compile(
     )""",
     re.VERBOSE,
 )
-END = ("end", "")
+NAMES = {"string": "a value in quotes", "name": "a name", "mark": "a parenthesis or comma", "operator": "an operator"}
 
 
 @dataclass(frozen=True)
 class Clause:
-    """One comparison: `kind` is attribute, tag, param or metric; `operator` is upper case."""
+    """One comparison: `kind` is attribute, tag, param or metric; `operator` is in capitals, `place` where it begins."""
 
     kind: str
     key: str
     operator: str
     value: Value
+    place: int = field(default=0, compare=False)
+
+
+@dataclass(frozen=True)
+class Group:
+    """Clauses and groups of which all (`word` is AND) or at least one (OR) must hold. An empty one holds always."""
+
+    word: str
+    parts: "tuple[Clause | Group, ...]"
+
+
+@dataclass(frozen=True)
+class Token:
+    """A word, where it begins and of what kind it is."""
+
+    kind: str
+    text: str
+    place: int
 
 
 @dataclass(frozen=True)
@@ -46,16 +65,26 @@ class Order:
     descending: bool
 
 
-def bad_filter(text: str) -> Invalid:
-    """Return the refusal of a filter, in MLflow's words."""
-    return Invalid(f"Invalid clause(s) in filter string: {text[:500]!r}", field="filter")
+def bad_filter(text: str, place: int, wanted: str) -> Invalid:
+    """Return the refusal of a filter: MLflow's words, the character at fault, counted from 1, and what fits there."""
+    where = f"Character {place + 1}: {wanted}." if place < len(text.rstrip()) else f"At its end: {wanted}."
+    return Invalid(f"Invalid clause(s) in filter string: {text[:500]!r}. {where}", field="filter")
 
 
 def parse_filter(text: str, kinds: Mapping[str, str]) -> list[Clause]:
     """Return the clauses of `text`, none for an empty one; `kinds` names what a prefix such as `tags.` stands for."""
+    return _reader(text, kinds).clauses()
+
+
+def parse_grouped(text: str, kinds: Mapping[str, str]) -> Group:
+    """Return `text` with its ORs and parentheses; what `parse_filter` takes means the same here."""
+    return _reader(text, kinds).groups()
+
+
+def _reader(text: str, kinds: Mapping[str, str]) -> "_Reader":
     if len(text) > TEXT_MAX:
         raise Invalid(f"The filter is over {TEXT_MAX} characters.", field="filter")
-    return _Reader(text, kinds).clauses()
+    return _Reader(text, kinds)
 
 
 def parse_order(text: str, kinds: Mapping[str, str]) -> Order:
@@ -70,13 +99,15 @@ def parse_order(text: str, kinds: Mapping[str, str]) -> Order:
     return Order(kind, key, descending=way == "DESC")
 
 
-def _tokens(text: str) -> list[tuple[str, str]]:
+def _tokens(text: str) -> list[Token]:
     found, place, text = [], 0, text.rstrip()
     while place < len(text):
         match = TOKEN.match(text, place)
         if match is None or match.lastgroup is None:
-            raise bad_filter(text)
-        found.append((match.lastgroup, match[match.lastgroup]))
+            place += len(text[place:]) - len(text[place:].lstrip())
+            wanted = "the quote is not closed" if text[place] in "'\"`" else "this is no word of a filter"
+            raise bad_filter(text, place, wanted)
+        found.append(Token(match.lastgroup, match[match.lastgroup], match.start(match.lastgroup)))
         place = match.end()
     return found
 
@@ -86,52 +117,83 @@ class _Reader:
 
     def __init__(self, text: str, kinds: Mapping[str, str]) -> None:
         self.text, self.kinds = text, kinds
-        self.tokens, self.place = _tokens(text), 0
+        self.tokens, self.place, self.count = _tokens(text), 0, 0
 
     def clauses(self) -> list[Clause]:
         found: list[Clause] = []
         while self.tokens and (not found or self.keyword("AND")):
             found.append(self.clause())
         self.end()
-        if len(found) > CLAUSES_MAX:
-            raise Invalid(f"The filter has more than {CLAUSES_MAX} clauses.", field="filter")
+        return found
+
+    def groups(self) -> Group:
+        found = self.either(0) if self.tokens else Group("AND", ())
+        self.end()
+        return found if isinstance(found, Group) else Group("AND", (found,))
+
+    def either(self, depth: int) -> Clause | Group:
+        parts = [self.both(depth)]
+        while self.keyword("OR"):
+            parts.append(self.both(depth))
+        return parts[0] if len(parts) == 1 else Group("OR", tuple(parts))
+
+    def both(self, depth: int) -> Clause | Group:
+        parts = [self.part(depth)]
+        while self.keyword("AND"):
+            parts.append(self.part(depth))
+        return parts[0] if len(parts) == 1 else Group("AND", tuple(parts))
+
+    def part(self, depth: int) -> Clause | Group:
+        if self.peek().text != "(" or self.peek().kind != "mark":
+            return self.clause()
+        if depth == DEPTH_MAX:
+            raise self.bad(f"parentheses stand at most {DEPTH_MAX} deep")
+        self.mark("(")
+        found = self.either(depth + 1)
+        self.mark(")")
         return found
 
     def clause(self) -> Clause:
+        self.count += 1
+        if self.count > CLAUSES_MAX:
+            raise Invalid(f"The filter has more than {CLAUSES_MAX} clauses.", field="filter")
+        place = self.peek().place
         kind, key = self.name()
         operator = self.operator()
         value = self.items() if operator.endswith("IN") else self.value()
-        return Clause(kind, key, operator, value)
+        return Clause(kind, key, operator, value, place)
 
     def name(self) -> tuple[str, str]:
         """Return kind and key: a bare name is an attribute."""
+        token = self.peek()
         head, dot, rest = _split_name(self.take("name"))
         if not dot:
             return "attribute", head
         kind = self.kinds.get(head.lower())
         if kind is None:
-            raise bad_filter(self.text)
+            raise bad_filter(self.text, token.place, f"a name begins with {', '.join(self.kinds)}, or has no dot")
         return kind, rest
 
     def operator(self) -> str:
-        if self.peek()[0] == "operator":
+        token = self.peek()
+        if token.kind == "operator":
             return self.take("operator")
         word = self.keyword("LIKE", "ILIKE", "IN", "NOT")
         if word == "NOT" and self.keyword("IN"):
             return "NOT IN"
         if word in {"", "NOT"}:
-            raise bad_filter(self.text)
+            raise bad_filter(self.text, token.place, "an operator is expected, such as = or LIKE")
         return word
 
     def value(self) -> str | float:
-        if self.peek()[0] == "number":
+        if self.peek().kind == "number":
             return _number(self.take("number"))
         return self.take("string")[1:-1]
 
     def items(self) -> tuple[str, ...]:
         self.mark("(")
         found = [self.take("string")[1:-1]]
-        while self.peek() == ("mark", ","):
+        while self.peek().text == "," and self.peek().kind == "mark":
             self.mark(",")
             found.append(self.take("string")[1:-1])
         self.mark(")")
@@ -139,29 +201,33 @@ class _Reader:
 
     def keyword(self, *words: str) -> str:
         """Return the next word in upper case where it is one of `words`, and go on; else an empty string."""
-        kind, text = self.peek()
-        if kind != "name" or text.upper() not in words:
+        token = self.peek()
+        if token.kind != "name" or token.text.upper() not in words:
             return ""
         self.place += 1
-        return text.upper()
+        return token.text.upper()
 
     def mark(self, letter: str) -> None:
-        if self.take("mark") != letter:
-            raise bad_filter(self.text)
+        if self.peek().text != letter or self.peek().kind != "mark":
+            raise self.bad(f"{letter} is expected")
+        self.place += 1
 
     def take(self, kind: str) -> str:
-        found, text = self.peek()
-        if found != kind:
-            raise bad_filter(self.text)
+        token = self.peek()
+        if token.kind != kind:
+            raise self.bad(f"{NAMES[kind]} is expected")
         self.place += 1
-        return text
+        return token.text
 
-    def peek(self) -> tuple[str, str]:
-        return self.tokens[self.place] if self.place < len(self.tokens) else END
+    def peek(self) -> Token:
+        return self.tokens[self.place] if self.place < len(self.tokens) else Token("end", "", len(self.text))
+
+    def bad(self, wanted: str) -> Invalid:
+        return bad_filter(self.text, self.peek().place, wanted)
 
     def end(self) -> None:
         if self.place < len(self.tokens):
-            raise bad_filter(self.text)
+            raise self.bad("AND, or the end, is expected")
 
 
 def _split_name(text: str) -> tuple[str, str, str]:

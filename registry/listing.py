@@ -8,15 +8,15 @@ from django.db.models import Q, QuerySet
 
 from accounts.actors import Actor
 from accounts.permissions import Permission
-from registry.filters import parse_filter
-from registry.models import ApprovalRequest, ModelTag, ModelVersion, RegisteredModel
+from registry.models import ApprovalRequest, ModelVersion, RegisteredModel
 from registry.models.approvals import RequestState
-from registry.search import KINDS, MODEL_FIELDS, beside, condition
+from registry.wide_search import models_like
 
 OPERATOR = re.compile(r"[=<>]|\b(?:I?LIKE|IN)\s*['\"(]", re.IGNORECASE)
 DONE = [
     RequestState.EXECUTED,
     RequestState.REJECTED,
+    RequestState.CHANGES_REQUESTED,
     RequestState.WITHDRAWN,
     RequestState.EXPIRED,
     RequestState.SUPERSEDED,
@@ -25,7 +25,7 @@ DONE = [
 
 @dataclass(frozen=True)
 class ModelFilter:
-    """Empty means all. `q` is a part of the name or description, or a filter in MLflow's grammar."""
+    """Empty means all. `q` is a part of the name or description, or a filter (`registry.wide_search`)."""
 
     q: str = ""
     owner: str = ""
@@ -43,9 +43,7 @@ class ModelFilter:
     def _searched(self, rows: QuerySet[RegisteredModel]) -> QuerySet[RegisteredModel]:
         if not OPERATOR.search(self.q):
             return rows.filter(Q(name__icontains=self.q) | Q(description__icontains=self.q))
-        for clause in parse_filter(self.q, KINDS):
-            rows = rows.filter(condition(clause, MODEL_FIELDS, {"tag": beside(ModelTag, "model")}, self.q))
-        return rows
+        return models_like(self.q, rows)
 
 
 class Box(StrEnum):

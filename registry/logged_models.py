@@ -5,7 +5,6 @@ import secrets
 from collections.abc import Sequence
 
 from django.db import transaction
-from django.db.models import F
 
 from accounts.actors import Actor
 from accounts.permissions import Permission
@@ -18,7 +17,7 @@ from registry.filters import parse_filter
 from registry.measurements import PARAM_MAX, PARAMS_MAX, check_key
 from registry.models import Experiment, LoggedModel, Run
 from registry.models.tracking import Lifecycle
-from registry.paging import Page, check_size, page
+from registry.paging import Listing, Page, by, check_size, page
 from registry.provenance import refuse_registered
 from registry.restricted import shown
 from registry.run_search import measured
@@ -72,8 +71,9 @@ def search_logged_models(experiment_ids: Sequence[str], asked: Asked, *, actor: 
     related = {"tag": inside("tags"), "param": inside("params"), "metric": measured("logged_model_id")}
     for clause in parse_filter(asked.filter, KINDS):
         rows = rows.filter(condition(clause, FIELDS, related, asked.filter))
-    chosen = orders(asked.order_by, ORDERS) or [F("created_at").desc()]
-    return page(rows.select_related("author", "source_run").order_by(*chosen, "-pk"), size=size, token=asked.token)
+    columns = (*(orders(asked.order_by, ORDERS) or by("-created_at")), *by("-pk"))
+    listing = Listing(("logged models", asked.filter, sorted(numbers)), columns, size, asked.token)
+    return page(rows.select_related("author", "source_run"), listing)
 
 
 def create_logged_model(
@@ -85,10 +85,12 @@ def create_logged_model(
     model_type: str = "",
     params: dict[str, str] | None = None,
     tags: dict[str, str] | None = None,
+    model_id: str = "",
 ) -> LoggedModel:
     """Create a logged model in state PENDING, of `actor`; a name is made up where none is given.
 
-    Raises Denied where the run is somebody else's.
+    An import keeps the `model_id` it had elsewhere; anyone else gets a new one. Raises
+    Denied where the run is somebody else's.
     """
     require(actor, Permission.TRACKING_WRITE, "log models")
     require_active(experiment)
@@ -101,7 +103,7 @@ def create_logged_model(
     if len(model_type) > TYPE_MAX:
         raise Invalid(f"The model_type is over {TYPE_MAX} characters.", field="model_type")
     return LoggedModel.objects.create(
-        model_id=f"m-{secrets.token_hex(16)}",
+        model_id=model_id or f"m-{secrets.token_hex(16)}",
         experiment=experiment,
         name=name or made_up_name(),
         source_run=source_run,

@@ -11,7 +11,7 @@ from core.refusals import Invalid
 from registry import names, runs
 from registry.authorship import require_reading
 from registry.models import Metric, Param, Run, RunInput, RunOutput
-from registry.paging import Page, check_size, page
+from registry.paging import Listing, Page, by, check_size, page
 
 METRICS_MAX, PARAMS_MAX, TAGS_MAX, TOGETHER_MAX, INPUTS_MAX = 1000, 100, 100, 1000, 1000
 PARAM_MAX, MODEL_ID_MAX, INPUT_KEY_MAX = 6000, 64, 600
@@ -70,8 +70,8 @@ def metric_history(
     """Return the page of values of `key` in the order they were logged."""
     require_reading(actor)
     size = check_size(max_results, default=HISTORY_PAGE, limit=HISTORY_PAGE)
-    rows = Metric.objects.filter(run=run, key=key).order_by("timestamp", "step", "pk")
-    return page(rows, size=size, token=token)
+    rows = Metric.objects.filter(run=run, key=key)
+    return page(rows, Listing(("history", run.pk, key), by("timestamp", "step", "pk"), size, token))
 
 
 def log_inputs(run: Run, *, datasets: Sequence[dict[str, object]], model_ids: Sequence[str], actor: Actor) -> None:

@@ -5,6 +5,7 @@ import re
 from core.refusals import Invalid
 
 PROMPT_TAG = "mlflow.prompt.is_prompt"
+SEMVER_TAG = "signoff.semver"  # how an MLflow client reads and writes a version's semantic number
 TAG_KEY = re.compile(r"[\w \-./:]+\Z")
 ALIAS = re.compile(r"[\w\-]*\Z")
 ALIAS_NUMBER = re.compile(r"v\d+\Z", re.IGNORECASE)

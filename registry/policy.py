@@ -1,19 +1,26 @@
-"""The default policy: which moves need whose signature, and who may carry them out."""
+"""Moves of a version, which of them need whose signature, and who may carry them out."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 from django.conf import settings
 
 from accounts.permissions import Permission
+from registry.policies.book import DEFAULT, FREE, OFF, Governed, Governing, first_for, in_force
+from registry.policies.documents import Action
+from registry.policies.terms import Terms, shared
 from registry.stages import Stage
 
-PROTECTED_ALIASES = frozenset({"champion"})
 FOLLOWS_PRODUCTION = "champion"
 
 
-def is_protected(alias: str) -> bool:
-    """Whether moving `alias` needs a signature; a look-alike in other case is protected too."""
-    return alias.lower() in PROTECTED_ALIASES
+class Guarded(Governed, Protocol):
+    """A registered model, as the policy sees it."""
+
+    def protects(self, alias: str) -> bool:
+        """Whether moving `alias` needs a signature."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -47,8 +54,17 @@ class StageMove:
 
     @property
     def label(self) -> str:
-        """The move in words."""
+        """The move in short, after the version's name."""
         return f"to {self.to_stage}"
+
+    @property
+    def goal(self) -> str:
+        """What the version is to do; completes "it needs an approval to …"."""
+        return f"go to {self.to_stage}"
+
+    def deed(self, version: object) -> str:
+        """What a person does; completes "may not …"."""
+        return f"move {version} to {self.to_stage}"
 
 
 @dataclass(frozen=True)
@@ -70,8 +86,17 @@ class AliasMove:
 
     @property
     def label(self) -> str:
-        """The move in words."""
+        """The move in short, after the version's name."""
         return f"as @{self.alias}"
+
+    @property
+    def goal(self) -> str:
+        """What the version is to do; completes "it needs an approval to …"."""
+        return f"{'lose' if self.gone else 'become'} @{self.alias}"
+
+    def deed(self, version: object) -> str:
+        """What a person does; completes "may not …"."""
+        return f"take @{self.alias} from {version}" if self.gone else f"point @{self.alias} at {version}"
 
 
 Move = StageMove | AliasMove
@@ -88,35 +113,73 @@ def move_from(document: dict[str, object]) -> Move:
 
 @dataclass(frozen=True)
 class Requirement:
-    """What a move needs: so many approvals first, and the permission of whoever carries it out without having asked."""
+    """What a move needs: approvals under `terms`, and the permission of whoever carries it out without having asked."""
 
-    approvals: int
     permission: Permission
-    policy_id: str
-    policy_version: int
+    terms: Terms
+
+    @property
+    def approvals(self) -> int:
+        """How many people have to approve."""
+        return self.terms.approvals
+
+    @property
+    def off(self) -> bool:
+        """Whether approvals are switched off."""
+        return self.terms.policies == (OFF,)
+
+    @property
+    def said(self) -> dict[str, object]:
+        """What a subject says of it."""
+        return {**self.terms.named, "approvals": self.approvals}
 
     @property
     def facts(self) -> dict[str, object]:
         """What the ledger keeps of it."""
-        return {"policy": {"id": self.policy_id, "version": self.policy_version}}
+        return {"policy": self.terms.named}
 
 
-def requirement(move: Move) -> Requirement:
-    """Return what the policy in force asks of `move`."""
-    if not settings.APPROVALS:
-        return Requirement(0, _permission(move), "approvals-off", 1)
-    return Requirement(1 if _is_guarded(move) else 0, _permission(move), "default", 1)
+def requirement(move: Move, model: Guarded, deployment: Mapping[str, Any] | None = None) -> Requirement:
+    """Return what the policies in force ask of `move`, and of a deployment with it, by a version of `model`."""
+    terms = terms_by(in_force(), move, model, deployment) if settings.APPROVALS else shared([OFF])
+    return Requirement(_permission(move, model), terms)
 
 
-def _is_guarded(move: Move) -> bool:
+def terms_by(
+    book: Sequence[Governing], move: Move, model: Guarded, deployment: Mapping[str, Any] | None = None
+) -> Terms:
+    """Return what the policies of `book` ask for together.
+
+    Each part of what is asked is held to its own policy, so that nothing added to a request makes it easier.
+    """
+    held = [first_for(part, model, book) for part in _parts(move, deployment)]
+    if held[:1] == [None] and _is_guarded(move, model):
+        held[0] = DEFAULT
+    return shared([one for one in held if one] or [FREE])
+
+
+def _parts(move: Move, deployment: Mapping[str, Any] | None) -> list[Action]:
+    """Return what is asked for: the move, the aliases that go along, the deployment."""
+    if isinstance(move, StageMove):
+        parts = [Action("stage", move.to_stage), *(Action("alias", alias) for alias in move.aliases)]
+    else:
+        parts = [] if move.gone else [Action("alias", move.alias)]
+    if deployment:
+        shares = deployment["plan"].get("shares") or [100]
+        parts.append(Action("deploy", deployment["environment"], shares[0]))
+    return parts
+
+
+def _is_guarded(move: Move, model: Guarded) -> bool:
+    """Whether the move needs a signature where no policy says so."""
     if isinstance(move, AliasMove):
-        return is_protected(move.alias) and not move.gone
+        return model.protects(move.alias)
     return move.to_stage is Stage.PRODUCTION
 
 
-def _permission(move: Move) -> Permission:
+def _permission(move: Move, model: Guarded) -> Permission:
     if isinstance(move, AliasMove):
-        return Permission.ALIAS_PROTECTED if is_protected(move.alias) else Permission.MODEL_WRITE
+        return Permission.ALIAS_PROTECTED if model.protects(move.alias) else Permission.MODEL_WRITE
     if Stage.PRODUCTION in {move.from_stage, move.to_stage}:
         return Permission.STAGE_PRODUCTION
     return Permission.STAGE_STAGING if move.to_stage is Stage.STAGING else Permission.MODEL_WRITE

@@ -9,17 +9,23 @@ from accounts.policy import require as require_role
 from audit.record import Change, Subject, record
 from core import clock
 from core.refusals import AlreadyExists, Conflict, Invalid
-from registry import access, names
+from registry import access, names, requests
 from registry.models import Alias, ApprovalRequest, MetricThreshold, ModelTag, ModelVersion, RegisteredModel
 from registry.models.registered import RiskTier
-from registry.policy import PROTECTED_ALIASES
+from registry.origins import Origin
+from registry.policies.escape import refuse_escape
 from registry.stages import Stage
 
-EDITABLE = frozenset({"description", "risk_tier", "restricted"})
+EDITABLE = frozenset({"description", "risk_tier", "restricted", "strict_sources"})
 
 
 def create_model(
-    name: str, *, actor: Actor, description: str = "", tags: dict[str, str] | None = None
+    name: str,
+    *,
+    actor: Actor,
+    description: str = "",
+    tags: dict[str, str] | None = None,
+    origin: Origin | None = None,
 ) -> RegisteredModel:
     """Create a model owned by `actor`. Raises Invalid for name or tags, AlreadyExists where a live one has the name."""
     if RegisteredModel.objects.visible_to(actor).filter(name=name).exists():
@@ -31,14 +37,15 @@ def create_model(
         names.check_tag(key, value)
     try:
         with transaction.atomic():
-            moment = clock.now()
+            created, updated = origin.moments if origin else (clock.now(),) * 2
             model = RegisteredModel.objects.create(
-                name=name, owner=actor.person, description=description, created_at=moment, updated_at=moment
+                name=name, owner=actor.person, description=description, created_at=created, updated_at=updated
             )
             ModelTag.objects.bulk_create(
                 ModelTag(model=model, key=key, value=value) for key, value in (tags or {}).items()
             )
-            change = Change(after={"description": description, "tags": tags or {}})
+            facts = origin.as_facts if origin else {}
+            change = Change(after={"description": description, "tags": tags or {}}, facts=facts)
             record("model.created", access.model_subject(model), actor=actor, change=change)
     except IntegrityError as why:
         raise AlreadyExists(f"Registered Model (name={name}) already exists.") from why
@@ -46,8 +53,12 @@ def create_model(
 
 
 def update_model(model: RegisteredModel, *, actor: Actor, **fields: object) -> RegisteredModel:
-    """Set `description`, `risk_tier` or `restricted`; fields that stay the same make no event."""
-    access.require(actor, Permission.MODEL_WRITE, model, f"change the model {model.name}")
+    """Set `description`, `risk_tier`, `restricted` or `strict_sources`; fields that stay the same make no event.
+
+    Whoever sets limits sets the tier too; an owner lowers it only where the same policies hold for it then.
+    """
+    if set(fields) != {"risk_tier"} or not actor.holds(Permission.THRESHOLD_SET):
+        access.require(actor, Permission.MODEL_WRITE, model, f"change the model {model.name}")
     if unknown := set(fields) - EDITABLE:
         raise Invalid(f"{min(unknown)} cannot be changed.", field=min(unknown))
     if "risk_tier" in fields and fields["risk_tier"] not in RiskTier.values:
@@ -55,6 +66,8 @@ def update_model(model: RegisteredModel, *, actor: Actor, **fields: object) -> R
     with transaction.atomic():
         row = access.locked(model)
         before = {name: getattr(row, name) for name in fields if getattr(row, name) != fields[name]}
+        if "risk_tier" in before:
+            refuse_escape(row, name=row.name, risk_tier=str(fields["risk_tier"]), actor=actor)
         if before:
             for name in before:
                 setattr(row, name, fields[name])
@@ -62,6 +75,7 @@ def update_model(model: RegisteredModel, *, actor: Actor, **fields: object) -> R
             row.save(update_fields=[*before, "updated_at"])
             change = Change(before=before, after={name: fields[name] for name in before})
             record("model.updated", access.model_subject(row), actor=actor, change=change)
+            requests.end_stale(row)
     return row
 
 
@@ -78,6 +92,7 @@ def rename_model(model: RegisteredModel, new_name: str, *, actor: Actor) -> Regi
             if row.name == new_name:
                 return row
             refuse_protected_model(row, "renamed: callers load it by its name")
+            refuse_escape(row, name=new_name, risk_tier=row.risk_tier, actor=actor)
             old, row.name, row.updated_at = row.name, new_name, clock.now()
             row.save(update_fields=["name", "updated_at"])
             record(
@@ -86,6 +101,7 @@ def rename_model(model: RegisteredModel, new_name: str, *, actor: Actor) -> Regi
                 actor=actor,
                 change=Change({"name": old}, {"name": new_name}),
             )
+            requests.end_stale(row)
     except IntegrityError as why:
         raise AlreadyExists(f"Registered Model (name={new_name}) already exists.") from why
     return row
@@ -104,6 +120,7 @@ def delete_model(model: RegisteredModel, *, actor: Actor) -> None:
         row.deleted_at = row.updated_at = moment
         row.save(update_fields=["deleted_at", "updated_at"])
         record("model.deleted", access.model_subject(row), actor=actor, change=Change(before={"versions": numbers}))
+        requests.end_stale(row)
 
 
 def refuse_protected_model(model: RegisteredModel, deed: str) -> None:
@@ -124,7 +141,7 @@ def refuse_protected(version: ModelVersion) -> None:
         raise Conflict(
             f"{version} is in Production and cannot be deleted.", next_step="Move it to Archived first; that needs Ops."
         )
-    for alias in version.aliases.filter(name__in=PROTECTED_ALIASES):
+    for alias in filter(lambda held: version.model.protects(held.name), version.aliases.all()):
         raise Conflict(
             f"{version} is @{alias.name} and cannot be deleted.", next_step="Point the alias at another version first."
         )
@@ -171,7 +188,8 @@ def set_threshold(
 ) -> MetricThreshold:
     """Ask that `metric` compares so with `value` before a version goes to Production.
 
-    Open requests keep the checks they had; the changed policy supersedes them when somebody decides.
+    Requests asked for under other thresholds end: they show the checks they had. Asking for what is asked already
+    changes nothing.
     """
     require_role(actor, Permission.THRESHOLD_SET, f"set thresholds on {model.name}", about=access.model_subject(model))
     if not metric.strip():
@@ -183,12 +201,15 @@ def set_threshold(
     with transaction.atomic():
         row = access.locked(model)
         old = MetricThreshold.objects.filter(model=row, metric=metric, comparison=comparison).first()
+        if old and (old.value, old.required) == (value, required):
+            return old
         before = {"threshold": str(old), "required": old.required} if old else {}
         threshold, _ = MetricThreshold.objects.update_or_create(
             model=row, metric=metric, comparison=comparison, defaults={"value": value, "required": required}
         )
         change = Change(before=before, after={"threshold": str(threshold), "required": required})
         record("model.threshold.set", access.model_subject(row), actor=actor, change=change)
+        requests.end_stale(row)
     return threshold
 
 
@@ -204,3 +225,4 @@ def delete_threshold(model: RegisteredModel, threshold_id: int, *, actor: Actor)
             threshold.delete()
             change = Change(before={"threshold": str(threshold)})
             record("model.threshold.deleted", access.model_subject(row), actor=actor, change=change)
+            requests.end_stale(row)

@@ -1,24 +1,28 @@
 """Approval requests: opened by whoever wants a move, discussed, withdrawn, superseded, used once."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from accounts.actors import SYSTEM, Actor
 from accounts.permissions import Permission
 from accounts.policy import denied
 from audit.record import Change, Subject, record
-from core import canonical, clock
+from core import canonical, clock, rows
 from core.refusals import Conflict, Denied, Invalid, NotFound
 from registry import access, checks, subjects
-from registry.models import ApprovalRequest, Comment, CommentRevision, ModelVersion
+from registry.models import ApprovalRequest, ModelVersion, RegisteredModel, RequestRule
 from registry.models.approvals import MOVES, RequestState
+from registry.policies.terms import Terms
 from registry.policy import Move, move_from, requirement
+from registry.staleness import Stale, stale
 
 COMMENT_MAX = 10_000
+TOLD_ELSEWHERE = frozenset({RequestState.APPROVED, RequestState.REJECTED, RequestState.CHANGES_REQUESTED})
 DOUBLE_CLICK = timedelta(seconds=30)
 
 
@@ -43,10 +47,10 @@ def move_of(request: ApprovalRequest) -> Move:
 
 def find_request(number: int, *, actor: Actor) -> ApprovalRequest:
     """Return the request; raise NotFound where there is none or its model may not be seen."""
-    rows = ApprovalRequest.objects.visible_to(actor).select_related(
+    found = ApprovalRequest.objects.visible_to(actor).select_related(
         "model__owner", "version__manifest", "version__registered_by", "requester"
     )
-    request = rows.filter(pk=number).first()
+    request = found.filter(pk=number).first()
     if request is None:
         raise NotFound(f"There is no approval request #{number}.")
     request.version.model = request.model
@@ -59,13 +63,14 @@ def advance(request: ApprovalRequest, to: RequestState, *, actor: Actor, change:
         raise Conflict(
             f"Request #{request.pk} is {request.get_state_display().lower()}; it cannot become {to.label.lower()}."
         )
+    told = change or Change()
     before, request.state = request.state, to
     request.ended_at = None if to is RequestState.APPROVED else clock.now()
+    request.ended_why = told.comment
     request.executed_by = actor.user if to is RequestState.EXECUTED else None
-    request.save(update_fields=["state", "ended_at", "executed_by"])
-    if to is RequestState.APPROVED or to is RequestState.REJECTED:
-        return  # the decision's own event tells of it
-    told = change or Change()
+    request.save(update_fields=["state", "ended_at", "ended_why", "executed_by"])
+    if to in TOLD_ELSEWHERE:
+        return  # the event of the decision, or of the broken glass, tells of it
     facts = {"subject": request.subject_digest, **told.facts}
     told = Change({"state": before, **told.before}, {"state": to, **told.after}, told.comment, facts)
     record(f"request.{to}", request_subject(request), actor=actor, change=told)
@@ -86,9 +91,10 @@ def open_request(
         raise Invalid(f"The reason is over {COMMENT_MAX} characters.", field="reason")
     with transaction.atomic():
         row = access.reread(version, access.locked(version.model))
-        if not requirement(move).approvals:
-            raise Conflict(f"{row} can go {move.label} without an approval.", next_step="Make the move itself.")
-        return usable(row, move, deployment) or _open(row, move, reason, actor, deployment)
+        need = requirement(move, row.model, deployment)
+        if not need.approvals:
+            raise Conflict(f"{row} can {move.goal} without an approval.", next_step="Make the move itself.")
+        return usable(row, move, deployment) or _open(row, move, reason, actor, deployment, need.terms)
 
 
 def key_of(move: Move, deployment: subjects.Deployment | None) -> str:
@@ -104,35 +110,51 @@ def usable(version: ModelVersion, move: Move, deployment: subjects.Deployment | 
     wanted = Q(move_key=key_of(move, deployment))
     if deployment is None:
         wanted |= Q(move_key__startswith=f"{move.key}+")
-    rows = ApprovalRequest.objects.select_related("requester", "model", "version__manifest").filter(
+    found = ApprovalRequest.objects.select_related("requester", "model", "version__manifest").filter(
         wanted, version=version
     )
-    for request in rows.filter(state__in=[RequestState.OPEN, RequestState.APPROVED]).order_by("state"):
+    for request in found.filter(state__in=[RequestState.OPEN, RequestState.APPROVED]).order_by("state"):
         request.version, request.model = version, version.model
         if settle(request) is None:
             return ApprovalRequired(request, opened=False)
     return None
 
 
-def settle(request: ApprovalRequest) -> list[subjects.Changed] | None:
-    """End the request where time or the registry moved past it; return what changed, or None where it still holds.
+def settle(request: ApprovalRequest) -> Stale | None:
+    """End the request where time or the registry moved past it and return why, or None where it needs no ending.
 
-    An expired request returns an empty list. Runs under the model's lock.
+    Runs under the model's lock.
     """
-    if request.expires_at <= clock.now():
-        advance(request, RequestState.EXPIRED, actor=SYSTEM)
-        return []
-    asked, now = subjects.document(request), subjects.current(request, move_of(request))
-    if canonical.digest(now) == request.subject_digest:
-        return None
-    changed = subjects.difference(asked, now)
-    facts: dict[str, object] = {"changed": [vars(part) for part in changed], "subject_now": canonical.digest(now)}
-    advance(request, RequestState.SUPERSEDED, actor=SYSTEM, change=Change(facts=facts))
-    return changed
+    past = stale(request)
+    if past:
+        facts: dict[str, object] = {}
+        if past.changed:
+            facts = {"changed": [vars(part) for part in past.changed], "subject_now": past.subject_now}
+        advance(request, past.state, actor=SYSTEM, change=Change(comment=past.why, facts=facts))
+    return past
+
+
+def end_stale(model: RegisteredModel) -> int:
+    """End the model's requests that its last change left behind, under its lock; return how many.
+
+    Whatever changes what a subject says calls this before it commits, so that nobody is asked about what is past.
+    """
+    if rows.find(ApprovalRequest, "model_id = %s AND state IN ('open', 'approved')", [model.pk]) is None:
+        return 0
+    ended = 0
+    for request in _with_people(ApprovalRequest.objects.filter(model=model, state__in=MOVES)):
+        request.model = request.version.model = model
+        ended += settle(request) is not None
+    return ended
 
 
 def _open(
-    version: ModelVersion, move: Move, reason: str, actor: Actor, deployment: subjects.Deployment | None
+    version: ModelVersion,
+    move: Move,
+    reason: str,
+    actor: Actor,
+    deployment: subjects.Deployment | None,
+    terms: Terms,
 ) -> ApprovalRequired:
     if not version.verified:
         raise Conflict(
@@ -146,21 +168,23 @@ def _open(
         )
     if actor.user is None:
         raise Denied("Only a person can ask for an approval.")
-    expires = clock.now() + timedelta(days=settings.REQUEST_TTL_DAYS)
+    moment = clock.now()
+    expires = moment + (terms.expires or timedelta(days=settings.REQUEST_TTL_DAYS))
     subject = subjects.build(version, move, subjects.Asked(actor.user, clock.iso(expires)), deployment)
     request = ApprovalRequest.objects.create(
         model=version.model, version=version, move_key=key_of(move, deployment), subject=canonical.dump(subject),
         subject_digest=canonical.digest(subject), requester=actor.user, reason=reason.strip(),
-        approvals_needed=requirement(move).approvals, expires_at=expires,
+        approvals_needed=terms.approvals, expires_at=expires, due_at=moment + terms.due if terms.due else None,
     )  # fmt: skip
-    found = checks.evaluate(version)
+    RequestRule.objects.bulk_create(RequestRule(request=request, **vars(rule)) for rule in terms.rules)
+    found = checks.evaluate(version, terms.checks)
     for check in found:
         check.request = request
         check.save()
     facts: dict[str, object] = {
         "subject": request.subject_digest,
         "checks": [{"name": c.name, "status": c.status, "measured": c.measured} for c in found],
-        **requirement(move).facts,
+        "policy": terms.named,
     }
     record(
         "request.opened",
@@ -177,20 +201,22 @@ def deployment_asked(request: ApprovalRequest) -> subjects.Deployment | None:
 
 
 def covers_deployment(request: ApprovalRequest, *, endpoint: str, plan: dict[str, object], digest: str) -> bool:
-    """Whether the request's subject is this deployment: the same files, endpoint and plan."""
+    """Whether the request's subject is this deployment: the same files, endpoint and plan, and the version's lock.
+
+    It is held to the policies in force now: what was signed under others is asked for again.
+    """
     said = subjects.document(request)
     deployment = subjects.deployment_of(said)
-    return deployment is not None and (deployment["endpoint"], deployment["plan"], said["manifest"]) == (
-        endpoint,
-        plan,
-        digest,
-    )
+    if deployment is None or subjects.lock_of(said) != request.version.environment.get("lock"):
+        return False
+    if requirement(move_of(request), request.version.model, deployment).said != said["policy"]:
+        return False
+    return (deployment["endpoint"], deployment["plan"], said["manifest"]) == (endpoint, plan, digest)
 
 
 def supersede_deployments(version: ModelVersion, endpoint: str, *, comment: str, actor: Actor) -> None:
     """End what was asked or approved for the version at the endpoint and not used, under the model's lock."""
-    rows = ApprovalRequest.objects.filter(version=version, move_key__endswith=f"+{endpoint}")
-    for request in rows:
+    for request in ApprovalRequest.objects.filter(version=version, move_key__endswith=f"+{endpoint}"):
         supersede(request, comment=comment, actor=actor)
 
 
@@ -205,7 +231,7 @@ def withdraw(request: ApprovalRequest, *, comment: str, actor: Actor) -> None:
     if request.requester_id != (actor.user.pk if actor.user else None):
         access.require(
             actor,
-            requirement(move_of(request)).permission,
+            requirement(move_of(request), request.model).permission,
             request.model,
             f"withdraw request #{request.pk}",
             about=request_subject(request),
@@ -219,73 +245,13 @@ def withdraw(request: ApprovalRequest, *, comment: str, actor: Actor) -> None:
 def locked(request: ApprovalRequest) -> ApprovalRequest:
     """Return the request read again under its model's lock."""
     model = access.locked(request.model)
-    row = ApprovalRequest.objects.select_related(
-        "requester", "version__manifest", "version__registered_by", "version__run_author"
-    ).get(pk=request.pk)
+    row = _with_people(ApprovalRequest.objects.all()).get(pk=request.pk)
     row.model = row.version.model = model
     return row
 
 
-def add_comment(request: ApprovalRequest, *, body: str, actor: Actor) -> Comment:
-    """Add to the discussion; possible in every state, so that a rejection can be answered. A double click adds once."""
-    access.require(
-        actor,
-        Permission.REQUEST_DISCUSS,
-        request.model,
-        f"comment on request #{request.pk}",
-        about=request_subject(request),
-    )
-    text = _checked(body)
-    with transaction.atomic():
-        row = locked(request)
-        if again := Comment.objects.filter(
-            request=row, author=actor.person, body=text, created_at__gt=clock.now() - DOUBLE_CLICK
-        ).first():
-            return again
-        comment = Comment.objects.create(request=row, author=actor.person, body=text)
-        record(
-            "request.commented",
-            request_subject(row),
-            actor=actor,
-            change=Change(comment=comment.body, after={"comment": comment.pk}),
-        )
-    return comment
-
-
-def find_comment(request: ApprovalRequest, number: int) -> Comment:
-    """Return a comment of the request; raise NotFound where there is none."""
-    comment = Comment.objects.select_related("request__model").filter(request=request, pk=number).first()
-    if comment is None:
-        raise NotFound(f"Request #{request.pk} has no comment {number}.")
-    return comment
-
-
-def edit_comment(comment: Comment, *, body: str, actor: Actor) -> Comment:
-    """Change one's own comment while the request is open; the earlier text is kept."""
-    if comment.author_id != (actor.user.pk if actor.user else None) or not actor.holds(Permission.REQUEST_DISCUSS):
-        raise Denied("Only its author can edit a comment.", about=request_subject(comment.request))
-    with transaction.atomic():
-        request = locked(comment.request)
-        if request.state != RequestState.OPEN:
-            raise Conflict(
-                "The request is no longer open, so its discussion stays as it is.", next_step="Add another comment."
-            )
-        row = Comment.objects.select_for_update().get(pk=comment.pk)
-        text = _checked(body)
-        if row.body != text:
-            CommentRevision.objects.create(comment=row, body=row.body)
-            change = Change({"body": row.body}, {"body": text, "comment": row.pk})
-            row.body, row.edited_at = text, clock.now()
-            row.save(update_fields=["body", "edited_at"])
-            record("request.comment.edited", request_subject(request), actor=actor, change=change)
-    return row
-
-
-def _checked(body: str) -> str:
-    text = body.strip()
-    if not text or len(text) > COMMENT_MAX:
-        raise Invalid(f"A comment has 1 to {COMMENT_MAX:,} characters.", field="comment")
-    return text
+def _with_people(found: QuerySet[ApprovalRequest]) -> QuerySet[ApprovalRequest]:
+    return found.select_related("requester", "version__manifest", "version__registered_by", "version__run_author")
 
 
 def expire_due() -> int:
@@ -300,7 +266,15 @@ def expire_due() -> int:
                 row = locked(request)
             except NotFound:
                 continue
-            if row.state in MOVES and row.expires_at <= clock.now():
-                advance(row, RequestState.EXPIRED, actor=SYSTEM)
-                ended += 1
+            ended += settle(row) is not None
+    return ended
+
+
+def end_overlooked() -> int:
+    """End stale requests that no change ended: those of a setting, or of an earlier release. Return how many."""
+    ended = 0
+    waiting = RegisteredModel.objects.filter(pk__in=ApprovalRequest.objects.pending().values("model"))
+    for model in waiting.order_by("pk"):  # always in this order: two that do it at once lock no model crosswise
+        with transaction.atomic(), suppress(NotFound):
+            ended += end_stale(access.locked(model))
     return ended

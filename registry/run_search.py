@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from django.db.models import Exists, F, OrderBy, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 
 from accounts.actors import Actor
 from core.refusals import Invalid
@@ -10,7 +10,7 @@ from registry.authorship import require_reading
 from registry.experiments import view_of
 from registry.filters import Order, Value, parse_filter, parse_order
 from registry.models import Metric, Param, Run, RunTag
-from registry.paging import Page, check_size, page
+from registry.paging import Column, Listing, Page, by, check_size, page
 from registry.restricted import shown
 from registry.search import LISTED, NUMBER, TAG_WORDS, Asked, Field, Related, beside, comparison, condition
 
@@ -41,8 +41,9 @@ def search_runs(experiment_ids: Sequence[str], asked: Asked, *, view: str, actor
     related = {"tag": beside(RunTag, "run"), "param": beside(Param, "run"), "metric": measured("run")}
     for clause in parse_filter(asked.filter, KINDS):
         rows = rows.filter(condition(clause, FIELDS, related, asked.filter))
-    chosen = [_column(parse_order(entry, KINDS)) for entry in asked.order_by]
-    return page(rows.select_related("author").order_by(*chosen, "-start_time", "run_id"), size=size, token=asked.token)
+    columns = (*(_column(parse_order(entry, KINDS)) for entry in asked.order_by), *by("-start_time", "run_id"))
+    listing = Listing(("runs", asked.filter, sorted(numbers), view), columns, size, asked.token)
+    return page(rows.select_related("author"), listing)
 
 
 def measured(owner: str) -> Related:
@@ -59,16 +60,16 @@ def _newest(owner: str, key: str, outer: OuterRef) -> QuerySet[Metric]:
     return Metric.objects.filter(Q(**{owner: outer}), key=key).order_by("-step", "-timestamp", "-value", "-pk")
 
 
-def _column(order: Order) -> OrderBy:
+def _column(order: Order) -> Column:
     outer = OuterRef("pk")
     if order.kind == "attribute":
         known = FIELDS.get(order.key)
         if known is None:
             raise Invalid(f"Invalid order_by clause: {order.key[:80]} is no column of a run.", field="order_by")
-        value: F | Subquery = F(known.path)
-    elif order.kind == "metric":
+        return Column(known.path, order.descending, nullable=known.path == "end_time")
+    if order.kind == "metric":
         value = Subquery(_newest("run", order.key, outer).values("value")[:1])
     else:
         rows = RunTag.objects if order.kind == "tag" else Param.objects
         value = Subquery(rows.filter(run=outer, key=order.key).values("value")[:1])
-    return OrderBy(value, descending=order.descending, nulls_last=True)
+    return Column(f"{order.kind} {order.key}", order.descending, value, nullable=True)

@@ -75,8 +75,12 @@ def create_run(
     name: str = "",
     start_time: int | None = None,
     tags: dict[str, str] | None = None,
+    run_id: str = "",
 ) -> Run:
-    """Start a run of `actor`. Its name is `name`, else the tag mlflow.runName, else made up; the tag says the same."""
+    """Start a run of `actor`. Its name is `name`, else the tag mlflow.runName, else made up; the tag says the same.
+
+    An import keeps the `run_id` it had elsewhere; anyone else gets a new one.
+    """
     require(actor, Permission.TRACKING_WRITE, "create runs")
     require_active(experiment)
     wanted = dict(tags or {})
@@ -89,7 +93,7 @@ def create_run(
     moment = clock.millis(clock.now()) if start_time is None else start_time
     with transaction.atomic():
         run = Run.objects.create(
-            run_id=uuid.uuid4().hex,
+            run_id=run_id or uuid.uuid4().hex,
             experiment=experiment,
             name=kept[NAME_TAG],
             author=author_of(actor),

@@ -2,28 +2,29 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TypeVar
+from datetime import UTC, datetime
+from typing import Any
 
-from django.db.models import Exists, F, Model, OrderBy, OuterRef, Q, TextField
+from django.db.models import Exists, Model, OuterRef, Q, TextField
 from django.db.models.fields.json import KeyTextTransform
 from django.db.models.lookups import IsNull
 
 from accounts.actors import Actor
 from core.refusals import Invalid
-from registry import names
+from registry import names, reads
 from registry.filters import Clause, Value, bad_filter, parse_filter, parse_order
 from registry.models import ModelTag, ModelVersion, RegisteredModel, VersionTag
-from registry.paging import Page, check_size, page
+from registry.paging import Column, Listing, Page, by, check_size, page, page_of_keys
 
-M = TypeVar("M", bound=Model)
 EQUAL = frozenset({"=", "!="})
 TEXT = EQUAL | {"LIKE", "ILIKE"}
 LISTED = TEXT | {"IN", "NOT IN"}
-NUMBER = EQUAL | {">", ">=", "<", "<="}
+TIME = frozenset({">", ">=", "<", "<="})
+NUMBER = EQUAL | TIME
 LOOKUPS = {"=": "exact", "LIKE": "like", "ILIKE": "ilike", "IN": "in", ">": "gt", ">=": "gte", "<": "lt", "<=": "lte"}
 TAG_WORDS = {"tag": "tag", "tags": "tag"}
 KINDS = {**TAG_WORDS, "attribute": "attribute"}
-Related = Callable[[str, str, Value], Q | Exists]
+Related = Callable[[str, str, Any], Q | Exists]
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,7 @@ class Field:
     path: str
     operators: frozenset[str] = TEXT
     whole: bool = False
+    choices: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -70,21 +72,34 @@ def search_models(asked: Asked, *, actor: Actor) -> Page[RegisteredModel]:
         rows = rows.filter(condition(clause, MODEL_FIELDS, {"tag": beside(ModelTag, "model")}, asked.filter))
     prompt = Exists(ModelTag.objects.filter(model=OuterRef("pk"), key=names.PROMPT_TAG, value="true"))
     rows = rows.filter(prompt if prompts else ~prompt)
-    return page(rows.order_by(*orders(asked.order_by, MODEL_ORDERS), "name"), size=size, token=asked.token)
+    columns = (*orders(asked.order_by, MODEL_ORDERS), *by("name"))
+    return page(rows, Listing(("models", asked.filter), columns, size, asked.token))
 
 
-def search_versions(asked: Asked, *, actor: Actor) -> Page[ModelVersion]:
+def search_versions(asked: Asked, *, actor: Actor) -> Page[reads.VersionRead]:
     """Return the page of versions the actor may see, the last changed first; prompts only where asked for."""
     size = check_size(asked.max_results, default=200_000, limit=200_000)
+    natural = by() if asked.order_by else by("-updated_at")
+    columns = (*orders(asked.order_by, VERSION_ORDERS), *natural, *by("model__name", "-version"))
+    listing = Listing(("versions", asked.filter), columns, size, asked.token)
     clauses, prompts = split_prompts(parse_filter(asked.filter, KINDS))
-    rows = ModelVersion.objects.visible_to(actor).select_related("model", "registered_by")
+    if (name := _plain(clauses)) is not None and not prompts and not asked.order_by:
+        return listing.page(reads.newest(name, size + 1, listing.start, actor=actor), reads.place)
+    rows = ModelVersion.objects.visible_to(actor)
     for clause in clauses:
-        rows = rows.filter(condition(clause, VERSION_FIELDS, {"tag": beside(VersionTag, "version")}, asked.filter))
-    prompt = Exists(VersionTag.objects.filter(version__model=OuterRef("model"), key=names.PROMPT_TAG, value="true"))
-    rows = rows.filter(prompt if prompts else ~prompt)
-    natural = () if asked.order_by else ("-updated_at",)
-    chosen = orders(asked.order_by, VERSION_ORDERS)
-    return page(rows.order_by(*chosen, *natural, "model__name", "-version"), size=size, token=asked.token)
+        rows = rows.filter(condition(clause, VERSION_FIELDS, {"tag": _version_tag}, asked.filter))
+    prompt = Q(model__in=VersionTag.objects.filter(key=names.PROMPT_TAG, value="true").values("version__model"))
+    found = page_of_keys(rows.filter(prompt if prompts else ~prompt), listing)
+    return Page(reads.versions_now(found.rows), found.next_token)
+
+
+def _plain(clauses: list[Clause]) -> str | None:
+    """Return the one model that is asked for, an empty text for all, None where the filter says more."""
+    if not clauses:
+        return ""
+    first = clauses[0]
+    by_name = len(clauses) == 1 and (first.kind, first.key, first.operator) == ("attribute", "name", "=")
+    return first.value if by_name and isinstance(first.value, str) and first.value else None
 
 
 def split_prompts(clauses: list[Clause]) -> tuple[list[Clause], bool]:
@@ -105,6 +120,13 @@ def beside(rows: type[Model], owner: str, *, column: str = "value") -> Related:
     return related
 
 
+def _version_tag(key: str, operator: str, value: Value) -> Q | Exists:
+    """Compare a version's tag; its semantic number is one, though kept in a column."""
+    if key == names.SEMVER_TAG:
+        return ~Q(semver="") & comparison("semver", operator, value)
+    return beside(VersionTag, "version")(key, operator, value)
+
+
 def inside(column: str) -> Related:
     """Return how to compare a key of the JSON object in `column`; an absent key never matches."""
 
@@ -121,30 +143,44 @@ def inside(column: str) -> Related:
 
 def condition(clause: Clause, fields: Mapping[str, Field], related: Mapping[str, Related], text: str) -> Q | Exists:
     """Return the clause as a condition on a field of the table, or on what stands beside it by kind."""
-    if clause.kind == "attribute":
-        known = fields.get(clause.key)
-        if known is None or clause.operator not in known.operators:
-            raise bad_filter(text)
-        is_number = known.operators == NUMBER
-        value = _number(clause.value, text, whole=known.whole) if is_number else _text(clause.value, text)
-        return comparison(known.path, clause.operator, value)
-    is_number = clause.kind == "metric"
-    if clause.kind not in related or clause.operator not in (NUMBER if is_number else TEXT):
-        raise bad_filter(text)
-    value = _number(clause.value, text, whole=False) if is_number else _text(clause.value, text)
-    return related[clause.kind](clause.key, clause.operator, value)
+    known = fields.get(clause.key) if clause.kind == "attribute" else None
+    if clause.kind == "attribute" and known is None:
+        raise bad_filter(text, clause.place, f"{clause.key[:80]} is not searched by; {', '.join(sorted(fields))} are")
+    if clause.kind != "attribute" and clause.kind not in related:
+        raise bad_filter(text, clause.place, f"there is no {clause.kind} here")
+    operators = known.operators if known else NUMBER if clause.kind == "metric" else TEXT
+    if clause.operator not in operators:
+        raise bad_filter(text, clause.place, f"{clause.key[:80]} is compared by {', '.join(sorted(operators))}")
+    value = _value(clause, known, operators, text)
+    return (
+        comparison(known.path, clause.operator, value)
+        if known
+        else related[clause.kind](clause.key, clause.operator, value)
+    )
 
 
-def comparison(path: str, operator: str, value: Value) -> Q:
+def _value(clause: Clause, known: Field | None, operators: frozenset[str], text: str) -> Value | datetime:
+    if operators == TIME:
+        return _moment(clause, text)
+    if operators == NUMBER:
+        return _number(clause, text, whole=bool(known and known.whole))
+    if isinstance(clause.value, (int, float)):
+        raise bad_filter(text, clause.place, f"{clause.key[:80]} is compared with a value in quotes")
+    if known and known.choices and "LIKE" not in clause.operator:
+        return _chosen(clause, known.choices, text)
+    return clause.value
+
+
+def comparison(path: str, operator: str, value: Value | datetime) -> Q:
     """Return `path operator value`."""
     if operator in {"!=", "NOT IN"}:
         return ~comparison(path, "=" if operator == "!=" else "IN", value)
     return Q(**{f"{path}__{LOOKUPS[operator]}": value})
 
 
-def orders(entries: Iterable[str], known: Mapping[str, str]) -> list[OrderBy]:
-    """Return the order by columns; raise Invalid for one that `known` lacks or that stands twice."""
-    found: dict[str, OrderBy] = {}
+def orders(entries: Iterable[str], known: Mapping[str, str]) -> list[Column]:
+    """Return the columns to order by; raise Invalid for one that `known` lacks or that stands twice."""
+    found: dict[str, Column] = {}
     for entry in entries:
         order = parse_order(entry, KINDS)
         path = known.get(order.key) if order.kind == "attribute" else None
@@ -153,23 +189,40 @@ def orders(entries: Iterable[str], known: Mapping[str, str]) -> list[OrderBy]:
                 f"Invalid order_by clause '{entry[:200]}'. The columns are {', '.join(known)}, each once.",
                 field="order_by",
             )
-        found[path] = F(path).desc() if order.descending else F(path).asc()
+        found[path] = Column(path, order.descending)
     return list(found.values())
 
 
-def _text(value: Value, text: str) -> Value:
-    if isinstance(value, (int, float)):
-        raise bad_filter(text)
-    return value
+def _chosen(clause: Clause, choices: tuple[str, ...], text: str) -> Value:
+    """Return the value as it is kept, whatever its case."""
+    kept = {choice.lower(): choice for choice in choices}
+    said = clause.value if isinstance(clause.value, tuple) else (str(clause.value),)
+    if any(value.lower() not in kept for value in said):
+        raise bad_filter(text, clause.place, f"{clause.key[:80]} is one of {', '.join(choices)}")
+    found = tuple(kept[value.lower()] for value in said)
+    return found if isinstance(clause.value, tuple) else found[0]
 
 
-def _number(value: Value, text: str, *, whole: bool) -> float:
+def _moment(clause: Clause, text: str) -> datetime:
+    """Read milliseconds since 1970, or ISO 8601, in UTC where it names no zone."""
+    try:
+        if isinstance(clause.value, (int, float)):
+            return datetime.fromtimestamp(clause.value / 1000, tz=UTC)
+        moment = datetime.fromisoformat(str(clause.value))
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError, OSError) as why:
+        raise bad_filter(text, clause.place, "a moment is written as '2026-11-24' or '2026-11-24T15:00'") from why
+
+
+def _number(clause: Clause, text: str, *, whole: bool) -> float:
+    wanted = bad_filter(text, clause.place, f"{clause.key[:80]} is compared with a {'whole ' if whole else ''}number")
+    value = clause.value
     try:
         if isinstance(value, tuple):
-            raise bad_filter(text)
+            raise wanted
         number = int(value) if isinstance(value, str) and whole else float(value) if isinstance(value, str) else value
     except ValueError as why:
-        raise bad_filter(text) from why
+        raise wanted from why
     if number != number or abs(number) >= 2**63 or (whole and not isinstance(number, int)):  # noqa: PLR0124 - NaN
-        raise bad_filter(text)
+        raise wanted
     return number

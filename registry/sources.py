@@ -10,6 +10,7 @@ from core.refusals import Invalid, NotFound
 from registry import artifacts
 from registry.artifacts import Place
 from registry.models import LoggedModel, ModelVersion, RegisteredModel, Run
+from registry.restricted import shown
 
 PROMPT_PLACEHOLDERS = frozenset({"dummy-source", "prompt-template"})
 LOGGED_MODEL = re.compile(r"m-[0-9a-f]{32}\Z")
@@ -44,20 +45,38 @@ def resolve(source: str, *, run_id: str, model_id: str, actor: Actor) -> Found:
         raise Invalid("Missing value for required parameter 'source'", field="source")
     _refuse_traversal(source)
     scheme = _scheme(source)
-    run = _run(run_id) if run_id else None
+    run = shown(Run.objects.select_related("author"), actor=actor).filter(run_id=run_id).first() if run_id else None
     if scheme == "models":
         return _from_models(source, model_id=model_id, run=run, actor=actor)
     if scheme == "runs":
         return _from_run(source, run)
     if scheme == "mlflow-artifacts":
         return _from_proxy(source, run, actor)
-    if scheme in {"", "file", "http", "https"}:
+    if scheme in {"", "file", "http", "https"} or len(scheme) == 1:  # one letter is a drive
         raise Invalid(
             f"Invalid model version source: '{source}'. Local paths and web addresses are not accepted; "
             "log the model to this server and register it from its run.",
             field="source",
         )
     return Found(source, run=run)
+
+
+def require_named(source: str, *, run_id: str, model_id: str) -> None:
+    """Refuse a source that lies in another run or logged model than the ones named: for models with strict sources."""
+    scheme = _scheme(source)
+    rest = unquote(urlsplit(source).path).strip("/").split("/")
+    if scheme == "runs" and rest[0] != run_id:
+        raise Invalid(f"This model takes strict sources: '{source}' needs the run_id of that run.", field="run_id")
+    if scheme == "models" and LOGGED_MODEL.match(rest[0]) and rest[0] != model_id:
+        raise Invalid(
+            f"This model takes strict sources: '{source}' needs the model_id of that model.", field="model_id"
+        )
+    frozen = rest[0] == artifacts.FROZEN_ROOT
+    if scheme == "mlflow-artifacts" and not frozen and not {run_id, model_id} - {""} & set(rest[1:3]):
+        raise Invalid(
+            f"This model takes strict sources: '{source}' must lie in the run or logged model that is named.",
+            field="source",
+        )
 
 
 def _scheme(source: str) -> str:

@@ -1,11 +1,13 @@
 """The subject document: exactly what a reviewer signs. Its SHA-256 is on the page, in the form and in the ledger."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from accounts.models import User
 from core import canonical
 from registry.models import ApprovalRequest, MetricThreshold, ModelVersion
+from registry.policies.book import named_in
+from registry.policies.terms import Terms, shared
 from registry.policy import Move, StageMove, requirement
 from registry.stages import Stage
 
@@ -19,17 +21,21 @@ class Asked:
 
 
 Deployment = dict[str, object]
+LOCK_TRIES = frozenset({"lock_tries", "lock_why"})
 
 
 def build(version: ModelVersion, move: Move, asked: Asked, deployment: Deployment | None = None) -> dict[str, object]:
-    """Return the subject as the registry stands now. Endpoint and plan are null in a request for the stage alone."""
-    need = requirement(move)
+    """Return the subject as the registry stands now. Endpoint and plan are null in a request for the stage alone.
+
+    The environment's lock is null while there is none, which a deployment is never asked for with.
+    """
+    need = requirement(move, version.model, deployment)
     return {
         "type": "signoff.subject/1",
         "model": {"uuid": str(version.model.uuid), "name": version.model.name, "risk_tier": version.model.risk_tier},
         "version": version.version,
         "manifest": version.manifest.digest if version.manifest else None,
-        "environment": {**version.environment, "lock": version.environment.get("lock") if deployment else None},
+        "environment": _environment(version),
         "evidence": canonical_digest(bytes(version.evidence)),
         "move": move.document,
         "displaces": displaced(version, move),
@@ -38,10 +44,15 @@ def build(version: ModelVersion, move: Move, asked: Asked, deployment: Deploymen
         "limits": [
             str(t) + ("" if t.required else " (advice)") for t in MetricThreshold.objects.filter(model=version.model)
         ],
-        "policy": {"id": need.policy_id, "version": need.policy_version, "approvals": need.approvals},
+        "policy": need.said,
         "requester": {"id": asked.requester.pk, "name": asked.requester.username},
         "expires_at": asked.expires_at,
     }
+
+
+def _environment(version: ModelVersion) -> dict[str, object]:
+    """Return what is signed of the environment: how often its lock was tried is no part of it."""
+    return {"lock": None} | {name: value for name, value in version.environment.items() if name not in LOCK_TRIES}
 
 
 def canonical_digest(body: bytes) -> str:
@@ -87,9 +98,27 @@ def compared_with(request: ApprovalRequest) -> ModelVersion | None:
 
 
 def current(request: ApprovalRequest, move: Move) -> dict[str, object]:
-    """Return the request's subject as it would read now."""
-    said = document(request)
-    return build(request.version, move, Asked(request.requester, str(said["expires_at"])), deployment_of(said))
+    """Return the request's subject as it would read now.
+
+    A lock made after an unlocked environment was signed changes nothing: the signature was given without one.
+    A deployment outlives the move that was signed with it: once the version stands where it was to go, its way there
+    counts as it was asked.
+    """
+    said, deployment = document(request), deployment_of(document(request))
+    if isinstance(move, StageMove):
+        move = replace(move, from_stage=Stage(request.version.stage))
+    now = build(request.version, move, Asked(request.requester, str(said["expires_at"])), deployment)
+    if lock_of(said) is None:
+        now["environment"] = {**now["environment"], "lock": None}  # type: ignore[dict-item]
+    if deployment and isinstance(move, StageMove) and move.from_stage == move.to_stage:
+        now |= {part: said[part] for part in ("move", "displaces")}
+    return now
+
+
+def lock_of(said: dict[str, object]) -> object:
+    """Return the digest of the environment's lock that a subject carries, or None where there was no lock yet."""
+    environment = said["environment"]
+    return environment.get("lock") if isinstance(environment, dict) else None
 
 
 def deployment_of(said: dict[str, object]) -> Deployment | None:
@@ -102,6 +131,11 @@ def document(request: ApprovalRequest) -> dict[str, object]:
     """Return the subject as it was asked for."""
     said: dict[str, object] = json.loads(bytes(request.subject))
     return said
+
+
+def terms_of(request: ApprovalRequest) -> Terms:
+    """Return what the policies that the subject names ask for, as they were when it was asked."""
+    return shared(named_in(document(request)["policy"]))  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True)

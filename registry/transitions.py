@@ -3,17 +3,17 @@
 from dataclasses import dataclass, field
 
 from django.db import transaction
-from django.db.models import QuerySet
 
 from accounts.actors import Actor
 from accounts.permissions import Permission
 from audit.record import Change, record
-from core import clock
-from core.refusals import Invalid
+from core import clock, rows
+from core.refusals import Conflict, Invalid
 from registry import access, aliases, names, requests
 from registry.models import Alias, ApprovalRequest, ModelVersion, RegisteredModel
 from registry.models.approvals import RequestState
-from registry.policy import AliasMove, Move, StageMove, requirement
+from registry.models.glass import broken_for
+from registry.policy import AliasMove, Move, Requirement, StageMove, requirement
 from registry.requests import ApprovalRequired
 from registry.stages import ACTIVE, Stage
 
@@ -44,62 +44,66 @@ def transition(
         row = access.reread(version, model)
         move = StageMove(Stage(row.stage), to, archive_existing=archive_existing)
         others = _others(row, move)
-        if row.stage == to and not others.exists():
+        if row.stage == to and not others:
             return Transitioned(row)
-        granted = authorise(row, move, actor=actor, reason=comment)
+        need = requirement(move, model)
+        granted = authorise(row, move, need, actor=actor, reason=comment)
         if isinstance(granted, ApprovalRequired):
             return granted
-        return _apply(row, move, others, granted, actor, comment)
+        return _apply(row, move, others, approval_facts(need, granted), actor, comment)
 
 
 def authorise(
-    version: ModelVersion, move: Move, *, actor: Actor, reason: str
+    version: ModelVersion, move: Move, need: Requirement, *, actor: Actor, reason: str
 ) -> ApprovalRequest | ApprovalRequired | None:
     """Return the approval that covers `move` and is used up by it, None where none is needed, or what is to wait for.
 
     Runs under the model's lock, in the transaction that makes the move.
     """
-    need = requirement(move)
     about = access.version_subject(version)
     if not need.approvals:
-        access.require(actor, need.permission, version.model, f"move {version} {move.label}", about=about)
+        access.require(actor, need.permission, version.model, move.deed(version), about=about)
         return None
     if not actor.holds(need.permission):
-        access.require(actor, Permission.REQUEST_OPEN, version.model, f"move {version} {move.label}", about=about)
+        access.require(actor, Permission.REQUEST_OPEN, version.model, move.deed(version), about=about)
     waiting = requests.usable(version, move) or requests.open_request(version, move, reason=reason, actor=actor)
     request = waiting.request
     if request.state != RequestState.APPROVED:
         return waiting
+    frozen = need.terms.freeze_words(clock.now())
+    if frozen and not broken_for(request):
+        raise Conflict(f"{version} may {move.goal}, but not now. {frozen}", next_step="The approval waits meanwhile.")
     if actor.user != request.requester:
         access.require(actor, need.permission, version.model, f"use the approval of request #{request.pk}", about=about)
     requests.advance(request, RequestState.EXECUTED, actor=actor)
     return request
 
 
-def approval_facts(move: Move, granted: ApprovalRequest | None) -> dict[str, object]:
+def approval_facts(need: Requirement, granted: ApprovalRequest | None) -> dict[str, object]:
     """Return what an event says about its approval: off, not needed, or which request and digest."""
-    need = requirement(move)
     if granted:
-        return {"approval": granted.pk, "subject": granted.subject_digest, **need.facts}
-    return {"approval": "off" if need.policy_id == "approvals-off" else "not needed", **need.facts}
+        broken = {"break_glass": True} if broken_for(granted) else {}
+        return {"approval": granted.pk, "subject": granted.subject_digest, **need.facts, **broken}
+    return {"approval": "off" if need.off else "not needed", **need.facts}
 
 
-def _others(version: ModelVersion, move: StageMove) -> QuerySet[ModelVersion]:
-    rows = ModelVersion.objects.live().filter(model=version.model, stage=move.to_stage).exclude(pk=version.pk)
-    return rows if move.archive_existing else rows.none()
+def _others(version: ModelVersion, move: StageMove) -> list[ModelVersion]:
+    if not move.archive_existing:
+        return []
+    others = ModelVersion.objects.live().filter(model=version.model, stage=move.to_stage).exclude(pk=version.pk)
+    return list(others.order_by("version"))
 
 
 def _apply(
     version: ModelVersion,
     move: StageMove,
-    others: QuerySet[ModelVersion],
-    granted: ApprovalRequest | None,
+    others: list[ModelVersion],
+    facts: dict[str, object],
     actor: Actor,
     comment: str,
 ) -> Transitioned:
-    facts = approval_facts(move, granted)
     archived = []
-    for other in others.order_by("version"):
+    for other in others:
         other.model = version.model
         _set_stage(other, Stage.ARCHIVED, actor, "", {**facts, "displaced_by": version.version})
         archived.append(other.version)
@@ -107,15 +111,16 @@ def _apply(
         _set_stage(version, move.to_stage, actor, comment, {**facts, "archived": archived})
     for alias in move.aliases:
         aliases.point(version, alias, actor=actor, facts=facts)
+    requests.end_stale(version.model)
     version.model.updated_at = version.updated_at
-    version.model.save(update_fields=["updated_at"])
+    rows.update(version.model, "updated_at")
     return Transitioned(version, archived)
 
 
 def _set_stage(version: ModelVersion, to: Stage, actor: Actor, comment: str, facts: dict[str, object]) -> None:
     """Assign the stage, in the only place that does, with its event."""
     before, version.stage, version.updated_at = version.stage, to, clock.now()
-    version.save(update_fields=["stage", "updated_at"])
+    rows.update(version, "stage", "updated_at")
     manifest = version.manifest.digest if version.manifest else None
     change = Change({"stage": before}, {"stage": to}, comment, {**facts, "manifest": manifest})
     record("version.stage.changed", access.version_subject(version), actor=actor, change=change)
@@ -127,12 +132,14 @@ def set_alias(version: ModelVersion, name: str, *, actor: Actor, comment: str = 
     move = AliasMove(name)
     with transaction.atomic():
         row = access.reread(version, access.locked(version.model))
-        if row.aliases.filter(name=name).exists():
+        if (held := aliases.held(row.model, name)) and held.version_id == row.pk:
             return Transitioned(row)
-        granted = authorise(row, move, actor=actor, reason=comment)
+        need = requirement(move, row.model)
+        granted = authorise(row, move, need, actor=actor, reason=comment)
         if isinstance(granted, ApprovalRequired):
             return granted
-        aliases.point(row, name, actor=actor, facts=approval_facts(move, granted))
+        aliases.point(row, name, actor=actor, facts=approval_facts(need, granted))
+        requests.end_stale(row.model)
     return Transitioned(row)
 
 
@@ -142,7 +149,9 @@ def delete_alias(model: RegisteredModel, name: str, *, actor: Actor) -> None:
     with transaction.atomic():
         row = access.locked(model)
         held = Alias.objects.select_related("version").filter(model=row, name=name).first()
-        access.require(actor, requirement(move).permission, row, f"delete the alias {name} of {row.name}")
+        need = requirement(move, row)
+        access.require(actor, need.permission, row, f"delete the alias {name} of {row.name}")
         if held:
             held.version.model = row
-            aliases.remove(held, actor=actor, facts=approval_facts(move, None))
+            aliases.remove(held, actor=actor, facts=approval_facts(need, None))
+            requests.end_stale(row)

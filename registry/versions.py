@@ -7,10 +7,11 @@ from django.db import transaction
 from accounts.actors import Actor
 from accounts.permissions import Permission
 from audit.record import Change, Subject, record
-from core import clock, hints
-from core.refusals import Invalid
-from registry import access, artifacts, evidence, manifests, names, sources
-from registry.models import Alias, Annotation, Manifest, ModelVersion, RegisteredModel, VersionTag
+from core import clock, hints, rows
+from core.refusals import Conflict, Invalid
+from registry import access, artifacts, evidence, manifests, names, numbering, requests, semver, sources
+from registry.models import Alias, Annotation, Manifest, ModelVersion, RegisteredModel, VersionTag, VersionValue
+from registry.origins import Origin
 from registry.registered import refuse_protected
 
 TITLE_MAX, BODY_MAX = 120, 20_000
@@ -19,7 +20,7 @@ LIMITS = {"source": 2000, "run_id": 64, "model_id": 64, "run_link": 500}
 
 @dataclass(frozen=True)
 class Registration:
-    """What a client sends to register a version."""
+    """What a client sends to register a version; `origin` is set by an import."""
 
     source: str
     run_id: str = ""
@@ -27,6 +28,7 @@ class Registration:
     run_link: str = ""
     description: str = ""
     tags: dict[str, str] = field(default_factory=dict)
+    origin: Origin | None = None
 
 
 def register_version(model: RegisteredModel, asked: Registration, *, actor: Actor) -> ModelVersion:
@@ -37,27 +39,50 @@ def register_version(model: RegisteredModel, asked: Registration, *, actor: Acto
     """
     access.require(actor, Permission.MODEL_WRITE, model, f"register versions of {model.name}")
     _check(asked)
-    found = _found(asked, actor)
+    found = _found(asked, actor, strict=model.strict_sources)
     if found.place:
         artifacts.require_readable(found.place, actor)
+    number = "" if found.copied else asked.tags.get(names.SEMVER_TAG, "")  # a copy is a version of its own
+    if number:
+        semver.check(number)
     with transaction.atomic():
         row = access.locked(model)
-        version = _insert(row, asked, found, actor)
-        VersionTag.objects.bulk_create(VersionTag(version=version, key=k, value=v) for k, v in asked.tags.items())
+        numbering.refuse_taken(row, number)
+        _keep_number(row, asked.origin)
+        version = _insert(row, asked, found, actor, number)
+        for key, value in asked.tags.items():
+            if key == names.SEMVER_TAG:
+                continue
+            rows.insert(VersionTag(version=version, key=key, value=value))
+        if version.run_id:
+            VersionValue.objects.bulk_create(evidence.values(version))
         row.next_version += 1
-        row.updated_at = version.created_at
-        row.save(update_fields=["next_version", "updated_at"])
+        row.updated_at = max(row.updated_at, version.created_at)
+        rows.update(row, "next_version", "updated_at")
         facts: dict[str, object] = {"source": version.source, "run_id": version.run_id, "verified": version.verified}
+        facts |= asked.origin.as_facts if asked.origin else {}
         after: dict[str, object] = {
             "version": version.version,
             "manifest": version.manifest and version.manifest.digest,
+            "description": version.description,
+            "tags": asked.tags,
         }
+        if number:
+            after["semver"] = number
         record(
             "version.registered", access.version_subject(version), actor=actor, change=Change(after=after, facts=facts)
         )
         if version.manifest:
             hints.hint(hints.LOCK_ENVIRONMENTS)
     return version
+
+
+def _keep_number(model: RegisteredModel, origin: Origin | None) -> None:
+    """Let the next version have the number it had elsewhere: numbers skipped there stay unused here."""
+    if origin and origin.number:
+        if origin.number < model.next_version:
+            raise Conflict(f"{model.name} version {origin.number} was used here already.")
+        model.next_version = origin.number
 
 
 def _check(asked: Registration) -> None:
@@ -68,18 +93,23 @@ def _check(asked: Registration) -> None:
         names.check_tag(key, value)
 
 
-def _found(asked: Registration, actor: Actor) -> sources.Found:
+def _found(asked: Registration, actor: Actor, *, strict: bool) -> sources.Found:
     """A prompt has no files: its text is a tag, and its source a word that stands for nothing."""
     if asked.tags.get(names.PROMPT_TAG) == "true" and asked.source in sources.PROMPT_PLACEHOLDERS:
         return sources.Found(asked.source)
+    if strict:
+        sources.require_named(asked.source, run_id=asked.run_id, model_id=asked.model_id)
     return sources.resolve(asked.source, run_id=asked.run_id, model_id=asked.model_id, actor=actor)
 
 
-def _insert(model: RegisteredModel, asked: Registration, found: sources.Found, actor: Actor) -> ModelVersion:
-    moment = clock.now()
+def _insert(
+    model: RegisteredModel, asked: Registration, found: sources.Found, actor: Actor, number: str
+) -> ModelVersion:
+    created, updated = asked.origin.moments if asked.origin else (clock.now(),) * 2
     version = ModelVersion(
         model=model,
         version=model.next_version,
+        semver=number,
         source=found.source,
         run_id=found.run.run_id if found.run else asked.run_id,
         run_link=asked.run_link,
@@ -87,8 +117,8 @@ def _insert(model: RegisteredModel, asked: Registration, found: sources.Found, a
         description=asked.description,
         registered_by=actor.person,
         run_author=found.author,
-        created_at=moment,
-        updated_at=moment,
+        created_at=created,
+        updated_at=updated,
         evidence=evidence.capture(found.run),
     )
     if found.copied:
@@ -96,7 +126,7 @@ def _insert(model: RegisteredModel, asked: Registration, found: sources.Found, a
     elif found.place and (manifest := manifests.freeze(found.place)):
         _take_manifest(version, manifest)
         version.frozen_root, version.frozen_path = found.place.root, found.place.path
-    version.save(force_insert=True)
+    rows.insert(version)
     return version
 
 
@@ -139,7 +169,10 @@ def update_version(version: ModelVersion, *, description: str, actor: Actor) -> 
 
 
 def set_version_tag(version: ModelVersion, key: str, value: str, *, actor: Actor) -> None:
-    """Set a tag, replacing its earlier value."""
+    """Set a tag, replacing its earlier value. The tag `signoff.semver` is the version's semantic number."""
+    if key == names.SEMVER_TAG:
+        numbering.set_semver(version, semver.check(value), actor=actor)
+        return
     access.require(
         actor, Permission.MODEL_WRITE, version.model, f"tag {version}", about=access.version_subject(version)
     )
@@ -156,6 +189,9 @@ def set_version_tag(version: ModelVersion, key: str, value: str, *, actor: Actor
 
 def delete_version_tag(version: ModelVersion, key: str, *, actor: Actor) -> None:
     """Remove a tag; an absent one is no error."""
+    if key == names.SEMVER_TAG:
+        numbering.set_semver(version, "", actor=actor)
+        return
     access.require(
         actor, Permission.MODEL_WRITE, version.model, f"untag {version}", about=access.version_subject(version)
     )
@@ -209,3 +245,4 @@ def delete_version(version: ModelVersion, *, actor: Actor) -> None:
         row.save(update_fields=["deleted_at"])
         model.save(update_fields=["updated_at"])
         record("version.deleted", about, actor=actor, change=Change(before={"stage": row.stage, "aliases": aliases}))
+        requests.end_stale(model)

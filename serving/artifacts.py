@@ -3,12 +3,14 @@
 import hashlib
 import secrets
 import shutil
+import time
 from collections.abc import Iterable
 from pathlib import Path
 
 from serving.contract import ContractError, Desired, FileLine, Layout, manifest_digest
 
 CHUNK = 1024 * 1024
+FETCH_S, LOOK_S = 900.0, 0.2
 
 
 class Tampered(ContractError):
@@ -61,7 +63,7 @@ def _fill(draft: Path, layout: Layout, files: Iterable[FileLine]) -> None:
         place = draft / line.path
         try:
             place.parent.mkdir(parents=True, exist_ok=True)
-            copied = _copy(layout.blob(line.sha256), place)
+            copied = _copy(_bytes_of(layout, line), place)
         except OSError as why:
             raise Tampered(f"{line.path} cannot be had: {why.strerror}.") from why
         if copied != line.sha256:
@@ -70,6 +72,17 @@ def _fill(draft: Path, layout: Layout, files: Iterable[FileLine]) -> None:
     for folder in (path for path in draft.rglob("*") if path.is_dir()):
         folder.chmod(0o555)
     draft.chmod(0o555)
+
+
+def _bytes_of(layout: Layout, line: FileLine) -> Path:
+    """Return where the file's bytes are, here or fetched; waits for what is still being fetched."""
+    kept, fetched = layout.blob(line.sha256), layout.fetched(line.sha256)
+    deadline = time.monotonic() + FETCH_S
+    while not kept.exists() and not fetched.exists() and layout.fetched_folder.is_dir():
+        if time.monotonic() > deadline:
+            raise Tampered(f"{line.path} was not fetched from the store of files within {FETCH_S:.0f} s.")
+        time.sleep(LOOK_S)
+    return fetched if fetched.exists() else kept
 
 
 def _copy(source: Path, place: Path) -> str:

@@ -306,6 +306,15 @@ class Layout:
         """Return where the registry keeps the bytes."""
         return self.home / "blobs" / _hex("sha256", sha256)[:2] / sha256[2:]
 
+    @property
+    def fetched_folder(self) -> Path:
+        """Copies of what the registry keeps elsewhere, while an order waits for them; absent: it keeps none there."""
+        return self.root / "fetched"
+
+    def fetched(self, sha256: str) -> Path:
+        """Return where such a copy appears, whole."""
+        return self.fetched_folder / _hex("sha256", sha256)
+
     def temporary(self, replica: str) -> Path:
         """Return the one folder the replica may write to."""
         return self.root / "tmp" / _name("replica", replica)

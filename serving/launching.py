@@ -1,5 +1,6 @@
 """Starts one replica's keeper, and says what its model server may reach. Used by the runner."""
 
+import compileall
 import os
 import subprocess
 import sys
@@ -33,6 +34,11 @@ def launch(layout: Layout, desired: Desired, isolation: Isolation) -> "subproces
             cwd="/",
             start_new_session=True,
         )
+
+
+def compile_package() -> None:
+    """Leave bytecode of what model servers import: they may not write it, and would compile it at each start."""
+    compileall.compile_dir(PACKAGE, quiet=2)
 
 
 def prepare(layout: Layout, desired: Desired) -> None:

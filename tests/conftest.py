@@ -20,6 +20,7 @@ from deployments.targets.kinds import target
 from deployments.targets.local.target import LocalTarget
 from serving.contract import Layout
 from tests.deployments.hands import Hands
+from tests.seaweed import Seaweed
 from tests.valkey import Valkey
 
 PEOPLE = {
@@ -69,6 +70,14 @@ def django_db_setup(django_test_environment: None, django_db_blocker: DjangoDbBl
 def valkey() -> Iterator[Valkey]:
     """One Valkey for all tests of this process; each flushes what it reads."""
     server = Valkey()
+    yield server
+    server.close()
+
+
+@pytest.fixture(scope="session")
+def seaweed() -> Iterator[Seaweed]:
+    """One S3 server for all tests of this process."""
+    server = Seaweed()
     yield server
     server.close()
 

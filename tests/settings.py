@@ -11,6 +11,8 @@ for name in [name for name in os.environ if name.startswith("SIGNOFF_")]:
 os.environ["SIGNOFF_HOME"] = str(SCRATCH / WORKER / "home")
 os.environ["SIGNOFF_LOG_LEVEL"] = "error"
 os.environ["SIGNOFF_GALLERY"] = "on"
+os.environ["SIGNOFF_WEBHOOK_ALLOW_PRIVATE"] = "on"  # receivers stand on loopback
+os.environ["SIGNOFF_WEBHOOK_ALLOWED_SCHEMES"] = "https,http"
 
 from config.settings import *  # noqa: E402, F403
 from config.settings import DATABASES, STORAGES  # noqa: E402

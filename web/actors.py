@@ -85,6 +85,10 @@ def _by_password(request: HttpRequest, name: str, secret: str) -> User | None:
     if until > time.monotonic():
         return User.objects.filter(pk=user_id, is_active=True, username=name, password=hashed).first()
     user = authenticate(request, username=name, password=secret)
+    if getattr(request, "axes_locked_out", False):
+        minutes = round(settings.AXES_COOLOFF_TIME * 60)
+        step = "Use an API token, or wait."
+        raise Unauthenticated(f"Too many wrong passwords: passwords of {name} wait {minutes} minutes.", next_step=step)
     if user:
         if len(_remembered) >= REMEMBER_MAX:
             _remembered.clear()

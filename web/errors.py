@@ -16,6 +16,11 @@ from core.refusals import Denied, Refusal
 if TYPE_CHECKING:
     from accounts.actors import Actor
 
+MLFLOWS = ("/api/", "/ajax-api/")
+OWN = "/api/v1/"
+WELL_KNOWN = "/.well-known/"  # programs look there whether a server has more to say
+OWN_WORDS = {400: "invalid", 404: "not_found", 500: "internal"}
+
 log = structlog.get_logger(__name__)
 
 
@@ -35,6 +40,8 @@ ANSWERS = {
     "not_found": Answer(404, "RESOURCE_DOES_NOT_EXIST"),
     "conflict": Answer(409, "RESOURCE_CONFLICT"),
     "too_large": Answer(400, "INVALID_PARAMETER_VALUE"),
+    "store_down": Answer(503, "TEMPORARILY_UNAVAILABLE"),  # no fault of the caller's; clients try again
+    "store_full": Answer(507, "TEMPORARILY_UNAVAILABLE"),  # the same, and clients do not: it would not help
 }
 
 
@@ -84,15 +91,29 @@ def rest_exception(error: Exception, context: dict[str, Any]) -> Response | None
     return None
 
 
+def is_api(request: HttpRequest) -> bool:
+    """Whether one of the APIs is called."""
+    return request.path.startswith(MLFLOWS)
+
+
 def wants_json(request: HttpRequest) -> bool:
     """Whether the caller is a program."""
-    return request.path.startswith(("/api/", "/ajax-api/")) or (
-        "application/json" in request.headers.get("Accept", "") and "text/html" not in request.headers.get("Accept", "")
+    accepts = request.headers.get("Accept", "")
+    return (
+        is_api(request)
+        or request.path.startswith(WELL_KNOWN)
+        or ("application/json" in accepts and "text/html" not in accepts)
     )
+
+
+def fault(request: HttpRequest, status: int, code: str, message: str) -> JsonResponse:
+    """Return what no view answers, in the shape of the API that was called; `code` is MLflow's word for it."""
+    if request.path.startswith(MLFLOWS) and not request.path.startswith(OWN):
+        return JsonResponse({"error_code": code, "message": message}, status=status)
+    return JsonResponse({"error": OWN_WORDS[status], "message": message, "next_step": ""}, status=status)
 
 
 @csrf_exempt
 def plain_not_found(request: HttpRequest) -> HttpResponse:
     """Return 404 as JSON, for API paths that do not exist."""
-    message = f"Not found: {request.method} {request.path}"
-    return JsonResponse({"error_code": "ENDPOINT_NOT_FOUND", "message": message}, status=404)
+    return fault(request, 404, "ENDPOINT_NOT_FOUND", f"Not found: {request.method} {request.path}")

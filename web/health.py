@@ -4,13 +4,12 @@ from collections.abc import Callable
 from functools import partial
 
 from django.db import DatabaseError, connections
-from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse, JsonResponse
-from redis import RedisError
 
 from audit.checks import missing_triggers
-from core import broker, home
+from core import broker, home, schema
 from core.version import VERSION
+from registry import blobs
 
 LATE_S = {"tick": 6.0, "engine": 15.0, "work": 15.0, "evidence": 15.0}
 
@@ -52,17 +51,17 @@ def _database() -> str:
 
 
 def _migrations() -> str:
-    count = sum(len(_plan(MigrationExecutor(connections[name]))) for name in connections)
+    count = sum(schema.pending(name) for name in connections)
     return f"{count} migrations are pending: run manage.py migrate" if count else ""
-
-
-def _plan(executor: MigrationExecutor) -> list[object]:
-    return list(executor.migration_plan(executor.loader.graph.leaf_nodes()))
 
 
 def _ledger() -> str:
     missing = missing_triggers()
     return f"the ledger lost its guards: {', '.join(missing)}" if missing else ""
+
+
+def _files() -> str:
+    return blobs.store().trouble()
 
 
 def _beats(group: str) -> str:
@@ -77,11 +76,8 @@ def _broker() -> str:
     """Judged only where `up` started those who listen to it."""
     if "engine" not in home.supervised():
         return ""
-    try:
-        broker.connection().ping()
-    except RedisError as why:
-        return f"Valkey does not answer: {why}. Work goes on, later than it could"
-    return ""
+    why = broker.trouble()
+    return f"Valkey does not answer: {why}. Work goes on, later than it could" if why else ""
 
 
 def _processes() -> str:
@@ -94,6 +90,7 @@ READINESS: dict[str, Callable[[], str]] = {
     "database": _database,
     "migrations": _migrations,
     "ledger": _ledger,
+    "files": _files,
     "processes": _processes,
     "broker": _broker,
     **{group: partial(_beats, group) for group in LATE_S},

@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Callable
+from typing import cast
 
 import structlog
 from django.http import HttpRequest, HttpResponse
@@ -18,6 +19,7 @@ POLICY = (
     "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 TRUSTED_TYPES = "; require-trusted-types-for 'script'; trusted-types {maker}"
+PACKET = 1_400  # bytes that travel in one; packing a smaller answer makes nobody faster
 PLAIN_ID = range(8, 65)  # characters of a caller's own request id
 
 
@@ -48,6 +50,8 @@ class Compression(GZipMiddleware):
         """Return the answer, smaller where its reader takes that. Django pads it, so that its length tells nothing."""
         kind = response.get("Content-Type", "").partition(";")[0]
         if response.streaming or kind not in {"text/html", "application/json"}:
+            return response
+        if kind == "application/json" and len(cast("HttpResponse", response).content) < PACKET:
             return response
         return super().process_response(request, response)
 

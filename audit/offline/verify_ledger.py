@@ -1,21 +1,27 @@
 #!/usr/bin/env python3
 """Verifies an exported Signoff ledger with nothing but Python's standard library.
 
-  python3 verify_ledger.py events.jsonl checkpoints.txt ledger.pub
+  python3 verify_ledger.py [FOLDER] [COPY ...]
 
-events.jsonl   one line per event, {"seq": n, "body": "<the sealed bytes as text>"}, from 0 without a gap
-checkpoints.txt  signed checkpoints (C2SP form), blank line between; add copies you kept yourself
-ledger.pub     the verifier key, name+id+base64; compare it with the one you were given before
+FOLDER (default: this file's) holds the unpacked export:
+  events.jsonl     the sealed bytes of each event, a line each, from 0
+  seals.txt        what each was sealed as: SHA-256(0x00 and those bytes), a line each
+  checkpoints.txt  signed checkpoints (C2SP form), a blank line between
+  ledger.pub       the verifier key, name+id+base64; compare it with the one you were given before
+COPY             files of checkpoints that you kept yourself: whoever holds the server's key could have signed another
+                 history, but not one that fits your copies
 
-Exit 0: every event is in the tree each checkpoint signs. Exit 1: says the first bad number. Exit 2: cannot read.
+Exit 0: every event is the one that was sealed, and in the tree that each checkpoint signs. Exit 1: names the first bad
+number. Exit 2: cannot read.
 """
 
 import base64
 import hashlib
-import json
 import sys
-from collections.abc import Iterator
+from array import array
+from itertools import islice
 from pathlib import Path
+from typing import BinaryIO
 
 Point = tuple[int, int, int, int]
 P = 2**255 - 19
@@ -23,6 +29,19 @@ Q = 2**252 + 27742317777372353535851937790883648493
 D = -121665 * pow(121666, P - 2, P) % P
 ROOT_OF_MINUS_ONE = pow(2, (P - 1) // 4, P)
 DASH = "\u2014"
+CHUNK = 8_192
+SEAL_LINE = 65  # 64 hex digits and a newline
+
+
+class Broken(Exception):
+    """The ledger is not what was signed; `first` is the lowest number that may be at fault."""
+
+    def __init__(self, first: int, words: str) -> None:
+        super().__init__(words)
+        self.first = first
+
+
+# Ed25519
 
 
 def recover_x(y: int, sign: int) -> int | None:
@@ -86,91 +105,152 @@ def signature_holds(public: bytes, message: bytes, signature: bytes) -> bool:
     return (left[0] * right[2] - right[0] * left[2]) % P == 0 and (left[1] * right[2] - right[1] * left[2]) % P == 0
 
 
-def node(left: bytes, right: bytes) -> bytes:
-    """RFC 6962 interior hash."""
-    return hashlib.sha256(b"\x01" + left + right).digest()
+# The tree
 
 
 class Tree:
-    """RFC 6962 tree as its frontier."""
+    """RFC 6962 tree as its frontier: the root of one perfect subtree for each level, or None."""
 
     def __init__(self) -> None:
         self.size = 0
-        self.nodes: list[bytes] = []
+        self.levels: list[bytes | None] = []
+        self.marks = array("Q")  # the first eight bytes of each leaf
 
-    def append(self, leaf: bytes) -> None:
-        """Add a leaf hash."""
-        size = self.size
-        while size & 1:
-            leaf = node(self.nodes.pop(), leaf)
-            size >>= 1
-        self.nodes.append(leaf)
-        self.size += 1
+    def extend(self, hashes: list[bytes]) -> None:
+        """Add leaf hashes, a level at a time."""
+        self.size += len(hashes)
+        self.marks.extend(memoryview(b"".join(hashes)).cast("Q")[::4])
+        level, sha256 = 0, hashlib.sha256
+        while hashes:
+            if level == len(self.levels):
+                self.levels.append(None)
+            if left := self.levels[level]:
+                hashes = [left, *hashes]
+            self.levels[level] = hashes.pop() if len(hashes) % 2 else None
+            pairs = iter(hashes)
+            hashes = [sha256(b"\x01" + one + other).digest() for one, other in zip(pairs, pairs, strict=False)]
+            level += 1
 
     def root(self) -> bytes:
         """The root now."""
-        root = None
-        for part in reversed(self.nodes):
-            root = part if root is None else node(part, root)
+        root = b""
+        for part in self.levels:
+            if part:
+                root = hashlib.sha256(b"\x01" + part + root).digest() if root else part
         return root or hashlib.sha256(b"").digest()
 
 
-def checkpoints(text: str, verifier_key: str) -> Iterator[tuple[int, bytes]]:
-    """Yield (size, root) of each note; raise ValueError where a signature does not hold."""
-    name, _, encoded = verifier_key.strip().split("+", 2)
-    public = base64.b64decode(encoded)[1:]
+def repeated(marks: "array[int]") -> int | None:
+    """Return the first place of what stood before, or None. Each event has an id of its own, so no two are alike."""
+    if len(set(marks)) == len(marks):
+        return None
+    seen: set[int] = set()
+    return next(at for at, mark in enumerate(marks) if mark in seen or seen.add(mark))  # type: ignore[func-returns-value]
+
+
+# Checkpoints
+
+
+def split(text: str) -> list[list[str]]:
+    """Return the lines of each note; a note ends at a line of its signature."""
+    notes: list[list[str]] = []
     lines: list[str] = []
     for line in text.splitlines():
-        if not lines and not line:
-            continue
-        lines.append(line)
-        if not line.startswith(DASH + " "):
-            continue
-        body = "\n".join(lines[:-2]) + "\n"
-        raw = base64.b64decode(line.split(" ")[2])
-        if line.split(" ")[1] != name or not signature_holds(public, body.encode(), raw[4:]):
-            raise ValueError(f"the signature of the checkpoint of {lines[1]} events does not hold")
-        yield int(lines[1]), base64.b64decode(lines[2])
-        lines = []
+        if lines or line:
+            lines.append(line)
+        if line.startswith(DASH + " "):
+            notes.append(lines)
+            lines = []
+    return [*notes, lines] if lines else notes
 
 
-def main(events_file: str, checkpoints_file: str, key_file: str) -> int:
-    """Verify and return the exit code."""
+def opened(lines: list[str], name: str, public: bytes) -> tuple[int, bytes]:
+    """Return size and root of a note whose signature holds; raise ValueError otherwise."""
     try:
-        stated: dict[int, set[bytes]] = {}
-        for size, root in checkpoints(Path(checkpoints_file).read_text(encoding="utf-8"), Path(key_file).read_text()):
-            stated.setdefault(size, set()).add(root)
-    except ValueError as why:
-        print(f"BROKEN: {why}")
-        return 1
+        dash, by, encoded = lines[-1].split(" ")
+        signature = base64.b64decode(encoded)[4:]
+        size, root = int(lines[1]), base64.b64decode(lines[2])
+    except (ValueError, IndexError):
+        raise ValueError("is no signed checkpoint") from None
+    if (dash, by) != (DASH, name) or not signature_holds(public, ("\n".join(lines[:-2]) + "\n").encode(), signature):
+        raise ValueError(f"of {size} events is not signed by the key of ledger.pub")
+    return size, root
+
+
+def stated(files: list[Path], verifier_key: str) -> tuple[dict[int, set[bytes]], int]:
+    """Return the roots that the checkpoints state, by size, and how many there are. Raises Broken for a bad one."""
+    name, _, encoded = verifier_key.strip().split("+", 2)
+    public, seen = base64.b64decode(encoded)[1:], set()
+    found: dict[int, set[bytes]] = {}
+    for file in files:
+        for place, lines in enumerate(split(file.read_text(encoding="utf-8")), 1):
+            if (text := "\n".join(lines)) in seen:
+                continue
+            seen.add(text)
+            try:
+                size, root = opened(lines, name, public)
+            except ValueError as why:
+                raise Broken(max(found, default=0), f"checkpoint {place} of {file.name} {why}") from None
+            found.setdefault(size, set()).add(root)
+    return found, len(seen)
+
+
+# The ledger
+
+
+def grow(tree: Tree, events: BinaryIO, seals: BinaryIO, upto: int) -> int:
+    """Add events to the tree until it has `upto`, each held against its seal; return how many there were."""
+    sha256, began = hashlib.sha256, tree.size
+    while tree.size < upto:
+        lines = list(islice(events, min(CHUNK, upto - tree.size)))
+        leaves = [sha256(b"\x00" + line.rstrip(b"\n")).digest() for line in lines]
+        sealed = bytes.fromhex(seals.read(SEAL_LINE * len(lines)).decode("ascii"))
+        if b"".join(leaves) != sealed:
+            first = next(at for at, leaf in enumerate(leaves) if leaf != sealed[32 * at : 32 * at + 32])
+            raise Broken(tree.size + first, "the event is not the one that was sealed under this number")
+        tree.extend(leaves)
+        if not lines:
+            break
+    return tree.size - began
+
+
+def verify(folder: Path, copies: list[Path]) -> str:
+    """Return what holds, in a sentence; raise Broken where something does not."""
+    roots, held = stated([folder / "checkpoints.txt", *copies], (folder / "ledger.pub").read_text(encoding="utf-8"))
     tree, trusted = Tree(), 0
-    with Path(events_file).open(encoding="utf-8") as lines:
-        for line in lines:
-            said = json.loads(line)
-            if said["seq"] != tree.size:
-                print(f"BROKEN at #{tree.size}: the next event is #{said['seq']}")
-                return 1
-            tree.append(hashlib.sha256(b"\x00" + said["body"].encode()).digest())
-            for root in stated.pop(tree.size, ()):
-                if root != tree.root():
-                    changed = f"an event from #{trusted} to #{tree.size - 1} is not the one that was signed"
-                    print(f"BROKEN at #{trusted}: {changed}")
-                    return 1
-                trusted = tree.size
-    if stated:
-        print(f"BROKEN at #{tree.size}: a checkpoint signs {max(stated)} events, the file holds {tree.size}")
+    with (folder / "events.jsonl").open("rb") as events, (folder / "seals.txt").open("rb") as seals:
+        for size in sorted(roots):
+            grow(tree, events, seals, size)
+            if tree.size < size:
+                raise Broken(tree.size, f"a checkpoint signs {size} events, the file holds {tree.size}")
+            if roots[size] != {tree.root()}:
+                raise Broken(trusted, f"an event from #{trusted} to #{size - 1} is not the one that was signed")
+            trusted = size
+        newer = grow(tree, events, seals, sys.maxsize)
+        if seals.read(1):
+            raise Broken(tree.size, "a seal is there, its event is gone")
+    if (again := repeated(tree.marks)) is not None:
+        raise Broken(again, "the event stands in the ledger before")
+    newest = f"{newer} newer than the last checkpoint, root {tree.root().hex()}"
+    return f"{trusted} events signed, {newest}; {held} checkpoints"
+
+
+def main(words: list[str]) -> int:
+    """Verify and return the exit code."""
+    if any(word.startswith("-") for word in words):
+        print(__doc__, file=sys.stderr)
+        return 2
+    folder = Path(words[0]) if words else Path(__file__).parent
+    try:
+        print(f"ok: {verify(folder, [Path(word) for word in words[1:]])}")
+    except Broken as why:
+        print(f"BROKEN at #{why.first}: {why}")
         return 1
-    print(
-        f"ok: {trusted} events signed, {tree.size - trusted} newer than the last checkpoint, root {tree.root().hex()}"
-    )
+    except (OSError, ValueError, IndexError) as why:
+        print(f"cannot read: {why}")
+        return 2
     return 0
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 4:
-        sys.exit(__doc__)
-    try:
-        sys.exit(main(*sys.argv[1:]))
-    except (OSError, ValueError, KeyError, IndexError) as why:
-        print(f"cannot read: {why}")
-        sys.exit(2)
+    sys.exit(main(sys.argv[1:]))

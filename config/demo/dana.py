@@ -1,13 +1,17 @@
 """What dana runs in her own environment, with the MLflow client as it comes: train, promote, predict.
 
-  python dana.py train 1 | promote 1 | predict | rows
+  python dana.py train 1 | promote 1 | predict | rows      once, with one JSON line as the answer
+  python dana.py                                           as a notebook: line in, JSON line out, until the input ends
 
-Reads MLFLOW_TRACKING_URI and MLFLOW_TRACKING_TOKEN. Prints one JSON line.
+Reads MLFLOW_TRACKING_URI and MLFLOW_TRACKING_TOKEN; the notebook is given the token by `token TOKEN`.
 """
 
 import json
+import os
 import sys
+import traceback
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 import mlflow
@@ -99,7 +103,34 @@ def rows() -> dict[str, object]:
     return {"columns": list(x_valid.columns), "rows": x_valid.to_numpy().tolist(), "truth": y_valid.tolist()}
 
 
+def token(value: str) -> dict[str, object]:
+    """Use this API token from now on."""
+    os.environ["MLFLOW_TRACKING_TOKEN"] = value
+    return {}
+
+
+VERBS: dict[str, Callable[..., dict[str, object]]] = {
+    "promote": promote,
+    "predict": predict,
+    "rows": rows,
+    "train": train,
+}
+
+
+def notebook() -> None:
+    """Run cell after cell; what a cell prints itself goes to stderr, a failure is told and the next cell runs."""
+    out, sys.stdout = sys.stdout, sys.stderr
+    for line in sys.stdin:
+        verb, *words = line.split()
+        try:
+            said = token(*words) if verb == "token" else VERBS[verb](*map(int, words))
+        except Exception:  # noqa: BLE001 - told to whoever asked
+            said = {"failed": traceback.format_exc()}
+        print(json.dumps(said), file=out, flush=True)
+
+
 if __name__ == "__main__":
-    verb, numbers = sys.argv[1], [int(word) for word in sys.argv[2:]]
-    verbs: dict[str, Any] = {"train": train, "promote": promote, "predict": predict, "rows": rows}
-    print(json.dumps(verbs[verb](*numbers)))
+    if sys.argv[1:]:
+        print(json.dumps(VERBS[sys.argv[1]](*map(int, sys.argv[2:]))))
+    else:
+        notebook()

@@ -2,18 +2,16 @@
 
 import html
 import json
-import os
 import re
-import subprocess
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
+from config.demo.notebook import CellFailed, Notebook
 from config.demo.traffic import Traffic
 from config.demo.visitor import Visitor
 
@@ -59,11 +57,11 @@ class Teller:
 
 @dataclass
 class Story:
-    """The people at `url`, each by her own sign-in link, and dana's own Python."""
+    """The people at `url`, each by her own sign-in link, and dana's notebook."""
 
     url: str
     links: dict[str, str]
-    client_python: Path
+    notebook: Notebook
     teller: Teller
     router: str
     visitors: dict[str, Visitor] = field(default_factory=dict)
@@ -138,6 +136,7 @@ class Story:
             if match is None:
                 raise StoryBroke(f"the token page did not show a token ({answer.status})")
             self.token = match.group()
+            self.dana("token", self.token)
             found.append(f"{self.token[:11]}…, scopes read and write, one day")
 
     def register(self, version: int) -> None:
@@ -378,20 +377,12 @@ class Story:
                 raise StoryBroke("the audit page does not say that the ledger verifies")
             found.append(f"{match.group(1)} events hold")
 
-    def dana(self, verb: str, *numbers: int) -> dict[str, object]:
-        """Run dana's script in her environment and return what it printed."""
-        environment = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR") if name in os.environ}
-        environment |= {
-            "MLFLOW_TRACKING_URI": self.url,
-            "MLFLOW_TRACKING_TOKEN": self.token,
-            "MLFLOW_DISABLE_TELEMETRY": "true",
-        }
-        command = [str(self.client_python), str(Path(__file__).with_name("dana.py")), verb, *map(str, numbers)]
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=False)  # noqa: S603 - our own script
-        if done.returncode:
-            raise StoryBroke(f"dana's {verb} failed:\n{done.stderr[-2000:]}")
-        said: dict[str, object] = json.loads(done.stdout.strip().splitlines()[-1])
-        return said
+    def dana(self, verb: str, *words: object) -> dict[str, object]:
+        """Run a cell of dana's notebook and return its answer."""
+        try:
+            return self.notebook.run(verb, *words)
+        except CellFailed as why:
+            raise StoryBroke(f"dana's {verb} failed:\n{why}") from why
 
 
 def until(look: Callable[[], Any], good: Callable[[Any], Any], *, within_s: float = 240.0) -> Any:

@@ -1,87 +1,103 @@
-"""Assignment betting asks whether bad events are spread over the two arms as requests are.
+"""Assignment betting asks whether outcomes are spread over the two arms as requests are.
 
-If the versions behave alike, an event's request was in the canary with the known share r, whatever the event. A bet on
-the arm then gains nothing on average, at every event, however often somebody looks and however the base rate moves:
-P(the stake ever grows 1/alpha-fold) <= alpha (Ville). If bad events are q times as frequent in the canary, the arm is
-the canary with probability q r / (q r + 1 - r), and the stake grows by the ratio of the two probabilities.
+If the versions behave alike, an outcome's request was in the canary with the known share r, whatever the outcome. A
+bet on the arm then gains nothing on average, at every outcome, however often somebody looks and however the base rate
+moves: P(the stakes ever grow 1/alpha-fold) <= alpha (Ville). If bad events are q times as frequent in the canary, the
+arm is the canary with probability q r / (q r + 1 - r), and a stake on q grows by the ratio of the two probabilities.
 
 Sources: Waudby-Smith and Ramdas (betting), Lindon and Malek (counts), Shekhar and Ramdas (two samples).
 """
 
-import math
-from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from math import exp, log
+from operator import mul
 
 RATIOS = (1.1, 1.2, 1.35, 1.5, 1.75, 2.0, 2.5, 3.0, 4.0, 6.0, 10.0, 20.0)
-ODDS = (0.5, 0.67, 0.8, 0.9, 1.1, 1.25, 1.5, 2.0)  # a split that is off, either way
-LOWER = (0.02, 0.05, 0.1, 0.2, 0.33, 0.5, 0.67, 0.8, 0.9)  # alternatives below a ratio, as parts of it
-WIDEST = tuple(0.1 * 1.12**step for step in range(56))  # ratios from 0.1 to 51
+RESERVE = 0.1  # of the stakes, for single segments
+PARTS = 20  # segments that may have stakes of their own
+RICHEST = 1e300  # stakes grow no further: whatever they speak against is long decided
+
+
+@dataclass
+class Stakes:
+    """Stakes on several alternatives; their mean is the `evidence`. Each outcome is told once.
+
+    A reserve is set aside for segments, so that what goes wrong in one of them alone is found: the first one named gets
+    a half of it, the next a sixth, a twelfth, and so on; what nobody has claimed lies still. A weighted mean of fair
+    games is a fair game. `peak` is the largest evidence so far: the claim holds at every look, so a past peak counts.
+    """
+
+    whole: list[float]
+    parts: dict[str, list[float]] = field(default_factory=dict)
+    peak: float = 1.0
+    reserve: float = RESERVE
+    _won: dict[str, float] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        for segment, part in self.parts.items():
+            self._won[segment] = _mean(part) - 1.0
+
+    @property
+    def evidence(self) -> float:
+        """The stakes now, from 0 up; 1 at the start."""
+        if not self.reserve:
+            return _mean(self.whole)
+        won: float = sum(map(mul, self._won.values(), WEIGHTS))
+        return (1.0 - self.reserve) * _mean(self.whole) + self.reserve * (1.0 + won)
+
+    def take(self, gains: Sequence[float], segment: str = "") -> None:
+        """Multiply each stake by its gain."""
+        self.whole = _grown(self.whole, gains)
+        if segment and self.reserve and (segment in self.parts or len(self.parts) < PARTS):
+            part = _grown(self.parts.get(segment) or [1.0] * len(gains), gains)
+            self.parts[segment], self._won[segment] = part, _mean(part) - 1.0
+        self.peak = max(self.peak, self.evidence)
+
+
+WEIGHTS = tuple(1.0 / ((place + 1) * (place + 2)) for place in range(PARTS))  # of the reserve; less than 1 together
+
+
+def _mean(stakes: Sequence[float]) -> float:
+    return sum(stakes) / len(stakes)
+
+
+def _grown(stakes: list[float], gains: Sequence[float]) -> list[float]:
+    grown = list(map(mul, stakes, gains))
+    return grown if sum(grown) < RICHEST else stakes
+
+
+def log_chance(ratio: float, *, in_canary: bool, share: float) -> float:
+    """Return log P(arm | bad event) for a rate ratio, less the share's own part, which cancels."""
+    return (log(ratio) if in_canary else 0.0) - log(ratio * share + 1.0 - share)
 
 
 @dataclass
 class Bet:
-    """Stakes on every ratio of `ratios`, all against `null`; `evidence` is their mean. Each event is told once.
+    """Stakes on rate ratios against `null`, moved by bad events. With a tolerance `null`, all ratios are above it."""
 
-    `peak` is the largest evidence so far: the claim holds at every look, so a past peak counts.
-    """
-
-    ratios: tuple[float, ...] = RATIOS
+    ratios: tuple[float, ...]
     null: float = 1.0
-    logs: list[float] = field(default_factory=list)
-    peak: float = 1.0
+    stakes: Stakes = field(default_factory=lambda: Stakes([]))
+    _gains: dict[tuple[bool, float], list[float]] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        self.ratios = tuple(ratio for ratio in self.ratios if ratio != self.null)
-        self.logs = self.logs or [0.0] * len(self.ratios)
+        self.stakes.whole = self.stakes.whole or [1.0] * len(self.ratios)
 
-    @property
-    def evidence(self) -> float:
-        """The stake now, from 0 up; 1 at the start."""
-        return math.fsum(map(math.exp, self.logs)) / len(self.logs)
+    @classmethod
+    def against(cls, null: float = 1.0) -> "Bet":
+        """Return a bet that the rate in the canary is more than `null` times the live one."""
+        return cls(tuple(null * ratio for ratio in RATIOS), null)
 
-    def event(self, *, in_canary: bool, share: float) -> float:
-        """Take one event whose request went to the canary with probability `share`; return the evidence."""
-        if not 0.0 < share < 1.0:
-            return self.evidence  # nothing was left to chance, so nothing can be learnt
-        against = _log_chance(self.null, in_canary=in_canary, share=share)
-        for place, ratio in enumerate(self.ratios):
-            self.logs[place] += _log_chance(ratio, in_canary=in_canary, share=share) - against
-        now = self.evidence
-        self.peak = max(self.peak, now)
-        return now
+    def event(self, *, in_canary: bool, share: float, segment: str = "") -> float:
+        """Take one bad event whose request went to the canary with probability `share`; return the evidence."""
+        if 0.0 < share < 1.0:  # otherwise nothing was left to chance, so nothing can be learnt
+            key = (in_canary, share)
+            self.stakes.take(self._gains.get(key) or self._priced(key), segment)
+        return self.stakes.evidence
 
-
-def _log_chance(ratio: float, *, in_canary: bool, share: float) -> float:
-    """Return log P(arm | event) for a rate ratio, less the share's own part, which cancels."""
-    return (math.log(ratio) if in_canary else 0.0) - math.log(ratio * share + 1.0 - share)
-
-
-Events = Counter[tuple[bool, float]]  # bad events by (in the canary, share)
-
-
-def upper_ratio(events: Events, alpha: float) -> float:
-    """Return the largest rate ratio that the events do not speak against, or infinity.
-
-    Anytime-valid: each ratio is tested by bets on smaller ones, and rejected where the stake reaches 1/alpha.
-    """
-    kept = [ratio for ratio in WIDEST if _against(events, ratio, [ratio * part for part in LOWER]) < 1.0 / alpha]
-    return math.inf if not kept or kept[-1] == WIDEST[-1] else kept[-1]
-
-
-def lower_ratio(events: Events, alpha: float) -> float:
-    """Return the smallest rate ratio that the events do not speak against, or 0."""
-    kept = [ratio for ratio in WIDEST if _against(events, ratio, [ratio / part for part in LOWER]) < 1.0 / alpha]
-    return 0.0 if not kept or kept[0] == WIDEST[0] else kept[0]
-
-
-def _against(events: Events, null: float, alternatives: Iterable[float]) -> float:
-    stakes = []
-    for ratio in alternatives:
-        gains = (
-            count * (_log_chance(ratio, in_canary=arm, share=share) - _log_chance(null, in_canary=arm, share=share))
-            for (arm, share), count in events.items()
-            if 0.0 < share < 1.0
-        )
-        stakes.append(math.exp(min(700.0, math.fsum(gains))))
-    return math.fsum(stakes) / len(stakes)
+    def _priced(self, key: tuple[bool, float]) -> list[float]:
+        arm, share = key
+        against = log_chance(self.null, in_canary=arm, share=share)
+        self._gains[key] = [exp(log_chance(ratio, in_canary=arm, share=share) - against) for ratio in self.ratios]
+        return self._gains[key]

@@ -5,10 +5,12 @@ import uuid
 from typing import TYPE_CHECKING
 
 from django.conf import settings
+from django.contrib.auth.models import Group
 from django.db import models
 from django.utils import timezone
 
 from accounts.permissions import Permission
+from registry.models.delegations import Delegation
 from registry.models.registered import RegisteredModel
 from registry.models.versions import ModelVersion
 
@@ -22,6 +24,7 @@ class RequestState(models.TextChoices):
     OPEN = "open", "Waiting"
     APPROVED = "approved", "Approved"
     REJECTED = "rejected", "Rejected"
+    CHANGES_REQUESTED = "changes_requested", "Sent back for changes"
     WITHDRAWN = "withdrawn", "Withdrawn"
     EXPIRED = "expired", "Expired"
     SUPERSEDED = "superseded", "Superseded"
@@ -30,7 +33,7 @@ class RequestState(models.TextChoices):
 
 S = RequestState
 MOVES: dict[str, frozenset[str]] = {
-    S.OPEN: frozenset({S.APPROVED, S.REJECTED, S.WITHDRAWN, S.EXPIRED, S.SUPERSEDED}),
+    S.OPEN: frozenset({S.APPROVED, S.REJECTED, S.CHANGES_REQUESTED, S.WITHDRAWN, S.EXPIRED, S.SUPERSEDED}),
     S.APPROVED: frozenset({S.EXECUTED, S.WITHDRAWN, S.EXPIRED, S.SUPERSEDED}),
 }
 
@@ -47,11 +50,21 @@ class RequestQuerySet(models.QuerySet["ApprovalRequest"]):
         return self.filter(state__in=[S.OPEN, S.APPROVED], expires_at__gt=timezone.now())
 
     def waiting_for(self, actor: "Actor") -> "RequestQuerySet":
-        """Open requests that the actor may decide on and has not: not hers, not of her version, not of her run."""
+        """Open requests that ask a group of the actor's and that she may decide on and has not decided on.
+
+        Not hers, not of her version, not of her run.
+        """
         if not actor.holds(Permission.REQUEST_DECIDE):
             return self.none()
         rows = self.visible_to(actor).pending().filter(state=S.OPEN).exclude(requester=actor.user)
-        rows = rows.exclude(version__registered_by=actor.user).exclude(version__run_author=actor.user)
+        absent = Delegation.objects.active().filter(to=actor.user).values("person")
+        mine = models.Q(user=actor.user) | models.Q(user__in=absent)
+        asked = RequestRule.objects.filter(group__in=Group.objects.filter(mine).values("name"))
+        rows = (
+            rows.filter(pk__in=asked.values("request"))
+            .exclude(version__registered_by=actor.user)
+            .exclude(version__run_author=actor.user)
+        )
         return rows.exclude(pk__in=Decision.objects.filter(person=actor.user).values("request"))
 
     def usable_by(self, actor: "Actor") -> "RequestQuerySet":
@@ -79,11 +92,13 @@ class ApprovalRequest(models.Model):
     subject_digest = models.CharField(max_length=64, db_index=True)
     requester = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="opened_requests")
     reason = models.TextField(blank=True, default="")
-    state = models.CharField(max_length=12, choices=RequestState.choices, default=RequestState.OPEN)
+    state = models.CharField(max_length=20, choices=RequestState.choices, default=RequestState.OPEN)
     approvals_needed = models.PositiveSmallIntegerField(default=1)
     created_at = models.DateTimeField(default=timezone.now)
+    due_at = models.DateTimeField(null=True)  # by then it should be decided; nothing happens when it is not
     expires_at = models.DateTimeField()
     ended_at = models.DateTimeField(null=True, blank=True)
+    ended_why = models.TextField(blank=True, default="")
     executed_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
     )
@@ -104,6 +119,23 @@ class ApprovalRequest(models.Model):
 
     def __str__(self) -> str:
         return f"request #{self.pk}"
+
+
+class RequestRule(models.Model):
+    """So many people of a group have to approve the request; a person counts for one rule."""
+
+    request = models.ForeignKey(ApprovalRequest, on_delete=models.CASCADE, related_name="rules")
+    group = models.CharField(max_length=150, db_index=True)
+    count = models.PositiveSmallIntegerField()
+
+    class Meta:
+        """In the order the policy states them."""
+
+        constraints = [models.UniqueConstraint(fields=["request", "group"], name="request_rule_once_per_group")]
+        ordering = ("id",)
+
+    def __str__(self) -> str:
+        return f"{self.count} from {self.group}"
 
 
 class Check(models.Model):
@@ -135,19 +167,24 @@ class Check(models.Model):
 
 
 class Decision(models.Model):
-    """One person's yes or no to one digest. Never changed."""
+    """One person's word on one digest. Never changed."""
 
     class Verdict(models.TextChoices):
         """What was decided."""
 
         APPROVE = "approve", "Approved"
         REJECT = "reject", "Rejected"
+        REQUEST_CHANGES = "request_changes", "Sent back for changes"
 
     request = models.ForeignKey(ApprovalRequest, on_delete=models.PROTECT, related_name="decisions")
     person = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="decisions")
-    verdict = models.CharField(max_length=8, choices=Verdict.choices)
+    verdict = models.CharField(max_length=16, choices=Verdict.choices)
     comment = models.TextField()
     subject_digest = models.CharField(max_length=64)
+    groups = models.JSONField(default=list)  # hers when she decided, and those of whom she decided for
+    for_person = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
     via = models.CharField(max_length=16)
     at = models.DateTimeField(default=timezone.now)
 

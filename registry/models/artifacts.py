@@ -1,7 +1,9 @@
 """Bytes by digest, the mutable paths clients write, and the immutable manifests registration makes of them."""
 
+import uuid
 from typing import TypeVar, cast
 
+from django.conf import settings
 from django.db import models
 from django.db.models.functions import Left
 from django.utils import timezone
@@ -83,3 +85,35 @@ class ManifestFile(models.Model):
 
     def __str__(self) -> str:
         return self.path
+
+
+class Upload(models.Model):
+    """A file that comes in parts. Nobody sees it before it is whole; one that is never finished goes after a day."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4)
+    root = models.CharField(max_length=300)
+    path = models.CharField(max_length=1000)
+    author = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    parts_wanted = models.PositiveIntegerField()
+    done = models.BooleanField(default=False)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    def __str__(self) -> str:
+        return f"{self.root}/{self.path}"
+
+
+class UploadPart(models.Model):
+    """One part of it that has come; sent again, it replaces what came before."""
+
+    upload = models.ForeignKey(Upload, on_delete=models.CASCADE, related_name="parts")
+    number = models.PositiveIntegerField()
+    blob = models.ForeignKey(Blob, on_delete=models.PROTECT, related_name="+")
+
+    class Meta:
+        """A part stands once."""
+
+        constraints = [models.UniqueConstraint(fields=["upload", "number"], name="upload_part_once")]
+        ordering = ("number",)
+
+    def __str__(self) -> str:
+        return f"part {self.number}"

@@ -6,8 +6,9 @@ from django.conf import settings
 from django.db import models
 from django.utils import timezone
 
+from accounts.permissions import Permission
 from registry.models.artifacts import Manifest
-from registry.models.registered import RegisteredModel
+from registry.models.registered import RegisteredModel, readable_by
 from registry.stages import Stage
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ class ModelVersionQuerySet(models.QuerySet["ModelVersion"]):
 
     def visible_to(self, actor: "Actor") -> "ModelVersionQuerySet":
         """Live versions of models the actor may read."""
-        return self.live().filter(model__in=RegisteredModel.objects.visible_to(actor))
+        return self.live().filter(readable_by(actor, "model__")) if actor.holds(Permission.MODEL_READ) else self.none()
 
     def latest_by_stage(self) -> "ModelVersionQuerySet":
         """The highest version of each stage of each model."""
@@ -38,6 +39,7 @@ class ModelVersion(models.Model):
 
     model = models.ForeignKey(RegisteredModel, on_delete=models.PROTECT, related_name="versions")
     version = models.PositiveIntegerField()
+    semver = models.CharField(max_length=64, blank=True, default="")
     stage = models.CharField(max_length=10, choices=[(s, s) for s in Stage], default=Stage.NONE)
     status = models.CharField(max_length=24, default="READY")
     status_message = models.CharField(max_length=500, blank=True, default="")
@@ -66,10 +68,16 @@ class ModelVersion(models.Model):
     class Meta:
         """Numbers are never used twice within a model, deleted versions included."""
 
-        constraints = [models.UniqueConstraint(fields=["model", "version"], name="version_once")]
+        constraints = [
+            models.UniqueConstraint(fields=["model", "version"], name="version_once"),
+            models.UniqueConstraint(fields=["model", "semver"], condition=~models.Q(semver=""), name="semver_once"),
+        ]
         indexes = [
             models.Index(fields=["-updated_at", "model", "-version"], name="version_updated"),
+            models.Index(fields=["model", "-updated_at", "-version"], name="version_model_updated"),
             models.Index(fields=["model", "stage", "-version"], name="version_stage"),
+            models.Index(fields=["stage", "-updated_at"], name="version_stage_updated"),
+            models.Index(fields=["framework", "-updated_at"], name="version_framework"),
         ]
 
     def __str__(self) -> str:
@@ -92,10 +100,33 @@ class VersionTag(models.Model):
         """A key stands once."""
 
         constraints = [models.UniqueConstraint(fields=["version", "key"], name="version_tag_once")]
+        indexes = [models.Index(fields=["key", "version"], name="version_tag_key")]
         ordering = ("key",)
 
     def __str__(self) -> str:
         return f"{self.key}={self.value}"
+
+
+class VersionValue(models.Model):
+    """A param or metric of the evidence, to be searched by. `number` is a metric's, none for NaN and infinities."""
+
+    version = models.ForeignKey(ModelVersion, on_delete=models.CASCADE, related_name="values")
+    kind = models.CharField(max_length=6, choices=[("param", "Param"), ("metric", "Metric")])
+    key = models.CharField(max_length=250)
+    number = models.FloatField(null=True)
+    text = models.CharField(max_length=250, blank=True, default="")
+
+    class Meta:
+        """A key stands once; both look-ups have an index."""
+
+        constraints = [models.UniqueConstraint(fields=["version", "kind", "key"], name="version_value_once")]
+        indexes = [
+            models.Index(fields=["kind", "key", "number", "version"], name="version_value_number"),
+            models.Index(fields=["kind", "key", "text", "version"], name="version_value_text"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.key}={self.text}"
 
 
 class Alias(models.Model):

@@ -64,6 +64,7 @@ def main() -> int:
     )
     parser.add_argument("--offline", action="store_true", help="build from uv's cache only")
     given = parser.parse_args()
+    launching.compile_package()
     layout = Layout(given.home.absolute())
     means = Means(
         layout,

@@ -77,13 +77,16 @@ class App:
         self.gets: dict[str, Callable[[], Answer]] = {
             "/ping": self._pong,
             "/health": self._pong,
-            "/version": self._version,
-            "/metrics": self._metrics,
             f"{V2}/health/live": self._live,
             f"{V2}/health/ready": self._ready,
             **{f"{name}/ready": self._ready for name in models},
         }
-        self.told: dict[str, Callable[[], Answer]] = {V2: self._server, **dict.fromkeys(models, self._described)}
+        self.told: dict[str, Callable[[], Answer]] = {
+            "/version": self._version,
+            "/metrics": self._metrics,
+            V2: self._server,
+            **dict.fromkeys(models, self._described),
+        }
         self.posts: dict[str, Callable[[bytes, str], Asked]] = {
             "/invocations": self._invocation,
             **{f"{name}/infer": self._infer for name in models},

@@ -9,6 +9,7 @@ import yaml
 
 from serving.server import signature
 from serving.server.inputs import Array, Fitted, Frame, Table, Tensors
+from serving.server.refusals import bad
 
 ONNX_TYPES = {"float": np.float32, "double": np.float64, "int64": np.int64, "int32": np.int32, "bool": np.bool_}
 
@@ -45,10 +46,15 @@ class Onnx:
         self.inputs = {part.name: _onnx_type(part.type) for part in self.session.get_inputs()}
         self.outputs = [part.name for part in self.session.get_outputs()]
         self.signature = signature.parse(said.get("signature"))
+        self.unfit = runtime.capi.onnxruntime_pybind11_state.InvalidArgument
 
     def predict(self, given: Fitted) -> Any:
         """Return a Table for a table, arrays by name for arrays, as MLflow does."""
-        answered = self.session.run(self.outputs, self._feed(given))
+        feed = self._feed(given)
+        try:
+            answered = self.session.run(self.outputs, feed)
+        except self.unfit as why:  # the graph's own check: type, rank and fixed dimensions
+            raise bad(f"The input does not fit the model: {str(why).partition(' : ')[2] or why}") from None
         if isinstance(given, Tensors):
             return dict(zip(self.outputs, answered, strict=True))
         return Table({name: _by_row(part, given.rows) for name, part in zip(self.outputs, answered, strict=True)})
@@ -56,9 +62,11 @@ class Onnx:
     def _feed(self, given: Fitted) -> dict[str, Array]:
         if len(self.inputs) > 1:
             arrays = given.as_mapping() if isinstance(given, Frame) else given.arrays
-            return {name: _cast(arrays[name], wanted) for name, wanted in self.inputs.items()}
+            if missing := self.inputs.keys() - arrays.keys():
+                raise bad(f"Input '{min(missing)}' is missing. The model expects {', '.join(self.inputs)}.")
+            return {name: _cast(name, arrays[name], wanted) for name, wanted in self.inputs.items()}
         ((name, wanted),) = self.inputs.items()
-        return {name: _cast(given.as_matrix() if isinstance(given, Frame) else _only(given), wanted)}
+        return {name: _cast(name, given.as_matrix() if isinstance(given, Frame) else _only(given), wanted)}
 
 
 def _only(given: Tensors) -> Array:
@@ -69,8 +77,13 @@ def _onnx_type(text: str) -> Any:
     return ONNX_TYPES.get(text.removeprefix("tensor(").removesuffix(")"))
 
 
-def _cast(array: Array, wanted: Any) -> Array:
-    return array.astype(wanted, copy=False) if wanted is not None and array.dtype.kind in "fiub" else array
+def _cast(name: str, array: Array, wanted: Any) -> Array:
+    """Return the array in the type the graph wants; a model without a signature learns here that it is none."""
+    if wanted is None:
+        return array
+    if array.dtype.kind not in "fiub":
+        raise bad(f"Input '{name}' should hold numbers.")
+    return array.astype(wanted, copy=False)
 
 
 def _by_row(part: Any, rows: int) -> Array:

@@ -15,6 +15,7 @@ from serving.server.refusals import bad
 
 MOST_NAMED = 20
 NUMBERS = {float, int}
+TEXTS = {"str", "string"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +73,9 @@ class ColumnSignature:
         flat = list(chain.from_iterable(data))
         if len(names) != len(self.names) or not set(map(type, flat)) <= NUMBERS:
             return None
-        matrix = np.array(flat, dtype=self.only).reshape(len(data), len(names))
+        matrix = columns.real_array(flat, self.only).reshape(len(data), len(names))
+        if not np.isfinite(matrix).all():
+            return None
         if names != self.names:
             matrix = matrix[:, [names.index(name) for name in self.names]]
         return Frame(self.names, len(data), matrix=matrix)
@@ -103,7 +106,9 @@ class ColumnSignature:
                 wanted = _shape((-1, len(self.names)))
                 raise bad(f"A table of shape {wanted} was expected and came as {_shape(data.shape)}.")
             if self.only and data.dtype.kind in "fiu":
-                return Frame(self.names, len(data), matrix=data.astype(self.only))
+                matrix = columns.real_array(data, self.only)
+                if np.isfinite(matrix).all():
+                    return Frame(self.names, len(data), matrix=matrix)
             data = data.tolist()
         if len(self.names) == 1:
             data = [row if isinstance(row, list) else [row] for row in data]
@@ -142,8 +147,10 @@ class TensorSignature:
 
     def _named(self, given: Given, part: Tensor) -> Any:
         names = [f"{tensor.name or 'the input'} ({tensor.words})" for tensor in self.tensors]
+        if isinstance(given, Records) and not all(given.data[:1] or [{}]):
+            raise bad(f"There are no rows. The model expects {_listing(names)}.")
         if isinstance(given, Records):
-            given = Columns({name: [row.get(name) for row in given.data] for name in given.data[0]})
+            given = Columns({name: [row.get(name) for row in given.data] for row in given.data[:1] for name in row})
         if not isinstance(given, Columns) or (part.name not in given.data and len(self.tensors) > 1):
             raise bad(f"Input '{part.name}' is missing. The model expects {_listing(names)}.")
         unknown = given.data.keys() - {tensor.name for tensor in self.tensors}
@@ -164,14 +171,15 @@ class NoSignature:
         if isinstance(given, Records):
             names = list(dict.fromkeys(chain.from_iterable(given.data)))
             return self._table(names, [[row.get(name) for name in names] for row in given.data])
-        names = given.columns or [str(place) for place in range(len(given.data[0]) if given.data else 0)]
+        width = len(given.data[0]) if given.data and isinstance(given.data[0], list) else 0
+        names = given.columns or [str(place) for place in range(width)]
         _check_lengths(given.data, len(names))
-        data = [[columns._number_from(word) for word in row] for row in given.data] if given.text else given.data
+        data = [[columns.number_from(word) for word in row] for row in given.data] if given.text else given.data
         return self._table(names, data)
 
     def _table(self, names: list[str], data: list[list[Any]]) -> Frame:
-        if not data:
-            raise bad("There are no rows.")
+        if not data or not names:
+            raise bad("There are no rows." if names else "There are no columns.")
         arrays = {name: _any_array(list(values)) for name, values in zip(names, zip(*data, strict=True), strict=True)}
         return Frame(names, len(data), arrays=arrays)
 
@@ -190,7 +198,7 @@ def parse(said: Any) -> Signature:
     if any(not part.get("name") for part in parts):
         parts = [{**part, "name": str(place)} for place, part in enumerate(parts)]
     return ColumnSignature(
-        [Column(part["name"], str(part["type"]), required=part.get("required", True) is not False) for part in parts]
+        [columns.column_of(part, part["name"], required=part.get("required", True) is not False) for part in parts]
     )
 
 
@@ -206,31 +214,38 @@ def _tensor(spec: Tensor, data: Any) -> Array:
         found = data if isinstance(data, np.ndarray) else np.array(data)
     except ValueError:
         raise bad(f"{called} should be {spec.words}; its lists are of unequal length.") from None
-    wanted = np.dtype(spec.dtype) if spec.dtype not in {"str", "string"} else np.dtype(object)
-    if not _castable(found, wanted):
-        raise bad(f"{called} should be {spec.words} and holds {_kind(found)}.")
-    if not _fits(found.shape, spec.shape):
+    if not _fits(found.shape, spec.shape) or not found.size:
         raise bad(f"{called} should be {spec.words} and came with shape {_shape(found.shape)}.")
-    return found.astype(wanted, copy=False)
+    if (made := _cast(found, spec.dtype)) is None:
+        raise bad(f"{called} should be {spec.words} and holds {_kind(found)}.")
+    return made
 
 
-def _castable(found: Array, wanted: np.dtype[Any]) -> bool:
+def _cast(found: Array, dtype: str) -> Array | None:
+    """Return the array in the type the model expects; nothing where a value cannot be of it."""
+    if dtype in TEXTS:
+        return found.astype(object) if all(type(value) is str for value in found.flat) else None
+    wanted = np.dtype(dtype)
     if wanted.kind in "iu":
-        return _whole(found, np.iinfo(wanted))
-    return bool(found.dtype.kind in {"f": "fiu", "b": "b"}.get(wanted.kind, "OUS"))
+        return found.astype(wanted) if _whole(found, np.iinfo(wanted)) else None
+    if wanted.kind == "f":
+        made = columns.real_array(found, wanted) if found.dtype.kind in "fiu" else None
+        return made if made is not None and np.isfinite(made).all() else None
+    try:
+        return found.astype(wanted) if found.dtype.kind in {"b": "b"}.get(wanted.kind, "OUS") else None
+    except (ValueError, TypeError, OverflowError):
+        return None
 
 
 def _whole(found: Array, limits: "np.iinfo[Any]") -> bool:
     if found.dtype.kind not in "fiu":
         return False
-    if not found.size:
-        return True
     whole = found.dtype.kind in "iu" or bool(np.all(np.isfinite(found) & (found == np.trunc(found))))
     return bool(whole and limits.min <= found.min() and found.max() <= limits.max)
 
 
 def _kind(found: Array) -> str:
-    names = {"O": "mixed values", "U": "strings", "b": "true and false", "f": "numbers with a fraction or NaN"}
+    names = {"O": "mixed values", "U": "strings", "b": "true and false", "f": "numbers with a fraction or out of range"}
     return names.get(found.dtype.kind, f"{found.dtype}")
 
 

@@ -59,8 +59,8 @@ def _array(part: dict[str, Any]) -> Array:
     shape, data = part.get("shape"), part.get("data")
     if datatype not in DTYPES:
         raise bad(f"Input '{name}': datatype {datatype[:20]!r} is not one of {', '.join(DTYPES)}.")
-    if not isinstance(shape, list) or not all(type(size) is int and size >= 0 for size in shape):
-        raise bad(f"Input '{name}': shape should be a list of whole numbers.")
+    if not isinstance(shape, list) or not all(type(size) is int and size > 0 for size in shape):
+        raise bad(f"Input '{name}': shape should be a list of whole numbers from 1.")
     if not isinstance(data, list):
         raise bad(f"Input '{name}': data should be a list; binary data is not taken.")
     flat = _flat(data)
@@ -77,7 +77,7 @@ def _shaped(name: str, flat: list[Any], datatype: str, shape: list[int]) -> Arra
         raise bad(f"Input '{name}' holds a number that is not a {datatype}.") from None
     try:
         return array.reshape(shape)
-    except ValueError:
+    except (OverflowError, ValueError):
         raise bad(f"Input '{name}': {len(flat)} values do not make shape {shape}.") from None
 
 

@@ -1,4 +1,4 @@
-// <compare-pick> around a form with ticks: Compare works when two are ticked, a third unticks the oldest.
+// <compare-pick> around a form with ticks: Compare works when two to six are ticked, a seventh unticks the oldest.
 customElements.define("compare-pick", class extends HTMLElement {
   connectedCallback() {
     this.picked = [];
@@ -10,7 +10,7 @@ customElements.define("compare-pick", class extends HTMLElement {
     if (box.name !== "v") return;
     this.picked = this.picked.filter((other) => other !== box);
     if (box.checked) this.picked.push(box);
-    if (this.picked.length > 2) this.picked.shift().checked = false;
+    if (this.picked.length > 6) this.picked.shift().checked = false;
     this.tell();
   }
 
@@ -18,8 +18,8 @@ customElements.define("compare-pick", class extends HTMLElement {
     this.picked = this.picked.length ? this.picked : [...this.querySelectorAll("input[name=v]:checked")];
     const button = this.querySelector("[data-compare]");
     const status = this.querySelector("[data-picked]");
-    button.disabled = this.picked.length !== 2;
-    const names = this.picked.map((box) => `v${box.value}`).join(" and ");
-    if (status) status.textContent = names ? `${names} ticked` : "Tick two versions to compare them";
+    button.disabled = this.picked.length < 2;
+    const names = this.picked.map((box) => `v${box.value}`).join(", ");
+    if (status) status.textContent = names ? `${names} ticked` : "Tick two to six versions to compare them";
   }
 });

@@ -13,22 +13,13 @@ customElements.define("ts-chart", class extends HTMLElement {
   }
 
   async draw() {
-    const { library, source, times, floor, top } = this.dataset;
-    const points = load(source), { default: Plot } = await import(library), { at, lines } = await points;
+    const { library, namer, source, times, floor, top } = this.dataset;
+    const [{ default: Plot }, { default: label }, { at, lines }] = await Promise.all([import(library), import(namer), load(source)]);
     const [box, marks, shown, spoken] = this.children;
     const names = [...this.parentElement.querySelectorAll("[data-line]")].map((name) => name.cloneNode(true));
-    const data = names.map((name) => lines[name.dataset.line]);
+    const data = names.map((name) => lines[name.dataset.line] ?? []);
     const axis = (values) => ({ values, stroke: ink(this), grid: { stroke: ink(box) } });
     const size = () => ({ width: box.clientWidth, height: box.clientHeight });
-    const label = (plot) => {
-      let free = -15;
-      const ends = names.map(({ style }, i) => {
-        const end = data[i].findLastIndex((v) => v != null);
-        style.left = `${plot.valToPos(at[end], "x")}px`;
-        return [plot.valToPos(data[i][end], "y"), style];
-      });
-      for (const [y, style] of ends.sort(([a], [b]) => a - b)) style.top = `${(free = Math.max(free + 15, y))}px`;
-    };
     const tell = ({ cursor: { idx } }) => {
       if (idx == null) return;
       const words = names.map((name, i) => `, ${name.textContent} ${said(data[i][idx])}`);
@@ -41,7 +32,7 @@ customElements.define("ts-chart", class extends HTMLElement {
       legend: { show: false },
       cursor: { sync: { key: "charts" }, drag: { x: false }, y: false },
       scales: { y: { range: (plot, low, high) => [+floor, Math.max(top, high)] } },
-      axes: [axis(times), axis((plot, ticks) => ticks.map(said))],
+      axes: [axis(times), { ...axis((plot, ticks) => ticks.map(said)), size: 64 }],
       series: [{}, ...names.map((name) => ({
         stroke: ink(name),
         width: name.dataset.width,
@@ -49,7 +40,7 @@ customElements.define("ts-chart", class extends HTMLElement {
         cap: "round",
         points: { show: false },
       }))],
-      hooks: { setCursor: [tell], draw: [label] },
+      hooks: { setCursor: [tell], draw: [label(names, at, data)] },
     }, [at, ...data], box);
     plot.over.append(marks, ...names);
     new ResizeObserver(() => plot.setSize(size())).observe(box);

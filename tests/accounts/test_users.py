@@ -43,7 +43,8 @@ def test_an_admin_cannot_lock_everybody_out_by_herself(ada: Actor) -> None:
 def test_no_role_is_a_silent_bypass() -> None:
     assert Permission.REQUEST_DECIDE not in GRANTED[Role.ADMIN]
     assert Permission.STAGE_PRODUCTION not in GRANTED[Role.ADMIN]
-    assert not GRANTED[Role.AUDITOR] - {Permission.MODEL_READ, Permission.LEDGER_READ, Permission.MODEL_READ_RESTRICTED}
+    reads = {Permission.MODEL_READ, Permission.LEDGER_READ, Permission.MODEL_READ_RESTRICTED, Permission.ADMIN_READ}
+    assert not GRANTED[Role.AUDITOR] - reads
 
 
 def test_a_wish_for_a_role_is_open_once_and_settled_by_giving_it(otto: Actor, ada: Actor) -> None:
@@ -86,3 +87,18 @@ def test_the_set_up_link_is_for_an_installation_without_admin(capsys: pytest.Cap
     with pytest.raises(CommandError, match="admin already"):
         call_command("setup_link")
     assert User.objects.count() == 1
+
+
+@pytest.mark.parametrize(
+    ("command", "instead"), [("createsuperuser", "setup_link"), ("changepassword", "sign_in_link")]
+)
+def test_djangos_commands_past_the_ledger_are_refused(command: str, instead: str) -> None:
+    with pytest.raises(CommandError, match=instead):
+        call_command(command)
+    assert not User.objects.exists()
+
+
+def test_a_role_one_has_is_not_asked_for(dana: Actor) -> None:
+    with pytest.raises(Invalid, match="already"):
+        request_access(dana.person, role=Role.DATA_SCIENTIST, reason="again", actor=dana)
+    assert not AccessRequest.objects.exists()

@@ -1,24 +1,32 @@
 """Fills a registry for timings: copies of one version that was registered properly, events sealed for real."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import cycle, islice
 
 from django.db import transaction
 
 from accounts.actors import COMMAND, Actor, Via, person
 from accounts.models import User
+from accounts.permissions import Scope
 from accounts.roles import Role
+from accounts.tokens import mint
 from accounts.users import create_user
 from audit import seal
 from audit.record import Change, record
 from core import clock
+from deployments import endpoints
+from deployments.models import Endpoint
+from monitoring import hours
+from monitoring.minutes import last_over
+from monitoring.models import Snapshot
 from registry import access
-from registry.models import Alias, ModelVersion, RegisteredModel
+from registry.models import Alias, ModelVersion, RegisteredModel, VersionTag
 from registry.stages import Stage
 from tests.factories import ask_production, make_model, make_version
 
 BATCH = 2_000
 REQUESTS = 200
+DAYS, DAY_MIN = 90, 1_440
 FILLERS = ("model.updated", "version.updated", "model.tag.set", "version.tag.set", "version.annotated")
 PEOPLE = {"dana": Role.DATA_SCIENTIST, "olga": Role.OPS, "rita": Role.REVIEWER, "aude": Role.AUDITOR}
 METRICS = {"validation_accuracy": 0.93, "auc": 0.91, "f1": 0.88, "brier": 0.07, "latency_ms": 41.0}
@@ -34,6 +42,7 @@ def fill(models: int, versions: int, events: int) -> None:
     _production(people["olga"])
     for version in ModelVersion.objects.filter(version=versions).select_related("model")[:REQUESTS]:
         ask_production(version, dana)
+    _watched(endpoints.create_endpoint("busy", model=first.model, environment="production", actor=people["olga"]))
     _events(events, list(people.values()))
     seal.seal()
 
@@ -80,6 +89,32 @@ def _production(olga: Actor) -> None:
             record("alias.set", access.version_subject(version), actor=olga, change=Change(after=dict(facts)))
 
 
+def _watched(endpoint: Endpoint) -> None:
+    """Give the endpoint 90 days of one-minute snapshots, with a canary of another version on one day of ten."""
+    last = last_over()
+    minutes = range(last - DAYS * DAY_MIN + 1, last + 1)
+    for start in range(0, len(minutes), BATCH):
+        some = minutes[start : start + BATCH]
+        Snapshot.objects.bulk_create(_snapshot(endpoint, minute, "stable", "1") for minute in some)
+        days = ((minute, (minute - minutes[0]) // DAY_MIN) for minute in some)
+        Snapshot.objects.bulk_create(
+            _snapshot(endpoint, minute, "canary", str(2 + day // 10)) for minute, day in days if day % 10 == 0
+        )
+    for minute in minutes[:: hours.MINUTES]:
+        hours.reopen(endpoint.name, minute)
+    hours.reopen(endpoint.name, last)
+    while hours.close_open():
+        pass
+
+
+def _snapshot(endpoint: Endpoint, minute: int, track: str, version: str) -> Snapshot:
+    return Snapshot(
+        endpoint=endpoint.name, minute=minute, track=track, version=version, rollout="r", requests=600, labelled=90,
+        errors=minute % 7, correct=84 + minute % 6, cpu_s=20.0 + minute % 11, memory_mb=300.0 + minute % 13,
+        p50_ms=4.0 + minute % 3, p95_ms=9.0 + minute % 5, p99_ms=20.0 + minute % 9,
+    )  # fmt: skip
+
+
 def _events(count: int, people: list[Actor]) -> None:
     """Record events about all models in turn until the ledger has about `count`."""
     models = list(RegisteredModel.objects.order_by("pk"))
@@ -91,3 +126,32 @@ def _events(count: int, people: list[Actor]) -> None:
             for model, actor, action in islice(told, min(left, BATCH)):
                 record(action, access.model_subject(model), actor=actor, change=change)
         left -= BATCH
+
+
+def fill_plain(models: int, versions: int) -> str:
+    """Make versions without files until there are `models` of `versions` each; return a token to write with.
+
+    The last changed is the last version of the last model, as `tests.bench.registries` fills the peer.
+    """
+    actor = _someone("timer", Role.ML_ENGINEER)
+    owner = actor.person
+    start = datetime.fromtimestamp(1_700_000_000, tz=UTC)
+    first = RegisteredModel.objects.count()
+    named = [
+        RegisteredModel(name=f"model-{n:05}", owner=owner, description="Made for timings.", next_version=versions + 1)
+        for n in range(first, models)
+    ]
+    made = (
+        ModelVersion(
+            model=model, version=k, description="fine", source=f"s3://models/{n}/{k}", registered_by=owner,
+            created_at=start, updated_at=start + timedelta(seconds=k * 100_000 + n),
+        )
+        for n, model in enumerate(RegisteredModel.objects.bulk_create(named, batch_size=BATCH), first)
+        for k in range(1, versions + 1)
+    )  # fmt: skip
+    while batch := list(islice(made, BATCH)):
+        with transaction.atomic():
+            rows = ModelVersion.objects.bulk_create(batch)
+            VersionTag.objects.bulk_create(VersionTag(version=row, key="team", value="risk") for row in rows)
+            Alias.objects.bulk_create(Alias(model=v.model, name="best", version=v) for v in rows if v.version == 1)
+    return mint(owner, label="timings", scopes=[Scope.READ, Scope.WRITE], days=1, actor=actor)[1]

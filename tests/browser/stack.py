@@ -48,13 +48,13 @@ def client_python() -> str:
 class Stack:
     """`manage.py up` on its own home. `stop` leaves no process behind."""
 
-    def __init__(self, home: Path, only: str = "web") -> None:
+    def __init__(self, home: Path, only: str = "web", **settings: str) -> None:
         self.home = home
         self.only = only
         home.mkdir(parents=True)
         self.log = home / "up.log"
         self.environment = {k: v for k, v in os.environ.items() if not k.startswith(("SIGNOFF_", "TEST_", "DJANGO_"))}
-        self.environment |= {"SIGNOFF_HOME": str(home), "SIGNOFF_DEMO_RUN": RUN, "SIGNOFF_GALLERY": "on"}
+        self.environment |= {"SIGNOFF_HOME": str(home), "SIGNOFF_DEMO_RUN": RUN, "SIGNOFF_GALLERY": "on", **settings}
         self.process = self._start()
         try:
             self.url = self._ready()

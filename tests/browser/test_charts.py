@@ -63,3 +63,14 @@ def test_without_scripts_the_table_says_what_the_chart_would(visit: Visit) -> No
     page = visit("ada", java_script_enabled=False).open("/gallery")
     expect(page.locator("ts-chart")).to_be_hidden()
     expect(page.locator("figure.chart table")).to_be_visible()
+
+
+def test_a_page_of_charts_is_complete_after_12_requests(visit: Visit) -> None:
+    ada = visit("ada")
+    ada.page.goto("about:blank")  # home asks for its news on and on
+    fetched: list[str] = []
+    ada.page.on("request", lambda request: fetched.append(request.url))
+    page = ada.open("/gallery?show=endpoints/monitoring&state=canary,%20with%20a%20gap")
+    expect(page.locator(".plot canvas").first).to_be_visible()
+    page.wait_for_load_state("networkidle")
+    assert len(fetched) <= 12, "\n".join(fetched)

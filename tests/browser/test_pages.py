@@ -96,6 +96,32 @@ def test_without_scripts_everything_can_be_done(stack: Stack, visit: Visit) -> N
     assert "not yet" in answer.text()
 
 
+POLICY = """type: signoff.policy/1
+policy: without-scripts
+order: ten
+match:
+  models: [no-such-model-*]
+  actions: [{stage: Production}]
+approvals: [{group: reviewer, count: 2}]
+"""
+
+
+def test_without_scripts_a_policy_is_written_mended_and_accepted(visit: Visit) -> None:
+    rita, ada = (visit(who, java_script_enabled=False) for who in ("rita", "ada"))
+    page = rita.open("/new-policy")
+    page.get_by_label("Policy, in YAML").fill(POLICY)
+    page.get_by_role("button", name="Propose").click()
+    page.get_by_role("link", name="Line 3, column 1").click()
+    expect(page.locator("#line-3")).to_be_in_viewport()
+    page.get_by_label("Policy, in YAML").fill(POLICY.replace("ten", "900"))
+    page.get_by_role("button", name="Propose").click()
+    expect(page.get_by_text("You proposed this, so somebody else accepts it.")).to_be_visible()
+    page = ada.open(page.url)
+    page.get_by_label("Comment").fill("agreed")
+    page.get_by_role("button", name="Put v1 in force").click()
+    expect(page.get_by_text("Policy without-scripts v1 is in force.")).to_be_visible()
+
+
 def test_a_reviewer_decides_by_keyboard_alone(stack: Stack, visit: Visit) -> None:
     number = prepared(stack, "By-Keyboard", ask=True)
     rita = visit("rita")

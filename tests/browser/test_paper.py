@@ -16,13 +16,13 @@ django.setup()
 from accounts.actors import Via, person
 from accounts.models import User
 from audit import seal
-from registry import requests
+from registry import discussion
 from tests.factories import ask_production, make_model, make_version
 dana = person(User.objects.get(username="dana"), Via.PASSWORD)
 request = ask_production(make_version(make_model(dana, "On-Paper"), dana), dana)
 for number in range(ROWS):
     words = "a reason over more than one line " * (1 + number % 4)
-    requests.add_comment(request, body=f"begin{number:03} {words}end{number:03}", actor=dana)
+    discussion.add_comment(request, body=f"begin{number:03} {words}end{number:03}", actor=dana)
 seal.seal()
 print(request.pk)
 """.replace("ROWS", str(ROWS))

@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from config import startup
-from config.processes import Address, is_loopback
+from config.env import is_loopback
+from config.processes import Address
+from tests.certificates import certificate
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -33,6 +35,21 @@ def test_another_address_is_served_with_a_certificate_or_behind_a_proxy() -> Non
 def test_half_a_certificate_is_refused() -> None:
     with pytest.raises(startup.CannotStart, match="belong together"):
         startup.check_bind("127.0.0.1", cert="cert.pem", key="", proxy=False)
+
+
+def test_a_certificate_that_no_server_could_use_stops_the_start_with_a_sentence(tmp_path: Path) -> None:
+    cert, key = (str(path) for path in certificate(tmp_path))
+    (tmp_path / "other").mkdir()
+    _, foreign = (str(path) for path in certificate(tmp_path / "other"))
+    startup.check_tls("", "")
+    startup.check_tls(cert, key)
+    with pytest.raises(startup.CannotStart, match=r"SIGNOFF_TLS_CERT: /nowhere\.pem cannot be read"):
+        startup.check_tls("/nowhere.pem", key)
+    with pytest.raises(startup.CannotStart, match=r"SIGNOFF_TLS_KEY: .* cannot be read"):
+        startup.check_tls(cert, str(tmp_path))
+    for first, second in ((cert, foreign), (key, cert), (cert, cert)):
+        with pytest.raises(startup.CannotStart, match="are no certificate and its private key"):
+            startup.check_tls(first, second)
 
 
 def test_a_taken_port_is_refused_by_number() -> None:

@@ -1,3 +1,5 @@
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 
@@ -61,3 +63,17 @@ def _took_ms() -> float:
     begun = time.perf_counter()
     hints.send(hints.MOVE_ROLLOUTS)
     return (time.perf_counter() - begun) * 1000
+
+
+def test_a_web_process_starts_without_the_libraries_that_most_requests_do_without() -> None:
+    heavy = {"celery", "redis", "boto3", "botocore", "cryptography.fernet", "numpy", "pandas", "pyarrow", "kubernetes"}
+    script = f"import config.wsgi, config.urls, sys; print(sorted({heavy} & set(sys.modules)))"
+    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert ran.stdout == "[]\n"
+
+
+def test_up_starts_without_celery_and_redis() -> None:
+    names = "{'celery', 'redis'} & set(sys.modules)"
+    script = f"import config.wsgi, config.processes, config.startup, sys; print(sorted({names}))"
+    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert ran.stdout == "[]\n"

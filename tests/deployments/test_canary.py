@@ -156,6 +156,22 @@ def test_a_person_promotes_by_one_share_or_to_all_with_a_reason(
     assert canary.steps.filter(why="promoted by eli").count() == (3 if to_all else 1)
 
 
+def test_a_promotion_given_twice_or_late_ends_no_watch_that_nobody_looked_at(
+    hands: Hands, canary: Rollout, eli: Actor
+) -> None:
+    steering.promote(canary, reason="known good", actor=eli, share_pct=5)
+    run(hands, canary)
+    with pytest.raises(Conflict, match="gone on to 25 % since you looked at 5 %"):
+        steering.promote(canary, reason="known good", actor=eli, share_pct=5)
+    assert routes(hands, canary) == {"canary": 2_500, "stable": 7_500}
+
+
+def test_a_paused_canary_is_shown_as_paused(canary: Rollout, eli: Actor) -> None:
+    steering.pause(canary, reason="", actor=eli)
+    canary.refresh_from_db()
+    assert (canary.state, canary.shown_state) == (RolloutState.RUNNING, "paused")
+
+
 def test_a_person_sends_it_back_with_a_reason(hands: Hands, canary: Rollout, eli: Actor) -> None:
     steering.abort(canary, reason="the customer called", actor=eli)
     done = run(hands, canary)
@@ -226,6 +242,11 @@ def test_requests_after_the_end_are_not_judged(hands: Hands, canary: Rollout, tr
         ({"strategy": "canary", "rules": {"alpha": 2}}, "alpha"),
         ({"strategy": "canary", "rules": {"luck": 1}}, "rules"),
         ({"strategy": "canary", "rules": {"guardrails": ["vibes"]}}, "guardrails"),
+        ({"strategy": "canary", "rules": {"guardrails": ["value"]}}, "guardrails"),
+        ({"strategy": "canary", "rules": {"tolerance": {"vibes": 1.1}}}, "tolerance"),
+        ({"strategy": "canary", "rules": {"tolerance": {"error": 0.5}}}, "tolerance"),
+        ({"strategy": "canary", "rules": {"warmup": -1}}, "warmup"),
+        ({"strategy": "canary", "rules": {"latency_quantile": 1}}, "latency_quantile"),
     ],
 )
 def test_a_plan_that_is_none_is_refused_at_its_field(said: dict[str, object], field: str) -> None:
@@ -239,3 +260,15 @@ def test_a_plan_is_its_document() -> None:
     assert Plan.of({"strategy": "canary"}).document["shares"] == [5, 25]
     assert [step.name for step in CANARY.steps] == ["install", "route", "watch", "route", "watch", "route", "retire"]
     assert CANARY.strategy is Strategy.CANARY
+
+
+def test_a_plan_guards_latency_by_its_quantile_and_tolerates_by_guardrail() -> None:
+    rules = {"guardrails": ["latency"], "latency_quantile": 0.99, "tolerance": {"latency": 1.2}, "warmup": 20}
+    plan = Plan.of({"strategy": "canary", "rules": rules})
+    assert Plan.of(plan.document) == plan
+    assert "slow answers" in plan.words
+
+
+def test_a_plan_says_nothing_of_rules_that_have_no_part_in_it_so_earlier_signatures_hold() -> None:
+    rules: Any = CANARY.document["rules"]
+    assert not {"latency_quantile", "warmup"} & rules.keys()

@@ -54,6 +54,17 @@ def test_a_rollback_finds_what_stands_by_and_orders_no_other_model_server(
     assert endpoints.stand_by(staging, back.version) == staging.rollouts.get(version__version=2)
 
 
+def test_a_rollback_sent_twice_does_not_turn_round(
+    hands: Hands, staging: Endpoint, model: RegisteredModel, dana: Actor, eli: Actor
+) -> None:
+    for _ in range(2):
+        run(hands, rollouts.start(locked_version(model, dana), staging, AT_ONCE, actor=eli))
+    run(hands, rollouts.roll_back(staging, version=1, reason="worse", actor=eli))
+    with pytest.raises(Conflict, match="changed since you looked"):
+        rollouts.roll_back(staging, version=1, reason="worse", actor=eli)
+    assert hands.serving("fraud-staging") == ["1"]
+
+
 def test_a_model_that_does_not_load_is_rolled_back_and_the_old_one_serves_on(
     hands: Hands, staging: Endpoint, model: RegisteredModel, dana: Actor, eli: Actor
 ) -> None:
@@ -130,6 +141,17 @@ def test_production_needs_ops_and_a_signature_over_endpoint_and_plan(
     rollout = run(hands, rollouts.start(version, production, AT_ONCE, actor=olga))
     assert rollout.state == RolloutState.DONE
     with pytest.raises(Conflict):
+        rollouts.start(version, production, AT_ONCE, actor=olga)
+
+
+def test_another_lock_than_the_signed_one_is_not_covered(
+    hands: Hands, production: Endpoint, model: RegisteredModel, dana: Actor, olga: Actor, rita: Actor
+) -> None:
+    version = locked_version(model, dana)
+    signed(version, production, dana, rita)
+    version.environment["lock"] = "f" * 64
+    version.save(update_fields=["environment"])
+    with pytest.raises(Conflict, match="no unused approval"):
         rollouts.start(version, production, AT_ONCE, actor=olga)
 
 

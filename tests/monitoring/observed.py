@@ -6,8 +6,8 @@ from typing import Any
 
 from django.db import transaction
 
-from monitoring.ingest import save
 from monitoring.models import Prediction
+from monitoring.predictions import save
 
 BEGIN = datetime(2026, 11, 24, 9, 14, tzinfo=UTC)
 NUMBER = count()

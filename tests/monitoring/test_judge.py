@@ -1,11 +1,17 @@
 import json
+import math
 import random
 import re
 from dataclasses import dataclass, replace
 
 import pytest
 
-from monitoring.stats.judge import Decision, Rules, Tally, judge, of_document, to_document
+from monitoring.stats.documents import of_document, to_document
+from monitoring.stats.judge import Decision, judge
+from monitoring.stats.outcomes import Judged, Request
+from monitoring.stats.rules import Rules
+from monitoring.stats.tally import Tally
+from monitoring.stats.units import Units
 
 QUICK = Rules(min_units=100, min_labels=20, min_s=10, max_s=60, ratio_bound=None)
 
@@ -20,6 +26,7 @@ class Made:
     failing: tuple[float, float] = (0.02, 0.02)  # of the live version, of the canary
     wrong: tuple[float, float] = (0.05, 0.05)
     labelled: float = 1.0
+    slower: float = 1.0
 
 
 def seen(rules: Rules, made: Made) -> Tally:
@@ -27,9 +34,11 @@ def seen(rules: Rules, made: Made) -> Tally:
     tally.enter("5", 0.0)
     for _ in range(made.requests):
         arm = rng.random() < made.split
-        tally.request(in_canary=arm, share=made.share, failed=rng.random() < made.failing[arm])
+        latency_ms = rng.gauss(20, 5) * (made.slower if arm else 1)
+        failed = rng.random() < made.failing[arm]
+        tally.request(Request(arm, made.share, failed, latency_ms=latency_ms, value=10.0, step="5"), Units())
         if rng.random() < made.labelled:
-            tally.label(in_canary=arm, share=made.share, wrong=rng.random() < made.wrong[arm])
+            tally.label(Judged(arm, made.share, wrong=rng.random() < made.wrong[arm], step="5"), Units())
     return tally
 
 
@@ -95,20 +104,81 @@ def test_a_tally_that_was_kept_as_json_is_the_same_tally() -> None:
 
 def test_a_new_step_counts_its_own_units_and_keeps_the_evidence() -> None:
     tally = seen(QUICK, Made())
-    peak = tally.guards["accuracy"].bet.peak
+    peak = tally.guards["accuracy"].stakes.peak
     tally.enter("5", 500.0)
     assert tally.step_units > 0
     tally.enter("25", 20.0)
     assert (tally.step_units, tally.step_labels, tally.began_s) == (0, 0, 20.0)
-    assert tally.guards["accuracy"].bet.peak == peak
+    assert tally.guards["accuracy"].stakes.peak == peak
 
 
 def test_a_units_second_failure_is_counted_and_proves_nothing() -> None:
-    tally = Tally.begin(QUICK)
-    tally.request(in_canary=True, share=0.05, failed=True)
-    before = tally.guards["error"].bet.evidence
+    tally, units = Tally.begin(QUICK), Units()
+    tally.request(Request(in_canary=True, share=0.05, failed=True, unit="u"), units)
+    before = tally.guards["error"].stakes.evidence
     for _ in range(50):
-        tally.request(in_canary=True, share=0.05, failed=True, is_first=False, may_bet=False)
-    assert tally.guards["error"].bet.evidence == before
-    assert tally.guards["error"].bad[True] == 51
+        tally.request(Request(in_canary=True, share=0.05, failed=True, unit="u"), units)
+    assert tally.guards["error"].stakes.evidence == before
+    assert tally.guards["error"].told(0.05)["canary"]["bad"] == 51
     assert tally.step_units == 1
+
+
+ALL = replace(QUICK, guardrails=("error", "accuracy", "latency", "value"))
+
+
+def test_slow_answers_roll_back() -> None:
+    verdict = judge(seen(ALL, Made(slower=1.5)), ALL, 11)
+    assert (verdict.decision, verdict.guardrail) == (Decision.ROLLBACK, "latency")
+    assert " canary answers were slow, against " in verdict.sentence
+
+
+def test_answers_as_slow_as_tolerated_do_not_roll_back() -> None:
+    patient = replace(ALL, tolerance={"latency": 1.5})
+    assert judge(seen(patient, Made(slower=1.5)), patient, 11).decision is Decision.PROMOTE
+
+
+def test_evidence_on_a_doubtful_split_waits_and_nothing_is_promoted() -> None:
+    tally = seen(QUICK, Made(failing=(0.02, 0.5)))
+    while not tally.split.is_doubtful:
+        tally.split.take(in_canary=True, share=0.05, is_first=True)
+    verdict = judge(tally, QUICK, 11)
+    assert verdict.decision is Decision.HOLD
+    assert "error speaks against it, but the split may not be the one asked for" in verdict.sentence
+    for _ in range(400):
+        tally.split.take(in_canary=False, share=0.05, is_first=True)
+    assert judge(tally, QUICK, 11).decision is Decision.ROLLBACK
+
+
+def test_a_tally_of_every_guardrail_is_kept_as_json() -> None:
+    tally = seen(replace(ALL, warmup=3), Made(800, slower=1.2))
+    for segment in "ba":
+        tally.request(Request(in_canary=True, share=0.05, failed=True, segment=segment), Units())
+    kept = json.dumps(to_document(tally), sort_keys=True)  # PostgreSQL keeps no order of keys either
+    again = of_document(json.loads(kept))
+    assert again == tally
+    assert [list(tally.guards), list("ba")] == [list(again.guards), list(again.guards["error"].stakes.parts)]
+
+
+FIRST = {  # as the first edition wrote it
+    "guards": {
+        "error": {
+            "bet": {"ratios": [1.1, 1.35, 20.0], "null": 1.2, "logs": [4.0, -0.5, 1.0], "peak": 7.0},
+            "seen": [90, 10],
+            "bad": [1, 2],
+            "events": [[1, 0.05, 2], [0, 0.05, 1]],
+        }
+    },
+    "split": {"ratios": [0.5, 2.0], "null": 1.0, "logs": [0.0, 0.1], "peak": 1.3},
+    "step": "5",
+    "began_s": 3.0,
+    "step_units": 10,
+    "step_labels": 0,
+}
+
+
+def test_a_tally_of_the_first_edition_is_read_without_its_stakes_below_the_tolerance() -> None:
+    tally = of_document(FIRST)
+    assert (tally.step, tally.step_units, tally.warming) == ("5", 10, 0)
+    assert tally.guards["error"].stakes.whole == pytest.approx([math.exp(-0.5), math.exp(1.0)])
+    assert tally.guards["error"].told(0.05)["canary"]["bad"] == 2
+    assert tally.split.bet.ratios == (0.5, 2.0)

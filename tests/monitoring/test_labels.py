@@ -3,9 +3,9 @@ import pytest
 from accounts.actors import Actor
 from core.refusals import Denied, Invalid
 from monitoring import ingest, labels, verdicts
-from monitoring.counting import is_same
 from monitoring.labels import Given, record_labels
 from monitoring.models import Label, Prediction, Watch
+from monitoring.stats.answers import is_same
 from monitoring.stats.judge import Decision
 from tests.monitoring.conftest import ROLLOUT, Stream
 

@@ -4,8 +4,8 @@ import pytest
 from django.db import connections, transaction
 
 from monitoring import windows
-from monitoring.ingest import save
 from monitoring.models import Prediction, Snapshot
+from monitoring.predictions import save
 from tests.monitoring.observed import observe, seen
 
 pytestmark = [pytest.mark.postgresql, pytest.mark.usefixtures("committed")]

@@ -9,7 +9,7 @@ from core import clock
 from monitoring import retention, windows
 from monitoring.labels import Given, record_labels
 from monitoring.minutes import minute_of, start_of
-from monitoring.models import Label, OpenWindow, Prediction, Snapshot, Usage
+from monitoring.models import Hour, Label, OpenWindow, Prediction, Snapshot, Usage
 from monitoring.resources import sample
 from tests.monitoring.observed import BEGIN, observe, seen
 
@@ -75,6 +75,7 @@ def test_a_late_label_opens_its_own_window_only(dana: Actor) -> None:
     windows.close_due()
     record_labels("fraud", [Given("then", 1)], actor=dana)
     assert windows.close_due() == 1
+    assert Hour.objects.get(metric="accuracy").total == 100
     first, second = Snapshot.objects.order_by("minute")
     assert (first.labelled, first.correct, first.coverage, first.revision) == (1, 1, 1.0, 2)
     assert (second.labelled, second.coverage, second.revision) == (0, 0.0, 1)

@@ -1,3 +1,4 @@
+from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
@@ -66,6 +67,20 @@ def test_a_cut_off_upload_keeps_what_was_there(dana: Actor) -> None:
     with pytest.raises(Invalid, match="cut off"):
         artifacts.put_file(place, [b"half"], actor=dana, expected=100)
     assert artifacts.find_file(place, actor=dana) == before
+
+
+@pytest.mark.django_db
+def test_of_two_uploads_to_one_path_at_once_one_stands_whole(dana: Actor) -> None:
+    place = parse_place(f"{artifacts.run_root(make_run(dana))}/data.bin")
+
+    def slow() -> Iterator[bytes]:
+        yield b"1" * 10
+        artifacts.put_file(place, [b"2" * 30], actor=dana)
+        assert b"".join(blobs.read_blob(artifacts.find_file(place, actor=dana).sha256)) == b"2" * 30
+        yield b"1" * 10
+
+    artifacts.put_file(place, slow(), actor=dana)
+    assert b"".join(blobs.read_blob(artifacts.find_file(place, actor=dana).sha256)) == b"1" * 20
 
 
 @pytest.mark.django_db

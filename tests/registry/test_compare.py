@@ -1,6 +1,8 @@
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from registry import compare
 from registry.compare import Compatibility, Direction
@@ -84,3 +86,35 @@ def test_an_mlmodel_that_is_none_says_so_or_says_nothing(text: bytes) -> None:
     said = parse(text)
     assert said.signature == {}
     assert said.framework == ""
+
+
+kinds = st.sampled_from(["long", "double", "string"])
+columns = st.dictionaries(st.sampled_from("abcd"), st.tuples(kinds, st.booleans())).map(
+    lambda said: side(*((name, *rest) for name, rest in said.items()))
+)
+signatures = st.fixed_dictionaries({"inputs": columns, "outputs": columns})
+
+
+@given(signatures)
+def test_a_signature_is_the_same_as_itself(signature: dict[str, Any]) -> None:
+    assert compare.compare_signatures(signature, signature) == compare.SignatureDifference(Compatibility.SAME, [])
+
+
+@given(signatures, signatures)
+def test_a_signature_that_is_not_breaking_serves_the_callers_of_the_old(
+    old: dict[str, Any], new: dict[str, Any]
+) -> None:
+    """A caller sends what the old one required (and may send what it allowed), and reads all that it gave."""
+    had = {side: {column["name"]: column for column in old[side]} for side in ("inputs", "outputs")}
+    breaks = any(
+        column["required"] if column["name"] not in had["inputs"] else
+        column["type"] != had["inputs"][column["name"]]["type"]
+        or (column["required"] and not had["inputs"][column["name"]]["required"])
+        for column in new["inputs"]
+    )  # fmt: skip
+    now = {column["name"]: column["type"] for column in new["outputs"]}
+    breaks = breaks or any(now.get(name) != column["type"] for name, column in had["outputs"].items())
+    found = compare.compare_signatures(old, new)
+    assert (found.verdict is Compatibility.BREAKING) == breaks
+    changed = {column["name"] for s in ("inputs", "outputs") for column in [*old[s], *new[s]]}
+    assert all(any(f" {name}" in reason for name in changed) for reason in found.reasons)

@@ -11,12 +11,14 @@ from audit.models import Event, Seal
 from audit.verify import verify
 from core.refusals import Refusal
 from registry import decisions, transitions
-from registry.models import Alias, ApprovalRequest, Decision, ModelVersion
+from registry.models import Alias, ApprovalRequest, Decision, ModelVersion, PolicyVersion
 from registry.models.approvals import RequestState
+from registry.policies import changes
 from registry.requests import ApprovalRequired
 from registry.stages import Stage
 from tests.conftest import PEOPLE
 from tests.factories import ask_production, make_model, make_version
+from tests.registry.policies.hands import put_in_force, text_of
 
 pytestmark = [pytest.mark.postgresql, pytest.mark.usefixtures("committed")]
 
@@ -71,6 +73,42 @@ def test_two_reviewers_at_once_leave_one_approved_request(crew: dict[str, Actor]
     assert request.state == RequestState.APPROVED
     assert Decision.objects.count() == 1
     assert Event.objects.filter(action="request.decided").count() == 1
+
+
+def test_one_person_at_once_from_several_places_is_not_two_people(crew: dict[str, Actor]) -> None:
+    put_in_force(text_of(), crew)
+    request = ask_production(make_version(make_model(crew["dana"]), crew["dana"]), crew["dana"])
+    choice = approval(request)
+    at_once(*[lambda: decisions.decide(request, choice, actor=crew["rita"])] * 4)
+    request.refresh_from_db()
+    assert (request.state, Decision.objects.count()) == (RequestState.OPEN, 1)
+    at_once(*[lambda: decisions.decide(request, choice, actor=crew["rob"])] * 2)
+    request.refresh_from_db()
+    assert (request.state, Decision.objects.count()) == (RequestState.APPROVED, 2)
+
+
+def test_a_policy_accepted_at_once_with_a_decision_leaves_nothing_signed_under_the_old_one(
+    crew: dict[str, Actor],
+) -> None:
+    version = make_version(make_model(crew["dana"]), crew["dana"])
+    request = ask_production(version, crew["dana"])
+    proposed = changes.propose(text_of(), actor=crew["rob"]).version
+    choice = approval(request)
+    at_once(
+        lambda: decisions.decide(request, choice, actor=crew["rita"]),
+        lambda: changes.accept(proposed, digest=proposed.digest, comment="agreed", actor=crew["ada"]),
+    )
+    request.refresh_from_db()
+    assert request.state == RequestState.SUPERSEDED
+    assert isinstance(transitions.transition(version, to=Stage.PRODUCTION, actor=crew["dana"]), ApprovalRequired)
+
+
+def test_two_people_accept_at_once_and_one_version_is_in_force(crew: dict[str, Actor]) -> None:
+    first = changes.propose(text_of(), actor=crew["rita"]).version
+    accept = {"digest": first.digest, "comment": "agreed"}
+    at_once(*[lambda who=who: changes.accept(first, actor=crew[who], **accept) for who in ("rob", "ada", "rob")])
+    assert PolicyVersion.objects.filter(state="active").count() == 1
+    assert Event.objects.filter(action="policy.accepted").count() == 1
 
 
 def test_an_approval_is_used_once_however_many_ask(crew: dict[str, Actor]) -> None:

@@ -91,7 +91,7 @@ def test_prompts_are_hidden_until_asked_for(dana: Actor) -> None:
     versions.register_version(greeting, versions.Registration("dummy-source", tags=prompt), actor=dana)
     for asked, names in (("", []), ("tags.`mlflow.prompt.is_prompt` = 'true'", ["greeting"])):
         assert [m.name for m in search.search_models(Asked(filter=asked), actor=dana).rows] == names
-        assert [v.model.name for v in search.search_versions(Asked(filter=asked), actor=dana).rows] == names
+        assert [v.name for v in search.search_versions(Asked(filter=asked), actor=dana).rows] == names
 
 
 @pytest.mark.parametrize(

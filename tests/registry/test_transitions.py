@@ -168,9 +168,8 @@ def test_a_new_champion_supersedes_what_was_compared_with_the_old_one(dana: Acto
     choice = decisions.Choice(
         decisions.Verdict.APPROVE, waiting.subject_digest, "fine", [c.pk for c in waiting.checks.all()]
     )
-    moved = decisions.decide(waiting, choice, actor=rob)
-    assert isinstance(moved, decisions.Moved)
-    assert [part.part for part in moved.changed] == ["displaces"]
+    with pytest.raises(Conflict, match="held by version 2 now"):
+        decisions.decide(waiting, choice, actor=rob)
     waiting.refresh_from_db()
     assert waiting.state == RequestState.SUPERSEDED
     again = to_production(first, dana)
@@ -185,6 +184,13 @@ def test_an_approval_goes_stale_when_the_policy_changes_under_it(dana: Actor, ri
     registered.set_threshold(model, metric="validation_accuracy", comparison=">", value=0.95, actor=rita)
     assert isinstance(to_production(version, dana), ApprovalRequired)
     assert stage_of(version) == Stage.NONE
+
+
+def test_a_threshold_set_again_changes_nothing(dana: Actor, rita: Actor) -> None:
+    model = make_model(dana)
+    for _ in range(2):
+        registered.set_threshold(model, metric="auc", comparison=">", value=0.9, actor=rita)
+    assert Event.objects.filter(action="model.threshold.set").count() == 1
 
 
 def test_a_missed_threshold_cannot_be_approved(dana: Actor, rita: Actor) -> None:

@@ -28,6 +28,7 @@ CLIENT = Path(os.environ.get("TEST_CLIENT_PYTHON", ROOT / ".venv-client" / "bin"
 KEPT = ROOT / "build" / "serving"  # environments are kept between runs; make clean removes them
 TOKEN = "a-token"
 START_S = 60.0
+SMALL = "pyyaml==6.0.2"  # an environment of one package
 # score = sigmoid(f0 * -1 + f1 * 0 + f2 * 1), float32, any number of rows
 ONNX = base64.b64decode(
     "CAk6bgoRCgFYCgFXEgF6IgZNYXRNdWwKEwoBehIFc2NvcmUiB1NpZ21vaWQSAWcqFwgDCAEQAUIBV0oMAACAvwAAAAAAAIA/WhEKAVgSDAoKCAES"

@@ -34,11 +34,12 @@ def test_it_answers_as_mlflow_does(server: Running, models: Path) -> None:
     ("change", "said"),
     [
         ({"age": None}, "Column 'age', row 1: expected long (a whole number of 64 bits) and got an empty value"),
+        ({"amount": None}, "Column 'amount', row 1: expected double (a number) and got an empty value"),
         ({"age": 1.5}, "Column 'age', row 1: expected long (a whole number of 64 bits) and got 1.5 (a number)"),
         ({"age": 2**63}, "Column 'age', row 1: expected long (a whole number of 64 bits) and got 9223372036854775808"),
         ({"age": True}, "got True (true or false)"),
         ({"amount": "12"}, "Column 'amount', row 1: expected double (a number) and got '12' (a string)"),
-        ({"share": [1]}, "Column 'share', row 1: expected float (a number) and got [1] (a list)"),
+        ({"share": [1]}, "Column 'share', row 1: expected float (a number of 32 bits) and got [1] (a list)"),
     ],
 )
 def test_a_value_that_does_not_fit_is_named(server: Running, change: dict[str, Any], said: str) -> None:

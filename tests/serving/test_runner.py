@@ -1,20 +1,23 @@
 """The runner, with small servers that behave in all the ways models do, and once with a real one."""
 
 import dataclasses
+import fcntl
 import os
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from importlib.util import cache_from_source
 from pathlib import Path
 
 import pytest
 
 from config import lifeline
-from serving import environments, processes
+from serving import environments, launching, processes
 from serving.contract import Desired, FileLine, Layout, Observed, dump, load, manifest_digest
 from serving.runner import words
+from serving.runner.__main__ import TAKEN
 from serving.runner.pace import Pace
 from tests.serving import toy_runner
 from tests.serving.rig import Home
@@ -334,3 +337,15 @@ def test_digests_stay_in_our_own_sentences() -> None:
     said = f"MLmodel holds other bytes: {'ab12' * 16}."
     assert words.cleaned(said, ours=True) == said
     assert words.cleaned(said) == "MLmodel holds other bytes: …."
+
+
+def test_a_runner_leaves_bytecode_for_the_servers_which_may_write_none(tmp_path: Path) -> None:
+    compiled = Path(cache_from_source(str(launching.PACKAGE / "server" / "app.py")))
+    compiled.unlink(missing_ok=True)
+    taken = tmp_path / "serving"
+    taken.mkdir(mode=0o700)
+    with (taken / "runner.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        command = [sys.executable, "-m", "serving.runner", "--home", str(tmp_path)]
+        assert subprocess.run(command, cwd=ROOT, capture_output=True, check=False).returncode == TAKEN
+    assert compiled.exists()

@@ -47,14 +47,15 @@ def test_csv_is_a_form_too(onnx: Running) -> None:
     assert answer.json == {"predictions": [SCORE, SCORE]}
 
 
-def test_an_empty_number_reaches_the_model_as_nan_and_comes_back_as_null(onnx: Running) -> None:
-    assert onnx.predict(dataframe_split={"data": [[None, 1, 1]]}).json == {"predictions": [{"score": None}]}
-
-
 @pytest.mark.parametrize(
     ("body", "said"),
     [
         ({"dataframe_split": {"data": [["x", 1, 1]]}}, "Column 'f0', row 1: expected double (a number) and got 'x'"),
+        (
+            {"dataframe_split": {"data": [[1, None, 1]]}},
+            "Column 'f1', row 1: expected double (a number) and got an empty",
+        ),
+        ({"instances": [{**NAMED, "f0": None}]}, "Column 'f0', row 1: expected double (a number) and got an empty"),
         ({"dataframe_split": {"data": [ROW, [1, True, 1]]}}, "Column 'f1', row 2: expected double (a number) and got"),
         ({"dataframe_records": [{"f0": 1, "f1": 1}]}, "Column 'f2' is missing: it should be double"),
         ({"dataframe_records": [{**NAMED, "f9": 1}]}, "Column 'f9' is not one of the model's"),
@@ -89,6 +90,7 @@ def test_a_refusal_names_the_column_what_was_expected_and_what_came(onnx: Runnin
         (b"", "text/csv", 400),
         (b"f0,f1\n1,2\n", "text/csv", 400),
         (b"f0,f1,f2\n1,b,2\n", "text/csv", 400),
+        (b"f0,f1,f2\n1,,2\n", "text/csv", 400),
         (b"x", "application/xml", 415),
         (b"[" * 100_000, "application/json", 400),
         (b" " * (16 * 2**20 + 1), "application/json", 413),
@@ -142,6 +144,17 @@ def test_protocol_2_refuses_with_a_reason(onnx: Running, inputs: Any, said: str)
     assert said in answer.json["error"]
 
 
+def test_a_model_without_a_signature_still_tells_what_does_not_fit_it(
+    own_home: Home, tmp_path: Path, isolation: Isolation
+) -> None:
+    save_onnx(tmp_path / "bare", columns=[])
+    with running(own_home, own_home.desire("r-1", tmp_path / "bare"), isolation) as server:
+        assert server.predict(instances=[ROW]).json == {"predictions": {"score": [[SCORE["score"]]]}}
+        assert "should hold numbers" in server.predict(instances=[["a", "b", "c"]]).message
+        wide = server.predict(instances=[[*ROW, 1]])
+        assert (wide.status, wide.message[:34]) == (400, "The input does not fit the model: ")
+
+
 def test_the_server_tells_what_it_is(onnx: Running) -> None:
     assert onnx.ask("/v2").json["name"] == "signoff"
     said = onnx.ask("/v2/models/scorer").json
@@ -149,7 +162,7 @@ def test_the_server_tells_what_it_is(onnx: Running) -> None:
     assert said["inputs"][0] == {"name": "f0", "datatype": "FP64", "shape": [-1]}
     for path in ("/ping", "/health", "/v2/health/live", "/v2/health/ready", "/v2/models/scorer/ready"):
         assert onnx.ask(path, token=None).status == 200
-    assert onnx.ask("/version", token=None).json["digest"] == onnx.desired.digest
+    assert onnx.ask("/version").json["digest"] == onnx.desired.digest
     assert onnx.ask("/v2/models/other").status == 404
     assert onnx.ask("/invocations").status == 405
 
@@ -157,7 +170,7 @@ def test_the_server_tells_what_it_is(onnx: Running) -> None:
 def test_metrics_count_answers_by_status(onnx: Running) -> None:
     onnx.predict(instances=[ROW])
     onnx.predict(instances=[])
-    text = onnx.ask("/metrics", token=None).body.decode()
+    text = onnx.ask("/metrics").body.decode()
     for line in ('signoff_requests_total{status="200"}', 'signoff_requests_total{status="400"}', 'version="3"'):
         assert line in text
     assert 'signoff_request_seconds_bucket{le="+Inf"}' in text
@@ -181,7 +194,8 @@ def test_a_request_without_a_good_token_is_refused(onnx: Running) -> None:
     assert {
         name: onnx.ask(INFER, {"inputs": [tensor("x", ROW, [1, 3])]}, token=name).status for name in wanted
     } == wanted
-    assert onnx.ask("/v2/models/scorer", token=None).status == 401
+    for path in ("/v2/models/scorer", "/version", "/metrics"):
+        assert onnx.ask(path, token=None).status == 401
 
 
 def test_a_revoked_token_stops_within_a_second(onnx: Running) -> None:

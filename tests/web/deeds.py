@@ -20,6 +20,7 @@ LIMITERS = frozenset({"rita", "rob", "ada"})
 LABELLERS = frozenset({"dana", "eli", "olga"})
 DEPLOYERS = frozenset({"eli", "olga"})
 GIVERS = frozenset({"dana", "ada"})
+ADMINS = frozenset({"ada"})
 READ_ALL = frozenset({"aude", "ada"})
 NOBODY: frozenset[str] = frozenset()
 
@@ -52,6 +53,8 @@ M = "api/2.0/mlflow/"
 R = "api/v1/"
 ALL_AT_ONCE = {"strategy": "all-at-once"}
 DECISION = {"verdict": "reject", "digest": "{digest}", "subject_digest": "{digest}", "comment": "no"}
+ACCEPTANCE = {"digest": "{policy_digest}", "comment": "agreed"}
+GLASS = {"digest": "{digest}", "subject_digest": "{digest}", "reason": "fire", "confirm": "Scene"}
 
 PAGES = [
     Deed("GET", "livez", public=True), Deed("GET", "readyz", public=True), Deed("GET", "health", public=True),
@@ -68,8 +71,12 @@ PAGES = [
     anyhow("POST", "notifications/read", EVERYONE, body={"until": "2026-11-24T15:00:00+00:00"}),
     anyhow("GET", "account/settings", EVERYONE), anyhow("POST", "account/settings", EVERYONE),
     anyhow("GET", "account/password", EVERYONE), anyhow("POST", "account/password", EVERYONE),
+    anyhow("GET", "account/delegation", JUDGES),
+    anyhow("POST", "account/delegation", JUDGES, body={"to": "rita", "ends_at": "2026-12-01", "reason": "away"}),
     anyhow("GET", "account/access", EVERYONE), anyhow("POST", "account/access", EVERYONE),
-    anyhow("GET", "models", EVERYONE), anyhow("GET", "new-model", EVERYONE),
+    anyhow("GET", "models", EVERYONE), anyhow("GET", "new-model", frozenset({"dana", "eli"})),
+    anyhow("GET", "new-version", frozenset({"dana", "eli"})),
+    anyhow("POST", "new-version", frozenset({"dana", "eli"}), body={"name": "other"}),
     anyhow("POST", "new-model", frozenset({"dana", "eli"}), body={"name": "another"}),
     Deed("GET", "models/<str:name>"),
     Deed("POST", "models/<str:name>", WRITERS, body={"description": "x", "risk_tier": "low"}),
@@ -77,6 +84,7 @@ PAGES = [
     Deed("GET", "models/<str:name>/permissions"),
     Deed("POST", "models/<str:name>/permissions/give", GIVERS, body={"holder": "rita", "right": "read"}),
     Deed("POST", "models/<str:name>/permissions/take", GIVERS, body={"holder": "rita", "right": "read"}),
+    Deed("POST", "models/<str:name>/permissions/protect", frozenset({"dana"}) | LIMITERS, body={"alias": "live"}),
     Deed("POST", "models/<str:name>/permissions/restrict", WRITERS, body={"restricted": "yes"}),
     Deed("POST", "models/<str:name>/thresholds", LIMITERS, body={"metric": "auc", "comparison": ">", "value": "0.5"}),
     Deed("POST", "models/<str:name>/thresholds/<int:threshold_id>/delete", LIMITERS),
@@ -84,14 +92,22 @@ PAGES = [
     Deed("GET", "models/<str:name>/versions/<int:number>"),
     Deed("POST", "models/<str:name>/versions/<int:number>/move", ASKERS, body={"to": "Production"}),
     Deed("POST", "models/<str:name>/versions/<int:number>/annotations", WRITERS, body={"title": "t", "body": "b"}),
+    Deed("POST", "models/<str:name>/versions/<int:number>/semver", WRITERS, body={"semver": "1.0.0"}),
     Deed("GET", "runs/<str:run_id>"),
     anyhow("GET", "approvals", EVERYONE),
     Deed("GET", "approvals/<int:number>"),
     Deed("POST", "approvals/<int:number>/decide", JUDGES, body=DECISION),
+    Deed("POST", "approvals/<int:number>/break-glass", frozenset({"olga"}), body=GLASS),
+    Deed("POST", "approvals/<int:number>/glass-review", JUDGES, body={"comment": "right"}),
     Deed("POST", "approvals/<int:number>/comments", SPEAKERS, body={"body": "hm"}),
     Deed("POST", "approvals/<int:number>/comments/<int:comment_id>", frozenset({"dana"}), body={"body": "hm"}),
     Deed("POST", "approvals/<int:number>/withdraw", frozenset({"dana", "olga"}), body={"comment": "no"}),
-    anyhow("GET", "endpoints", EVERYONE), anyhow("GET", "new-endpoint", EVERYONE),
+    anyhow("GET", "policies"), anyhow("GET", "new-policy", LIMITERS),
+    anyhow("POST", "new-policy", LIMITERS, body={"text": "{policy}"}),
+    anyhow("GET", "policies/<slug:name>"), anyhow("GET", "policies/<slug:name>/versions/<int:number>"),
+    anyhow("POST", "policies/<slug:name>/versions/<int:number>/accept", JUDGES, body=ACCEPTANCE),
+    anyhow("POST", "policies/<slug:name>/versions/<int:number>/turn-down", LIMITERS, body={"comment": "no"}),
+    anyhow("GET", "endpoints", EVERYONE), anyhow("GET", "new-endpoint", DEPLOYERS),
     Deed("POST", "new-endpoint", DEPLOYERS, body={"name": "another", "model": "{name}", "environment": "staging"}),
     Deed("GET", "endpoints/<slug:name>"),
     Deed("GET", "endpoints/<slug:name>/monitoring"), Deed("GET", "endpoints/<slug:name>/series.<str:form>"),
@@ -116,21 +132,31 @@ REST = [
     anyhow("POST", f"{R}models", frozenset({"dana", "eli"}), body={"name": "another"}),
     Deed("GET", f"{R}models/<str:name>"),
     Deed("PATCH", f"{R}models/<str:name>", WRITERS, body={"description": "x"}),
-    Deed("GET", f"{R}models/<str:name>/versions"),
+    Deed("GET", f"{R}models/<str:name>/versions"), anyhow("GET", f"{R}versions", query="?q=stage='None'"),
     Deed("GET", f"{R}models/<str:name>/compare", query="?v=1&v=2"),
     Deed("GET", f"{R}models/<str:name>/history"), Deed("GET", f"{R}runs/<str:run_id>"),
+    Deed("PUT", f"{R}models/<str:name>/protected-aliases", frozenset({"dana"}) | LIMITERS, body={"alias": "live"}),
     Deed("PUT", f"{R}models/<str:name>/thresholds", LIMITERS, body={"metric": "auc", "comparison": ">", "value": 0.5}),
     Deed("GET", f"{R}models/<str:name>/versions/<int:number>"),
+    Deed("PATCH", f"{R}models/<str:name>/versions/<int:number>", WRITERS, body={"semver": "1.0.1"}),
     Deed("POST", f"{R}models/<str:name>/versions/<int:number>/annotations", WRITERS, body={"title": "t", "body": "b"}),
     Deed("POST", f"{R}moves", ASKERS, body={"model": "{name}", "version": 1, "stage": "Production"}),
     anyhow("GET", f"{R}requests"),
     Deed("POST", f"{R}requests", ASKERS, body={"model": "{name}", "version": 1, "stage": "Production"}),
     Deed("GET", f"{R}requests/<int:number>"),
     Deed("POST", f"{R}requests/<int:number>/decisions", JUDGES, body=DECISION),
+    Deed("POST", f"{R}requests/<int:number>/break-glass", frozenset({"olga"}), body=GLASS),
+    Deed("POST", f"{R}requests/<int:number>/glass-review", JUDGES, body={"body": "right"}),
     Deed("POST", f"{R}requests/<int:number>/comments", SPEAKERS, body={"body": "hm"}),
     Deed("POST", f"{R}requests/<int:number>/withdraw", frozenset({"dana", "olga"})),
     Deed("POST", f"{R}labels", LABELLERS, body={"endpoint": "scene", "labels": [{"request_id": "q", "label": 1}]}),
     Deed("GET", f"{R}endpoints/<slug:name>/series", query="?metric=errors"),
+    anyhow("GET", f"{R}policies"), anyhow("GET", f"{R}policy-schema"), anyhow("GET", f"{R}policies/<slug:name>"),
+    anyhow("PUT", f"{R}policies/<slug:name>", LIMITERS, body={"text": "{policy}"}),
+    anyhow("GET", f"{R}policies/<slug:name>/versions/<int:number>"),
+    anyhow("GET", f"{R}policies/<slug:name>/versions/<int:number>/dry-run"),
+    anyhow("POST", f"{R}policies/<slug:name>/versions/<int:number>/accept", JUDGES, body=ACCEPTANCE),
+    anyhow("POST", f"{R}policies/<slug:name>/versions/<int:number>/turn-down", LIMITERS, body={"comment": "no"}),
     anyhow("GET", f"{R}endpoints"),
     Deed("POST", f"{R}endpoints", DEPLOYERS, body={"name": "another", "model": "{name}", "environment": "staging"}),
     Deed("GET", f"{R}endpoints/<slug:name>"),
@@ -218,15 +244,63 @@ TRACKING = [
     Deed("GET", f"{M}artifacts/list", query="?run_id={run}"),
 ]
 
+V2 = {"name": "{name}", "version": "2"}
+SECOND = {**V2, "stage": "Production", "comment": "no"}  # what dana's open request asks for
+SPEC = {"url": "http://127.0.0.1:9/hook"}
+WORKSPACE = [
+    Deed("POST", f"{M}transition-requests/create", ASKERS, body={**V1, "stage": "Production"}),
+    Deed("GET", f"{M}transition-requests/list", query="?name={name}&version=2"),
+    Deed("POST", f"{M}transition-requests/approve", JUDGES, body={**SECOND, "archive_existing_versions": True}),
+    Deed("POST", f"{M}transition-requests/reject", JUDGES, body=SECOND),
+    Deed(
+        "DELETE",
+        f"{M}transition-requests/delete",
+        frozenset({"dana", "olga"}),
+        query="?name={name}&version=2&stage=Production&creator=dana",
+    ),
+    Deed("POST", f"{M}comments/create", SPEAKERS, body={**V2, "comment": "hm"}),
+    Deed("PATCH", f"{M}comments/update", frozenset({"dana"}), body={"id": "{comment}", "comment": "hm"}),
+    Deed("DELETE", f"{M}comments/delete", frozenset({"dana"}), query="?id={comment}"),
+    Deed("GET", f"{M}databricks/registered-models/get", query="?name={name}"),
+    Deed("POST", f"{M}databricks/model-versions/transition-stage", ASKERS, body={**V1, "stage": "Production"}),
+    anyhow("GET", f"{M}registered-models/list", EVERYONE),
+    anyhow("POST", f"{M}registry-webhooks/create", ADMINS, body={"events": ["COMMENT_CREATED"], "http_url_spec": SPEC}),
+    anyhow("GET", f"{M}registry-webhooks/list", ADMINS),
+    anyhow("PATCH", f"{M}registry-webhooks/update", ADMINS, body={"id": "{workspace_hook}", "description": "x"}),
+    anyhow("DELETE", f"{M}registry-webhooks/delete", ADMINS, query="?id={workspace_hook}"),
+    anyhow("POST", f"{M}registry-webhooks/test", ADMINS, body={"id": "{workspace_hook}"}),
+]
+
 PROXY = "api/2.0/mlflow-artifacts/"
 ARTIFACTS = [
     Deed("GET", f"{PROXY}artifacts", query="?path={root}"),
     Deed("GET", f"{PROXY}artifacts/<path:path>"),
     Deed("PUT", f"{PROXY}artifacts/<path:path>", TRACKERS),
     Deed("DELETE", f"{PROXY}artifacts/<path:path>", TRACKERS),
-    *(anyhow("POST", f"{PROXY}mpu/{step}/<path:path>", EVERYONE) for step in ("create", "complete", "abort")),
+    Deed("POST", f"{PROXY}mpu/create/<path:folder>", TRACKERS, body={"path": "part.bin"}),
+    Deed("POST", f"{PROXY}mpu/complete/<path:folder>", TRACKERS, body={"path": "part.bin", "upload_id": "{upload}"}),
+    Deed("POST", f"{PROXY}mpu/abort/<path:folder>", TRACKERS, body={"path": "part.bin", "upload_id": "{upload}"}),
+    Deed("PUT", f"{PROXY}parts/<str:signed>", NOBODY, NOBODY),
     anyhow("GET", f"{PROXY}presigned/<path:path>", EVERYONE),
     anyhow("GET", "api/3.0/mlflow/server-info", EVERYONE),
 ]
 
-DEEDS = [*PAGES, *REST, *REGISTRY, *TRACKING, *ARTIFACTS]
+EVENTS = [{"entity": "REGISTERED_MODEL", "action": "CREATED"}]
+HOOK = {"name": "hook", "url": "http://127.0.0.1:9/hook", "events": EVENTS}
+WEBHOOKS = [
+    anyhow("GET", f"{M}webhooks", ADMINS), anyhow("POST", f"{M}webhooks", ADMINS, body=HOOK),
+    anyhow("GET", f"{M}webhooks/<str:webhook_id>", ADMINS),
+    anyhow("PATCH", f"{M}webhooks/<str:webhook_id>", ADMINS, body={"name": "other"}),
+    anyhow("DELETE", f"{M}webhooks/<str:webhook_id>", ADMINS),
+    anyhow("POST", f"{M}webhooks/<str:webhook_id>/test", ADMINS),
+    anyhow("GET", f"{R}webhooks", ADMINS),
+    anyhow("POST", f"{R}webhooks", ADMINS, body={**HOOK, "events": ["request.*"]}),
+    anyhow("GET", f"{R}webhooks/<uuid:webhook_id>", ADMINS),
+    anyhow("PATCH", f"{R}webhooks/<uuid:webhook_id>", ADMINS, body={"name": "other"}),
+    anyhow("DELETE", f"{R}webhooks/<uuid:webhook_id>", ADMINS),
+    anyhow("POST", f"{R}webhooks/<uuid:webhook_id>/test", ADMINS),
+    anyhow("GET", f"{R}webhooks/<uuid:webhook_id>/deliveries", ADMINS),
+    anyhow("POST", f"{R}deliveries/<uuid:delivery_id>/redeliver", ADMINS),
+]  # fmt: skip
+
+DEEDS = [*PAGES, *REST, *REGISTRY, *TRACKING, *WORKSPACE, *ARTIFACTS, *WEBHOOKS]

@@ -19,14 +19,20 @@ from audit.models import Event
 from deployments import endpoints, rollouts
 from deployments.plan import Strategy
 from deployments.plans import Plan
-from registry import registered, requests, transitions
+from registry import discussion, registered, transitions, uploads
+from registry.artifacts import parse_place
 from registry.models import Experiment, LoggedModel
+from registry.policies import changes as policy_changes
+from registry.webhooks import deliveries, hooks
+from registry.webhooks.models import Channel
 from tests.factories import ask_production, make_model, make_version, put
+from tests.registry.policies.hands import text_of
 from tests.web.deeds import DEEDS, Deed
 
 pytestmark = pytest.mark.django_db
 REFUSED = {401, 403, 404}
 PARAMETER = re.compile(r"<(?:\w+:)?(\w+)>")
+HOOK = hooks.Wish(name="hook", url="http://127.0.0.1:9/hook", events=["registered_model.created"])
 BACKEND = "django.contrib.auth.backends.ModelBackend"
 
 
@@ -65,7 +71,7 @@ def scene(people: dict[str, Actor]) -> SimpleNamespace:
     first, second = make_version(model, dana), make_version(model, dana)
     transitions.set_alias(first, "first", actor=dana)
     request = ask_production(second, dana)
-    comment = requests.add_comment(request, body="see the plot", actor=dana)
+    comment = discussion.add_comment(request, body="see the plot", actor=dana)
     seal.seal()
     event = Event.objects.select_related("seal").filter(model_uuid=model.uuid).latest("id")
     experiment = Experiment.objects.create(name="e", tags={"old": "x"})
@@ -78,12 +84,21 @@ def scene(people: dict[str, Actor]) -> SimpleNamespace:
     staged = endpoints.create_endpoint("scene", model=model, environment="staging", actor=people["eli"])
     rollout = rollouts.start(first, staged, Plan(Strategy.ALL_AT_ONCE), actor=people["eli"])
     rollouts.install(rollout)
+    webhook, _ = hooks.create(Channel.MLFLOW, HOOK, actor=people["ada"])
+    wish = hooks.Wish(name="databricks", url=HOOK.url, events=["COMMENT_CREATED"])
+    workspace_hook, _ = hooks.create(Channel.WORKSPACE, wish, actor=people["ada"])
+    delivery = deliveries.example_delivery(webhook, "registered_model.created")
     caller, _ = endpoints.mint_endpoint_token(staged, label="c", days=1, actor=people["eli"])
+    policy = policy_changes.propose(text_of("scene"), actor=people["ada"]).version
+    beside = parse_place(f"0/{first.run_id}/artifacts/plots/part.bin")
+    upload = uploads.begin_upload(beside, parts=1, actor=dana)
     return SimpleNamespace(
+        upload=upload.pk, policy=policy.text, policy_digest=policy.digest,
         model=model, name="Scene", number=request.pk, version=1, run=first.run_id, root=f"0/{first.run_id}/artifacts",
         digest=request.subject_digest, comment_id=comment.pk, threshold_id=model.thresholds.get().pk, token_id=token.pk,
         rollout=rollout.pk, caller=caller.pk, seq=event.seal.seq, row=event.pk, experiment=experiment.pk,
-        logged=logged.model_id, dana=dana,
+        logged=logged.model_id, dana=dana, webhook=str(webhook.pk), delivery=delivery.pk, comment=comment.pk,
+        workspace_hook=str(workspace_hook.pk),
     )  # fmt: skip
 
 
@@ -97,12 +112,14 @@ def put_beside(run_id: str, dana: Actor) -> None:
 
 def address(deed: Deed, scene: SimpleNamespace) -> str:
     at_endpoint = deed.route.removeprefix("api/v1/").startswith("endpoints/")
+    at_policy = deed.route.removeprefix("api/v1/").startswith("policies/")
     values = {
-        "name": "scene" if at_endpoint else scene.name, "number": number_in(deed, scene),
+        "name": "scene" if at_endpoint or at_policy else scene.name, "number": number_in(deed, scene),
         "token_id": scene.caller if at_endpoint else scene.token_id,
         "threshold_id": scene.threshold_id, "comment_id": scene.comment_id,
         "seq": scene.seq, "row": scene.row, "run_id": scene.run, "model_id": scene.logged, "tag_key": "old",
         "form": "csv", "secret": "x" * 43, "path": f"{scene.root}/plots/roc.png",
+        "webhook_id": scene.webhook, "delivery_id": scene.delivery, "folder": f"{scene.root}/plots", "signed": "x" * 43,
     }  # fmt: skip
     return "/" + PARAMETER.sub(lambda found: str(values[found.group(1)]), deed.route) + filled(deed.query, scene)
 

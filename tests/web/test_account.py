@@ -108,6 +108,15 @@ def test_who_came_in_by_link_sets_a_first_password_while_that_is_fresh(rita: Act
     assert b'"first":true' in bytes(Event.objects.filter(action="user.password.changed").latest("id").body)
 
 
+def test_who_forgot_hers_comes_in_by_link_and_sets_another(rita: Actor) -> None:
+    browser(rita, PASSWORD)
+    client = Client()
+    client.post(f"/sign-in/{links.make_link(rita.person, actor=COMMAND)}")
+    assert b"Present password" not in client.get("/account/password").content
+    assert change(client, "").status_code == 302  # type: ignore[attr-defined]
+    assert Client().post("/login", {"username": "rita", "password": NEXT}).status_code == 302
+
+
 def test_without_a_password_a_stale_session_sets_none(rita: Actor) -> None:
     client = browser(rita)
     assert b"Come in anew" in client.get("/account/password").content

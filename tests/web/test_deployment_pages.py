@@ -1,7 +1,6 @@
 """Pages of deployments: taking a version out of service, and what an operator can do."""
 
 import pytest
-from django.test import Client
 
 from accounts.actors import Actor
 from core import clock
@@ -10,15 +9,9 @@ from deployments.models import Endpoint, InstalledRight, Rollout
 from deployments.states import RolloutState
 from tests.deployments.story import AT_ONCE, locked_version
 from tests.factories import make_model
-from tests.web.test_access_matrix import BACKEND
+from tests.web.visitors import browser
 
 pytestmark = pytest.mark.django_db
-
-
-def browser(actor: Actor) -> Client:
-    client = Client()
-    client.force_login(actor.person, backend=BACKEND)
-    return client
 
 
 @pytest.fixture
@@ -68,10 +61,10 @@ def test_the_part_that_follows_says_what_the_one_who_looks_can_do_now(
 ) -> None:
     queued = rollouts.start(locked_version(endpoint.model, dana), endpoint, AT_ONCE, actor=eli)
     address = f"/deployments/{queued.pk}/live"
-    assert 'data-doable="may_cancel"' in browser(eli).get(address).content.decode()
-    assert 'data-doable=""' in browser(dana).get(address).content.decode()
+    assert 'data-doable="may_cancel at-"' in browser(eli).get(address).content.decode()
+    assert 'data-doable="at-"' in browser(dana).get(address).content.decode()
     Rollout.objects.filter(pk=queued.pk).update(state=RolloutState.NEEDS_OPERATOR)
-    assert 'data-doable="may_intervene"' in browser(eli).get(address).content.decode()
+    assert 'data-doable="may_intervene at-"' in browser(eli).get(address).content.decode()
 
 
 @pytest.mark.parametrize(("do", "state"), [("resume", "running"), ("turn_back", "rolling_back"), ("give_up", "failed")])
@@ -108,3 +101,19 @@ def test_in_the_admin_an_auditor_reads_and_does_nothing(stuck: Rollout, aude: Ac
     assert stuck.state == RolloutState.NEEDS_OPERATOR
     for page in ("endpoint", "rollout"):
         assert client.get(f"/admin/deployments/{page}/").status_code == 200
+
+
+def test_who_may_not_act_is_told_who_may_and_where_to_ask(endpoint: Endpoint, stuck: Rollout, rita: Actor) -> None:
+    client = browser(rita)
+    for address in ("/endpoints/fraud-staging", f"/deployments/{stuck.pk}"):
+        page = client.get(address).content.decode()
+        assert "takes the role ML engineer or Ops" in page
+        assert 'href="/account/access?role=ml-engineer"' in page
+        assert "<textarea" not in page
+    done = endpoint.rollouts.filter(state=RolloutState.DONE).earliest("pk")
+    assert "takes the role" not in client.get(f"/deployments/{done.pk}").content.decode()
+
+
+def test_who_may_act_is_not_told_of_roles(endpoint: Endpoint, stuck: Rollout, eli: Actor) -> None:
+    for address in (f"/endpoints/{endpoint.name}", f"/deployments/{stuck.pk}"):
+        assert "takes the role" not in browser(eli).get(address).content.decode()

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 from django.test import Client
+from pytest_django import Settings
 
 from core.version import VERSION
 
@@ -56,9 +57,28 @@ def test_an_api_path_that_is_not_there_says_so_in_json(method: str) -> None:
     assert answer.json()["error_code"] == "ENDPOINT_NOT_FOUND"
 
 
+def test_programs_that_look_for_more_get_a_short_answer(client: Client) -> None:
+    answer = client.get("/.well-known/databricks-config")
+    assert (answer.status_code, answer.json()["error"]) == (404, "not_found")
+
+
+def test_own_rest_says_so_in_its_own_shape(client: Client) -> None:
+    answer = client.get("/api/v1/nope")
+    assert (answer.status_code, answer.json()["error"]) == (404, "not_found")
+    assert "error_code" not in answer.json()
+
+
 def test_a_page_goes_out_compressed_to_whoever_takes_that(client: Client) -> None:
     plain = client.get("/login")
     small = client.get("/login", headers={"accept-encoding": "gzip"})
     assert gzip.decompress(small.content)[:15] == plain.content[:15] == b"<!doctype html>"
     assert len(small.content) < len(plain.content) / 2
     assert "Accept-Encoding" in small["Vary"]
+
+
+@pytest.mark.parametrize("path", ["/login", "/livez", "/models", "/api/2.0/mlflow/registered-models/search"])
+def test_a_host_name_that_is_not_ours_is_refused_in_words(path: str, settings: Settings) -> None:
+    settings.ALLOWED_HOSTS = ["localhost"]
+    answer = Client(raise_request_exception=False).get(path, headers={"host": "evil.example"})
+    assert answer.status_code == 400
+    assert b"SIGNOFF_ALLOWED_HOSTS" in answer.content

@@ -2,7 +2,6 @@ from datetime import timedelta
 
 import pytest
 from django.db import connection
-from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from accounts import tokens
@@ -19,14 +18,13 @@ from registry import decisions, requests, transitions
 from registry.models import RegisteredModel
 from registry.stages import Stage
 from tests.factories import ask_production, make_model, make_version
+from tests.web.visitors import browser
 
 pytestmark = pytest.mark.django_db
-BACKEND = "django.contrib.auth.backends.ModelBackend"
 
 
 def home(actor: Actor) -> str:
-    client = Client()
-    client.force_login(actor.person, backend=BACKEND)
+    client = browser(actor)
     with CaptureQueriesContext(connection) as counted:
         page = client.get("/").content.decode()
     assert len(counted) <= 20, "\n".join(query["sql"][:160] for query in counted.captured_queries)
@@ -87,3 +85,9 @@ def test_a_token_about_to_end_waits_for_its_person(dana: Actor, eli: Actor) -> N
     assert "API token notebook" in home(dana)
     assert "API token one day" not in home(dana)
     assert "API token notebook" not in home(eli)
+
+
+@pytest.mark.parametrize("address", ["/", "/models", "/endpoints", "/deployments", "/approvals"])
+def test_who_has_no_role_is_told_so_wherever_a_list_would_be(address: str, otto: Actor, ada: Actor) -> None:
+    assert "You have no role yet" in browser(otto).get(address).content.decode()
+    assert "You have no role yet" not in browser(ada).get(address).content.decode()

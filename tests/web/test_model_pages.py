@@ -1,20 +1,13 @@
 import pytest
 from django.core.management import CommandError, call_command
-from django.test import Client
 
 from accounts.actors import Actor
 from audit.management.commands import audit_verify
 from registry import registered
 from tests.factories import make_model
+from tests.web.visitors import browser
 
 pytestmark = pytest.mark.django_db
-BACKEND = "django.contrib.auth.backends.ModelBackend"
-
-
-def browser(actor: Actor) -> Client:
-    client = Client()
-    client.force_login(actor.person, backend=BACKEND)
-    return client
 
 
 def test_a_renamed_models_old_address_leads_to_the_new_one(dana: Actor, otto: Actor) -> None:

@@ -155,6 +155,15 @@ def test_numbers_in_sentences_are_short(value: float, shown: str) -> None:
     assert number(value) == shown
 
 
+def test_little_cpu_is_not_said_to_be_none() -> None:
+    little: Lines = {("cpu", "stable"): [0.0021]}
+    assert sentence(FIGURE["cpu"], little, little) == (
+        "Stable: under 0.01 cores in the last minute, the same as the median of this range."
+    )
+    none: Lines = {("cpu", "stable"): [0.0]}
+    assert sentence(FIGURE["cpu"], none, none).startswith("Stable: 0 cores in")
+
+
 def test_words_of_marks_do_not_cover_each_other(scene: SimpleNamespace) -> None:
     began = start_of(scene.last - 59).timestamp()
     moved = [
@@ -168,7 +177,67 @@ def test_words_of_marks_do_not_cover_each_other(scene: SimpleNamespace) -> None:
     assert [mark.is_late for mark in marks] == [False, False, False, False, True]
 
 
+def test_moves_too_close_to_be_told_apart_are_one_mark_that_leads_to_the_list(scene: SimpleNamespace) -> None:
+    began = start_of(scene.last - 59).timestamp()
+    moved = [
+        Shift(start_of(scene.last - 30) + timedelta(seconds=second), scene.rollout, 1, second, is_back=False)
+        for second in (5, 25, 50)
+    ]
+    [mark] = marks_of(moved, [began, began + 3600])
+    assert (mark.label, mark.href) == ("3 moves", "#moved")
+    assert [line.partition(",")[0] for line in mark.title.splitlines()] == ["v1 5 %", "v1 25 %", "v1 50 %"]
+
+
+def test_two_canaries_of_a_range_are_two_lines(scene: SimpleNamespace, client: Client) -> None:
+    for minute in (scene.last - 1, scene.last):
+        told(minute, "canary", "10", requests=5, errors=5, p95_ms=90.0)
+    page = client.get("/endpoints/fraud/monitoring?range=1h").content.decode()
+    source = page.split('data-source="')[1].split('"')[0].replace("&amp;", "&")
+    lines = json.loads(client.get(source).content)["lines"]
+    assert (lines["errors.canary v10"][-1], lines["errors.canary v2"][-1]) == (100, 0)
+    assert page.index('data-line="p95_ms.canary v2"') < page.index('data-line="p95_ms.canary v10"')
+    assert "Canary v10: 100 % in the last minute, 99 points more (worse) than the stable version." in page
+    assert "canary.errors" not in lines
+    header = client.get("/endpoints/fraud/series.csv?range=1h&chart=errors").content.decode().splitlines()[0]
+    assert header == "from_utc,minutes,stable_errors,canary_v2_errors,canary_v10_errors"
+
+
+def test_many_canaries_stay_lines_of_their_own_and_those_that_ended_share_a_sentence(
+    scene: SimpleNamespace, client: Client
+) -> None:
+    for version in ("10", "11", "12", "13"):
+        told(scene.last - 5, "canary", version, requests=5, errors=0)
+    page = client.get("/endpoints/fraud/monitoring?range=1h").content.decode()
+    assert [f'data-line="errors.canary v{version}"' in page for version in (2, 10, 11, 12, 13)] == [True] * 5
+    assert 'data-line="errors.canary"' not in page
+    assert "Canary v2: 0 % in the last minute" in page
+    assert "4 earlier lines, from canary v10 to canary v13, are in the table." in page
+
+
+def test_a_young_endpoint_is_looked_at_closely(scene: SimpleNamespace, client: Client) -> None:
+    current = 'aria-current="page">'
+    assert f"{current}1h<" in client.get("/endpoints/fraud/monitoring").content.decode()
+    Snapshot.objects.filter(minute__lt=scene.last - 5).delete()
+    assert f"{current}15m<" in client.get("/endpoints/fraud/monitoring").content.decode()
+
+
 def test_small_differences_near_100_percent_can_be_seen() -> None:
     starts = [start_of(minute) for minute in range(2)]
     chart = draw(FIGURE["accuracy"], {("accuracy", "stable"): [97.0, 99.0]}, starts, {})
     assert (chart.floor, round(chart.top)) == (80, 103)
+
+
+def test_a_chart_says_where_measuring_began(scene: SimpleNamespace, client: Client) -> None:
+    page = client.get("/endpoints/fraud/monitoring?range=1h").content.decode()
+    assert f"first measured {start_of(scene.last - 29):%H:%M}" in page
+    assert "fraud was first asked or run within this range" in page
+    later = client.get("/endpoints/fraud/monitoring?range=15m").content.decode()
+    assert "first measured" not in later
+
+
+def test_words_of_a_late_mark_stand_left_of_it_and_cover_no_others(scene: SimpleNamespace) -> None:
+    began = start_of(scene.last - 99).timestamp()
+    minutes = (74, 82, 90)
+    moved = [Shift(start_of(scene.last - 99 + minute), scene.rollout, 1, minute, is_back=False) for minute in minutes]
+    marks = marks_of(moved, [began, began + 6000])
+    assert [(mark.level, mark.is_late) for mark in marks] == [(0, False), (1, True), (2, True)]

@@ -3,7 +3,6 @@ from typing import Any
 
 import pytest
 from django.db import connection
-from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from accounts import tokens, users
@@ -17,24 +16,18 @@ from deployments.models import Rollout
 from deployments.plan import Strategy
 from deployments.plans import Plan
 from deployments.states import RolloutState
-from registry import decisions, registered, requests
+from registry import decisions, discussion, registered, requests
 from registry.models import ApprovalRequest
 from tests.factories import ask_production, make_model, make_version
+from tests.web.visitors import browser
 from web.pages import notices
 
 pytestmark = [pytest.mark.django_db, pytest.mark.postgresql]
-BACKEND = "django.contrib.auth.backends.ModelBackend"
 
 
 def again(actor: Actor) -> Actor:
     """Return the actor as her next request finds her."""
     return person(User.objects.get(pk=actor.person.pk), actor.via)
-
-
-def browser(actor: Actor) -> Client:
-    client = Client()
-    client.force_login(actor.person, backend=BACKEND)
-    return client
 
 
 def told(actor: Actor) -> list[tuple[str, str]]:
@@ -70,11 +63,11 @@ def test_the_requester_hears_of_the_decision_and_the_reviewer_of_it_no_more(dana
 
 def test_comments_reach_those_who_take_part_or_are_named(dana: Actor, eli: Actor, olga: Actor, rita: Actor) -> None:
     request = asked(dana)
-    requests.add_comment(request, body="@olga, is the host big enough? mail eli@olgas.example", actor=dana)
+    discussion.add_comment(request, body="@olga, is the host big enough? mail eli@olgas.example", actor=dana)
     assert told(eli) == []
     assert [words for words, _ in told(olga)] == ["dana named you on"]
-    requests.add_comment(request, body="it is", actor=olga)
-    requests.add_comment(request, body="thanks", actor=dana)
+    discussion.add_comment(request, body="it is", actor=olga)
+    discussion.add_comment(request, body="thanks", actor=dana)
     assert [words for words, _ in told(olga)] == ["dana commented on", "dana named you on"]
     assert [words for words, _ in told(dana)] == ["olga commented on"]
     assert [words for words, _ in told(rita)] == ["dana asks for your decision"]
@@ -82,7 +75,7 @@ def test_comments_reach_those_who_take_part_or_are_named(dana: Actor, eli: Actor
 
 def test_what_is_kept_from_a_person_is_kept_from_her_bell(dana: Actor, rita: Actor, olga: Actor) -> None:
     request = asked(dana)
-    requests.add_comment(request, body="@olga look", actor=dana)
+    discussion.add_comment(request, body="@olga look", actor=dana)
     registered.update_model(request.model, actor=dana, restricted=True)
     assert told(rita) == []
     assert told(olga) == []
@@ -117,7 +110,7 @@ def test_marking_read_spares_what_came_after_the_page_was_made(dana: Actor, rita
     request, client = asked(dana), browser(rita)
     page = client.get("/notifications")
     assert "1 unread." in page.content.decode()
-    requests.add_comment(request, body="@rita, do look", actor=dana)
+    discussion.add_comment(request, body="@rita, do look", actor=dana)
     client.post("/notifications/read", {"until": page.context["until"]})
     after = client.get("/notifications").content.decode()
     assert "1 unread." in after
@@ -138,7 +131,7 @@ def test_the_bell_says_in_words_how_many_are_unread(dana: Actor, rita: Actor) ->
 def test_the_count_is_one_query_and_the_page_stays_within_twenty(dana: Actor, rita: Actor) -> None:
     request = asked(dana)
     for number in range(12):
-        requests.add_comment(request, body=f"@rita, {number}?", actor=dana)
+        discussion.add_comment(request, body=f"@rita, {number}?", actor=dana)
     seen: Any = again(rita)
     with CaptureQueriesContext(connection) as counted:
         assert notices.unread(seen) == 13

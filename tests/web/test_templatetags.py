@@ -33,6 +33,19 @@ def test_numbers_keep_four_significant_digits(value: object, shown: str) -> None
     assert tags.num_filter(value) == shown
 
 
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("validation_log_loss", "validation_<wbr>log_<wbr>loss"),
+        ("eval/f1.macro", "eval/<wbr>f1.<wbr>macro"),
+        ("__", "__"),
+        ("<b>", "&lt;b&gt;"),
+    ],
+)
+def test_a_name_breaks_after_its_separators(name: str, shown: str) -> None:
+    assert tags.breakable(name) == shown
+
+
 def test_a_number_carries_its_full_value() -> None:
     assert tags.num(0.30000000000000004) == ('<data value="0.30000000000000004" title="0.30000000000000004">0.3</data>')
 

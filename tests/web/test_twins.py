@@ -13,16 +13,10 @@ from registry import registered, transitions
 from registry.models import RegisteredModel
 from registry.stages import Stage
 from tests.factories import ask_production, make_model, make_version
+from tests.web.visitors import browser
 
 pytestmark = pytest.mark.django_db
-BACKEND = "django.contrib.auth.backends.ModelBackend"
 LINK = re.compile(r'<link rel="alternate" type="application/json" href="([^"]+)">')
-
-
-def browser(actor: Actor) -> Client:
-    client = Client()
-    client.force_login(actor.person, backend=BACKEND)
-    return client
 
 
 def twin(client: Client, path: str) -> tuple[str, Any]:

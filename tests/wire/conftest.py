@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.wire.server import ROOT, Server
+from tests.wire.homes import ROOT
+from tests.wire.server import Server
 
 CLIENT = Path(os.environ.get("TEST_CLIENT_PYTHON", ROOT / ".venv-client" / "bin" / "python"))
 BEGIN = """
@@ -39,9 +40,13 @@ class Client:
 
     def run(self, name: str, script: str, **environment: str) -> str:
         """Run `script` as `name` and return what it printed; `client`, `mlflow` and `refusal` are there."""
+        return self.start([str(CLIENT), "-c", BEGIN + textwrap.dedent(script)], name, **environment)
+
+    def start(self, command: list[str], name: str, **environment: str) -> str:
+        """Run `command` as `name`, or as the environment says, and return what it printed."""
         who = environment or {"MLFLOW_TRACKING_TOKEN": self.server.token(name)}
         done = subprocess.run(
-            [str(CLIENT), "-c", BEGIN + textwrap.dedent(script)],
+            command,
             cwd=self.folder,
             env={
                 "PATH": os.environ["PATH"],

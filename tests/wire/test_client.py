@@ -293,13 +293,13 @@ import requests
 tags = [{"key": "mlflow.prompt.is_prompt", "value": "true"}, {"key": "mlflow.prompt.text", "value": "Hello {{name}}"}]
 head = {"Authorization": "Bearer " + os.environ["MLFLOW_TRACKING_TOKEN"]}
 call = os.environ["MLFLOW_TRACKING_URI"] + "/api/2.0/mlflow/"
-made = requests.post(call + "registered-models/create", json={"name": "greeting", "tags": tags[:1]}, headers=head)
+made = requests.post(call + "registered-models/create", json={"name": "salutation", "tags": tags[:1]}, headers=head)
 assert made.status_code == 200, made.text
-body = {"name": "greeting", "source": "dummy-source", "tags": tags}
+body = {"name": "salutation", "source": "dummy-source", "tags": tags}
 assert requests.post(call + "model-versions/create", json=body, headers=head).status_code == 200
-assert "greeting" not in [m.name for m in client.search_registered_models()]
+assert "salutation" not in [m.name for m in client.search_registered_models()]
 asked = client.search_registered_models("tags.`mlflow.prompt.is_prompt` = 'true'")
-assert [m.name for m in asked] == ["greeting"]
-assert client.get_prompt_version("greeting", 1).template == "Hello {{name}}"
+assert [m.name for m in asked] == ["salutation"]
+assert client.get_prompt_version("salutation", 1).template == "Hello {{name}}"
 """,
     )

@@ -6,7 +6,8 @@ import textwrap
 import pytest
 
 from tests.wire.conftest import Client
-from tests.wire.server import ROOT, Server
+from tests.wire.homes import ROOT
+from tests.wire.server import Server
 
 pytestmark = pytest.mark.wire
 PROMOTE = "promote = client.transition_model_version_stage\n"

@@ -36,14 +36,14 @@ def put(call: Call) -> HttpResponse:
     """Store the body at the path."""
     request, place = call.request, artifacts.parse_place(call.fields.need("path"))
     try:
-        artifacts.put_file(place, _chunks(request), actor=call.actor, expected=_announced(request))
+        artifacts.put_file(place, chunks(request), actor=call.actor, expected=announced(request))
     except Refusal:
-        _drain(request)
+        drain(request)
         raise
     return HttpResponse(status=200)
 
 
-def _announced(request: HttpRequest) -> int | None:
+def announced(request: HttpRequest) -> int | None:
     """Return Content-Length; None where the body comes in chunks, whose end the web server checks."""
     text = request.headers.get("Content-Length", "")
     return int(text) if text.isascii() and text.isdigit() and len(text) < 19 and not _in_chunks(request) else None  # noqa: PLR2004
@@ -53,7 +53,7 @@ def _in_chunks(request: HttpRequest) -> bool:
     return "chunked" in request.headers.get("Transfer-Encoding", "").lower()
 
 
-def _chunks(request: HttpRequest) -> Iterator[bytes]:
+def chunks(request: HttpRequest) -> Iterator[bytes]:
     """Yield the body. Django reads up to Content-Length; a body in chunks has none and comes from the web server."""
     source = request.META["wsgi.input"] if _in_chunks(request) else request
     try:
@@ -63,10 +63,10 @@ def _chunks(request: HttpRequest) -> Iterator[bytes]:
         raise Invalid("The upload was cut off.", next_step="Send it again.") from why
 
 
-def _drain(request: HttpRequest) -> None:
+def drain(request: HttpRequest) -> None:
     """Read what the client is still sending: one that is cut off in mid-body never sees the answer, and tries again."""
     left = DRAIN_MAX
-    for chunk in _chunks(request):
+    for chunk in chunks(request):
         left -= len(chunk)
         if left < 0:
             return
@@ -157,12 +157,6 @@ def _files(entries: list[artifacts.Entry], prefix: str) -> list[Json]:
     return [
         shape(path=prefix + one.path, is_dir=one.is_dir, file_size=None if one.is_dir else one.size) for one in entries
     ]
-
-
-def multipart(call: Call) -> JsonResponse:
-    """501 in the words that make the client send the file in one PUT instead."""
-    del call
-    return _not_implemented("Multipart upload is not supported; send the file in one PUT.")
 
 
 def presigned(call: Call) -> JsonResponse:

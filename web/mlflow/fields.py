@@ -3,15 +3,16 @@
 import json
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest, QueryDict
 from django.http.request import UnreadablePostError
 
 from core.refusals import Invalid, TooLarge
+from web.strict_json import check_values, parse
 
-DEPTH_MAX, SHOWN = 40, 200
+SHOWN = 200
 INT64 = 2**63
 WHOLE = re.compile(r"-?[0-9]{1,19}\Z")
 NUMBER_WORDS = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
@@ -133,7 +134,7 @@ class QueryFields(Fields):
 def read_query(request: HttpRequest, named: Mapping[str, object]) -> Fields:
     """Return the fields of the query string and of the path."""
     said = {key: list(values) for key, values in request.GET.lists()}
-    _check_values([said, dict(named)])
+    check_values([said, dict(named)])
     return QueryFields(request.GET, named)
 
 
@@ -144,12 +145,12 @@ def read_body(request: HttpRequest, named: Mapping[str, object]) -> Fields:
     """
     if request.method == "POST":
         _check_content_type(request)
-    said = _parse(_body(request))
+    said = parse(_body(request))
     if isinstance(said, str):
-        said = _parse(said.encode(errors="surrogatepass"))  # clients before 1.0 encode twice
+        said = parse(said.encode(errors="surrogatepass"))  # clients before 1.0 encode twice
     if not isinstance(said, dict):
         raise Invalid("The body must be a JSON object.")
-    _check_values([said, dict(named)])
+    check_values([said, dict(named)])
     return Fields({**said, **named})
 
 
@@ -168,31 +169,3 @@ def _body(request: HttpRequest) -> bytes:
         raise TooLarge("The request is over 4 MiB.", next_step="Send it in parts.") from why
     except UnreadablePostError as why:
         raise Invalid("The request was cut off.") from why
-
-
-def _parse(body: bytes) -> object:
-    try:
-        return json.loads(body) if body.strip() else {}
-    except (ValueError, RecursionError) as why:
-        raise Invalid("The body is not valid JSON.") from why
-
-
-def _check_values(said: object) -> None:
-    """Refuse nesting over the limit, NUL and lone surrogates anywhere."""
-    level, depth = [said], 0
-    while level:
-        depth += 1
-        if depth > DEPTH_MAX:
-            raise Invalid(f"The body is nested over {DEPTH_MAX} levels deep.")
-        level = [inner for value in level for inner in _inside(value)]
-
-
-def _inside(value: object) -> Iterator[object]:
-    if isinstance(value, str):
-        if "\0" in value or any("\ud800" <= letter <= "\udfff" for letter in value):
-            raise Invalid("Text must not hold NUL characters or lone surrogates.")
-    elif isinstance(value, dict):
-        yield from value
-        yield from value.values()
-    elif isinstance(value, list):
-        yield from value

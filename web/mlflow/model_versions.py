@@ -3,8 +3,8 @@
 from django.http import HttpResponseBase
 
 from core.refusals import Invalid, NotFound
-from registry import artifacts, search, transitions, versions
-from registry.access import find_model, find_version
+from registry import artifacts, reads, search, transitions, versions
+from registry.access import named_model, named_version
 from registry.models import ModelVersion
 from registry.requests import ApprovalRequired
 from registry.stages import parse_stage
@@ -27,11 +27,11 @@ def number_of(fields: Fields) -> int:
 
 
 def _asked(call: Call) -> ModelVersion:
-    return find_version(call.fields.need("name"), number_of(call.fields), actor=call.actor)
+    return named_version(call.fields.need("name"), number_of(call.fields), actor=call.actor)
 
 
 def _shown(version: ModelVersion) -> Json:
-    return {"model_version": render.model_versions([version])[0]}
+    return {"model_version": render.model_version(reads.version_now(version))}
 
 
 def create(call: Call) -> Json:
@@ -46,12 +46,16 @@ def create(call: Call) -> Json:
         description=fields.text("description"),
         tags=fields.tags(),
     )
-    return _shown(versions.register_version(find_model(name, actor=call.actor), asked, actor=call.actor))
+    return _shown(versions.register_version(named_model(name, actor=call.actor), asked, actor=call.actor))
 
 
 def get(call: Call) -> Json:
     """Return a version."""
-    return _shown(_asked(call))
+    name, number = call.fields.need("name"), number_of(call.fields)
+    version = reads.numbered(name, number, actor=call.actor)
+    if version is None:
+        raise NotFound(f"Model Version (name={name}, version={number}) not found")
+    return {"model_version": render.model_version(version)}
 
 
 def update(call: Call) -> Json:
@@ -68,7 +72,7 @@ def delete(call: Call) -> Json:
 def find(call: Call) -> Json:
     """Search versions."""
     found = search.search_versions(listing.asked(call.fields), actor=call.actor)
-    return listing.paged("model_versions", render.model_versions(found.rows), found)
+    return listing.paged("model_versions", [render.model_version(row) for row in found.rows], found)
 
 
 def download_uri(call: Call) -> Json:
@@ -84,11 +88,7 @@ def transition_stage(call: Call) -> Json | HttpResponseBase:
     version = _asked(call)
     stage = parse_stage(fields.need("stage"))
     done = transitions.transition(version, to=stage, archive_existing=archive, actor=call.actor)
-    return (
-        approvals.needed(call.request, done, f"to {stage}")
-        if isinstance(done, ApprovalRequired)
-        else _shown(done.version)
-    )
+    return approvals.needed(call.request, done) if isinstance(done, ApprovalRequired) else _shown(done.version)
 
 
 def set_tag(call: Call) -> Json:

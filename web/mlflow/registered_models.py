@@ -2,15 +2,18 @@
 
 from django.http import HttpResponseBase
 
-from core.refusals import Invalid
-from registry import registered, search, transitions
-from registry.access import find_model, find_version
+from core.refusals import Invalid, NotFound
+from registry import reads, registered, search, transitions
+from registry.access import find_model, named_model, named_version
 from registry.models import ModelVersion, RegisteredModel
+from registry.reads import VersionRead
 from registry.requests import ApprovalRequired
 from registry.stages import parse_stage
 from web.mlflow import approvals, listing, render
 from web.mlflow.model_versions import number_of
 from web.mlflow.wire import Call, Json
+
+LATEST = "latest"
 
 
 def _asked(call: Call) -> RegisteredModel:
@@ -65,7 +68,10 @@ def latest_versions(call: Call) -> Json:
     if stages:
         rows = rows.filter(stage__in=stages)
     return render.shape(
-        model_versions=render.model_versions(rows.select_related("model", "registered_by").order_by("version"))
+        model_versions=[
+            render.model_version(row)
+            for row in reads.versions_now(rows.order_by("version").values_list("pk", flat=True))
+        ]
     )
 
 
@@ -86,9 +92,9 @@ def delete_tag(call: Call) -> Json:
 def set_alias(call: Call) -> Json | HttpResponseBase:
     """Point an alias at a version, or open the approval request that a protected one needs."""
     name, alias = call.fields.need("name"), call.fields.need("alias")
-    version = find_version(name, number_of(call.fields), actor=call.actor)
+    version = named_version(name, number_of(call.fields), actor=call.actor)
     done = transitions.set_alias(version, alias, actor=call.actor)
-    return approvals.needed(call.request, done, f"as @{alias}") if isinstance(done, ApprovalRequired) else {}
+    return approvals.needed(call.request, done) if isinstance(done, ApprovalRequired) else {}
 
 
 def delete_alias(call: Call) -> Json:
@@ -99,10 +105,17 @@ def delete_alias(call: Call) -> Json:
 
 
 def get_alias(call: Call) -> Json:
-    """Return the version an alias points at."""
-    alias = call.fields.need("alias")
-    rows = ModelVersion.objects.live().select_related("model", "registered_by")
-    version = rows.filter(model=_asked(call), aliases__name=alias).first()
+    """Return the version an alias points at; `latest` is the highest number."""
+    alias, name = call.fields.need("alias"), call.fields.need("name")
+    version = _latest(name, call) if alias.lower() == LATEST else reads.at_alias(name, alias, actor=call.actor)
     if version is None:
+        named_model(name, actor=call.actor)  # where that is missing, it is what to say
         raise Invalid(f"Registered model alias {alias} not found.", field="alias")
-    return {"model_version": render.model_versions([version])[0]}
+    return {"model_version": render.model_version(version)}
+
+
+def _latest(name: str, call: Call) -> VersionRead:
+    newest = ModelVersion.objects.live().filter(model=find_model(name, actor=call.actor)).order_by("-version").first()
+    if newest is None:
+        raise NotFound(f"Latest version not found for model {name}.")
+    return reads.version_now(newest)

@@ -1,12 +1,15 @@
 """Rows as MLflow's JSON: unset fields and empty lists left out, times in milliseconds, versions as strings."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
 from django.db.models import Prefetch, prefetch_related_objects
 
 from core.clock import millis
-from registry import artifacts
+from registry import artifacts, reads
 from registry.models import Alias, Experiment, LoggedModel, Metric, ModelVersion, RegisteredModel, Run
+from registry.reads import VersionRead
+from registry.webhooks.models import Delivery, DeliveryState, Webhook
 from web.mlflow.wire import Json
 
 Pairs = Iterable[tuple[str, str]]
@@ -24,58 +27,48 @@ def pairs(said: Pairs) -> list[Json]:
 
 def registered_models(rows: Sequence[RegisteredModel]) -> list[Json]:
     """Return the models with tags, aliases and the latest version per stage, in as many queries for many as for one."""
-    newest = (
-        ModelVersion.objects.live()
-        .latest_by_stage()
-        .select_related("registered_by")
-        .prefetch_related("tags")
-        .order_by("version")
-    )
-    held = Alias.objects.select_related("version")
-    prefetch_related_objects(
-        list(rows), "owner", "tags", Prefetch("aliases", held), Prefetch("versions", newest, to_attr="latest")
-    )
-    return [_registered_model(row) for row in rows]
+    prefetch_related_objects(list(rows), "owner", "tags", Prefetch("aliases", Alias.objects.select_related("version")))
+    newest = ModelVersion.objects.live().filter(model__in=rows).latest_by_stage().order_by("version")
+    keys = newest.values_list("model", "pk")
+    shown = {row.pk: row for row in reads.versions_now([key for _, key in keys])}
+    latest: dict[int, list[VersionRead]] = defaultdict(list)
+    for model, key in keys:
+        if key in shown:
+            latest[model].append(shown[key])
+    return [_registered_model(row, latest[row.pk]) for row in rows]
 
 
-def _registered_model(row: RegisteredModel) -> Json:
+def _registered_model(row: RegisteredModel, latest: list[VersionRead]) -> Json:
     aliases = [(alias.name, alias.version) for alias in row.aliases.all()]
-    latest: list[ModelVersion] = row.latest  # type: ignore[attr-defined]  # see the prefetch
     return shape(
         name=row.name,
         creation_timestamp=millis(row.created_at),
         last_updated_timestamp=millis(row.updated_at),
         user_id=row.owner.username,
         description=row.description or None,
-        latest_versions=[_version(v, row.name, [name for name, at in aliases if at.pk == v.pk]) for v in latest],
+        latest_versions=[model_version(version) for version in latest],
         tags=pairs((tag.key, tag.value) for tag in row.tags.all()),
         aliases=[{"alias": name, "version": str(at.version)} for name, at in aliases],
     )
 
 
-def model_versions(rows: Iterable[ModelVersion]) -> list[Json]:
-    """Return the versions with tags and aliases, in as many queries for many as for one."""
-    found = list(rows)
-    prefetch_related_objects(found, "model", "registered_by", "tags", "aliases")
-    return [_version(row, row.model.name, [alias.name for alias in row.aliases.all()]) for row in found]
-
-
-def _version(row: ModelVersion, name: str, aliases: list[str]) -> Json:
+def model_version(row: VersionRead) -> Json:
+    """Return a version with tags and aliases."""
     return shape(
-        name=name,
+        name=row.name,
         version=str(row.version),
-        creation_timestamp=millis(row.created_at),
-        last_updated_timestamp=millis(row.updated_at),
-        user_id=row.registered_by.username,
+        creation_timestamp=row.created_ms,
+        last_updated_timestamp=row.updated_ms,
+        user_id=row.registered_by,
         current_stage=row.stage,
         description=row.description or None,
         source=row.source,
         run_id=row.run_id or None,
         status=row.status,
         status_message=row.status_message or None,
-        tags=pairs((tag.key, tag.value) for tag in row.tags.all()),
+        tags=[{"key": key, "value": value} for key, value in row.tags],
         run_link=row.run_link or None,
-        aliases=aliases,
+        aliases=row.aliases,
         model_id=row.logged_model_id or None,
     )
 
@@ -171,3 +164,27 @@ def _logged_model(row: LoggedModel, measured: list[Json]) -> Json:
         tags=pairs(row.tags.items()),
     )
     return {"info": info, "data": shape(params=pairs(row.params.items()), metrics=measured)}
+
+
+def webhook(row: Webhook) -> Json:
+    """Return a webhook; its secret is never among it."""
+    return shape(
+        webhook_id=str(row.pk),
+        name=row.name,
+        description=row.description or None,
+        url=row.url,
+        events=[dict(zip(("entity", "action"), event.upper().split("."), strict=True)) for event in row.events],
+        status="ACTIVE" if row.active else "DISABLED",
+        creation_timestamp=millis(row.created_at),
+        last_updated_timestamp=millis(row.updated_at),
+    )
+
+
+def webhook_test(row: Delivery) -> Json:
+    """Return what came of a test."""
+    return shape(
+        success=row.state == DeliveryState.DELIVERED,
+        response_status=row.status,
+        response_body=row.answer or None,
+        error_message=f"Failed to test webhook: {row.error}" if row.error else None,
+    )

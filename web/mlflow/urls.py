@@ -2,10 +2,30 @@
 
 from django.urls import URLPattern, path
 
-from web.mlflow import artifacts, experiments, logged_models, model_versions, registered_models, runs, server_info
+from web.mlflow import (
+    artifacts,
+    experiments,
+    logged_models,
+    model_versions,
+    registered_models,
+    registry_webhooks,
+    runs,
+    server_info,
+    uploads,
+    webhooks,
+    workspace,
+)
 from web.mlflow.wire import wire
 
-REGISTRY = {
+REGISTRY = {  # what is called most comes first, as that is how it is looked for
+    "model-versions/get": wire(GET=model_versions.get),
+    "model-versions/get-download-uri": wire(GET=model_versions.download_uri),
+    "registered-models/alias": wire(
+        GET=registered_models.get_alias, POST=registered_models.set_alias, DELETE=registered_models.delete_alias
+    ),
+    "model-versions/search": wire(GET=model_versions.find),
+    "model-versions/create": wire(POST=model_versions.create),
+    "model-versions/transition-stage": wire(POST=model_versions.transition_stage),
     "registered-models/create": wire(POST=registered_models.create),
     "registered-models/get": wire(GET=registered_models.get),
     "registered-models/update": wire(PATCH=registered_models.update),
@@ -17,16 +37,8 @@ REGISTRY = {
     ),
     "registered-models/set-tag": wire(POST=registered_models.set_tag),
     "registered-models/delete-tag": wire(DELETE=registered_models.delete_tag),
-    "registered-models/alias": wire(
-        GET=registered_models.get_alias, POST=registered_models.set_alias, DELETE=registered_models.delete_alias
-    ),
-    "model-versions/create": wire(POST=model_versions.create),
-    "model-versions/get": wire(GET=model_versions.get),
     "model-versions/update": wire(PATCH=model_versions.update),
     "model-versions/delete": wire(DELETE=model_versions.delete),
-    "model-versions/search": wire(GET=model_versions.find),
-    "model-versions/get-download-uri": wire(GET=model_versions.download_uri),
-    "model-versions/transition-stage": wire(POST=model_versions.transition_stage),
     "model-versions/set-tag": wire(POST=model_versions.set_tag),
     "model-versions/delete-tag": wire(DELETE=model_versions.delete_tag),
 }
@@ -71,14 +83,40 @@ TRACKING = {
 ARTIFACTS = {
     "artifacts": wire(GET=artifacts.list_proxied),
     "artifacts/<path:path>": wire(GET=artifacts.get, PUT=artifacts.put, DELETE=artifacts.delete),
-    "mpu/create/<path:path>": wire(POST=artifacts.multipart),
-    "mpu/complete/<path:path>": wire(POST=artifacts.multipart),
-    "mpu/abort/<path:path>": wire(POST=artifacts.multipart),
+    "mpu/create/<path:folder>": wire(POST=uploads.create),
+    "mpu/complete/<path:folder>": wire(POST=uploads.complete),
+    "mpu/abort/<path:folder>": wire(POST=uploads.abort),
+    uploads.PART_ROUTE: uploads.part,
     "presigned/<path:path>": wire(GET=artifacts.presigned),
 }
 
+WEBHOOKS = {
+    "webhooks": wire(GET=webhooks.find, POST=webhooks.create),
+    "webhooks/<str:webhook_id>": wire(GET=webhooks.get, PATCH=webhooks.update, DELETE=webhooks.delete),
+    "webhooks/<str:webhook_id>/test": wire(POST=webhooks.test),
+}
+
+WORKSPACE = {
+    "transition-requests/create": wire(POST=workspace.create_request),
+    "transition-requests/list": wire(GET=workspace.list_requests),
+    "transition-requests/approve": wire(POST=workspace.approve),
+    "transition-requests/reject": wire(POST=workspace.reject),
+    "transition-requests/delete": wire(DELETE=workspace.delete_request),
+    "comments/create": wire(POST=workspace.create_comment),
+    "comments/update": wire(PATCH=workspace.update_comment),
+    "comments/delete": wire(DELETE=workspace.delete_comment),
+    "databricks/registered-models/get": wire(GET=workspace.get_model),
+    "databricks/model-versions/transition-stage": wire(POST=workspace.transition_stage),
+    "registered-models/list": wire(GET=registered_models.find),
+    "registry-webhooks/create": wire(POST=registry_webhooks.create),
+    "registry-webhooks/list": wire(GET=registry_webhooks.find),
+    "registry-webhooks/update": wire(PATCH=registry_webhooks.update),
+    "registry-webhooks/delete": wire(DELETE=registry_webhooks.delete),
+    "registry-webhooks/test": wire(POST=registry_webhooks.test),
+}
+
 urlpatterns: list[URLPattern] = [
-    *(path(f"2.0/mlflow/{route}", view) for route, view in {**REGISTRY, **TRACKING}.items()),
+    *(path(f"2.0/mlflow/{route}", view) for route, view in {**REGISTRY, **TRACKING, **WEBHOOKS, **WORKSPACE}.items()),
     *(path(f"2.0/mlflow-artifacts/{route}", view) for route, view in ARTIFACTS.items()),
     path("3.0/mlflow/server-info", wire(GET=server_info.get)),
 ]

@@ -16,7 +16,7 @@ from web.mlflow.fields import Fields, read_body, read_query
 
 log = structlog.get_logger(__name__)
 Json = dict[str, object]
-IN_BODY = frozenset({"POST", "PATCH", "DELETE"})
+IN_BODY = frozenset({"POST", "PATCH", "DELETE"})  # the Databricks SDK's DELETE has a query instead
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,8 @@ def wire(**handlers: Handler) -> View:
 
 def _answer(handler: Handler, request: HttpRequest, named: dict[str, str]) -> HttpResponseBase:
     request.actor = actor = api_actor(request)  # type: ignore[attr-defined]
-    read = read_body if request.method in IN_BODY else read_query
+    by_query = request.method not in IN_BODY or (request.method == "DELETE" and request.GET)
+    read = read_query if by_query else read_body
     try:
         said = handler(Call(request, actor, read(request, named)))
     except (DataError, OverflowError) as why:

@@ -79,7 +79,7 @@ def access(request: HttpRequest) -> HttpResponse:
         return HttpResponseRedirect("/account/access")
     context = {
         "form": form,
-        "roles": [{"value": str(role), "label": role.label} for role in Role],
+        "roles": [{"value": str(role), "label": role.label} for role in Role if role not in actor.roles],
         "open": [Role(wish.role).label for wish in AccessRequest.objects.filter(user=user, settled_at=None)],
         "held": [role.label for role in sorted(actor.roles)],
         "admins": list(

@@ -3,6 +3,7 @@
 import json
 
 from django.contrib import messages
+from django.db.models import prefetch_related_objects
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.views.decorators.http import require_GET, require_POST
@@ -10,18 +11,22 @@ from django.views.decorators.http import require_GET, require_POST
 from accounts.actors import Actor, roles_of
 from accounts.models import User
 from accounts.permissions import Permission, roles_with
-from core import clock
 from core.refusals import Conflict, Denied, Invalid, Refusal
 from deployments.plans import Plan
-from registry import access, compare, decisions, evidence, history, manifests, requests, subjects
+from registry import access, compare, decisions, discussion, evidence, history, manifests, requests, subjects
+from registry.checks import as_of_now
+from registry.conditions import Condition, conditions_of, obstacles, standings
+from registry.delegations import had_part
 from registry.listing import Box, requests_in
 from registry.models import ApprovalRequest, Check, Comment, Decision, ModelVersion
 from registry.models.approvals import RequestState
-from registry.policy import StageMove, requirement
+from registry.policy import Move, StageMove, requirement
 from registry.stages import Stage
+from registry.staleness import Stale, stale, undecidable
 from web.actors import actor_of
 from web.pages import labels
 from web.pages.forms import posted
+from web.pages.glass_parts import glass_parts
 from web.pages.paging import counted, listed
 
 EMPTY = {
@@ -67,18 +72,28 @@ def review_page(
     refusal: Refusal | None = None, changed: list[subjects.Changed] | None = None,
 ) -> HttpResponse:  # fmt: skip
     """Return the review page; after a refusal with what was typed, the reason, and what changed."""
-    move = requests.move_of(found)
+    prefetch_related_objects([found], "checks", "rules", "decisions__person", "decisions__for_person")
+    move, past = requests.move_of(found), stale(found)
     champion = subjects.compared_with(found)
-    checks = list(found.checks.all())
+    checks = as_of_now(found)
+    events = history.page_of(
+        history.events_visible_to(actor).filter(object_kind="approval_request", object_id=str(found.pk))
+    ).events
     context = {
         "approval": _approval(found),
-        "production": isinstance(move, StageMove) and Stage.PRODUCTION in {move.to_stage, move.from_stage},
+        "strip": _strip(found, move, past),
         "checks": [_check(check) for check in checks],
+        "conditions": [_condition(one) for one in conditions_of(found)],
         "check_summary": labels.check_summary(checks),
         **_differences(found.version, champion),
         "effects": _effects(found, move),
-        "decision": _decision(found, actor, checks, typed or {}, refusal),
-        "decisions": [_told_decision(d) for d in found.decisions.select_related("person")],
+        "decision": {
+            **_subject_parts(found),
+            **_choices(found, actor, checks, blocked=_blocked(found, actor, past)),
+            "comment": (typed or {}).get("comment", ""),
+            "errors": {"comment": refusal.sentence} if isinstance(refusal, Invalid) else {},
+        },
+        "decisions": [_told_decision(d) for d in found.decisions.all()],
         "discussion": [
             _told_comment(found, c, actor) for c in found.comments.select_related("author").prefetch_related("earlier")
         ],
@@ -86,17 +101,32 @@ def review_page(
         if actor.holds(Permission.REQUEST_DISCUSS)
         else None,
         "withdraw": _withdraw(found, actor),
-        "execute": _execute(found, actor),
-        "changed": [compare.Line(c.part, _plain(c.before), _plain(c.after)) for c in changed or []],
+        **glass_parts(found, actor),
+        "execute": None if past else _execute(found, actor),
+        "changed": [compare.Line(c.part, _plain(c.before), _plain(c.after)) for c in changed or _superseded_by(events)],
         "errors": [{"field": "decision-comment" if isinstance(refusal, Invalid) else "", "message": refusal.sentence}]
         if refusal
         else [],
-        "events": history.page_of(
-            history.events_visible_to(actor).filter(object_kind="approval_request", object_id=str(found.pk))
-        ).events,
+        "events": events,
         "subject": json.dumps(subjects.document(found), indent=2, ensure_ascii=False, sort_keys=True),
     }
     return render(request, "approvals/detail.html", context, status=_status(refusal))
+
+
+def _strip(found: ApprovalRequest, move: Move, past: Stale | None) -> str:
+    """Return what a click on this page can change, where that is production; an ended request changes nothing."""
+    if past or not isinstance(move, StageMove) or Stage.PRODUCTION not in {move.to_stage, move.from_stage}:
+        return ""
+    if found.state == RequestState.OPEN:
+        return "A decision here is about what may be in production."
+    return "Carrying this out changes what is in production." if found.state == RequestState.APPROVED else ""
+
+
+def _superseded_by(events: list[history.Told]) -> list[subjects.Changed]:
+    """Return what the ledger says changed when the request was superseded."""
+    told = next((told for told in events if told.action == "request.superseded"), None)
+    parts = told.facts.get("changed", []) if told else []
+    return [subjects.Changed(**part) for part in parts]  # type: ignore[attr-defined]
 
 
 def _status(refusal: Refusal | None) -> int:
@@ -115,6 +145,7 @@ def _approval(found: ApprovalRequest) -> dict[str, object]:
         "requester_roles": [role.label for role in sorted(roles_of(found.requester))],
         "reason": found.reason,
         "ended_at": found.ended_at,
+        "ended_why": found.ended_why,
         "policy": labels.policy_words(found),
         "subject_digest": found.subject_digest,
         "executed_by": found.executed_by.username if found.executed_by else "",
@@ -130,6 +161,10 @@ def _check(check: Check) -> dict[str, object]:
         "why": check.why,
         "accept_name": f"accept-{check.pk}" if check.status == Check.Status.WARN else "",
     }
+
+
+def _condition(one: Condition) -> dict[str, object]:
+    return {"name": one.name, "status": one.status, "measured": one.stands, "why": one.why}
 
 
 def _differences(version: ModelVersion, champion: ModelVersion | None) -> dict[str, object]:
@@ -191,12 +226,9 @@ def _deployment_facts(found: ApprovalRequest) -> list[dict[str, object]]:
     ]
 
 
-def _decision(
-    found: ApprovalRequest, actor: Actor, checks: list[Check], typed: dict[str, str], refusal: Refusal | None
-) -> dict[str, object]:
-    failed = [c for c in checks if c.required and c.status in {Check.Status.FAILED, Check.Status.PENDING}]
+def _subject_parts(found: ApprovalRequest) -> dict[str, object]:
+    """Return what exactly is decided on."""
     words = labels.move_words(found)
-    blocked = _blocked(found, actor)
     return {
         "action": f"/approvals/{found.pk}/decide",
         "object": f"v{found.version.version} for {words['target']}",
@@ -204,29 +236,40 @@ def _decision(
         "facts": [
             {"label": "Subject", "digest": found.subject_digest},
             {"label": "Files", "digest": found.version.manifest.digest if found.version.manifest else ""},
+            _lock_fact(found),
             {"label": "Move", "value": words["action"]},
             *_deployment_facts(found),
-            {"label": "Policy", "value": labels.policy_words(found).removeprefix("Policy ")},
+            *labels.policy_facts(found),
         ],
+    }
+
+
+def _choices(found: ApprovalRequest, actor: Actor, checks: list[Check], *, blocked: str) -> dict[str, object]:
+    """Return what this person may decide, why not the rest, and who else may."""
+    hindered = [] if blocked else obstacles(found, checks, actor=actor)
+    return {
         "may_decide": not blocked,
         "blocked": blocked,
-        "may_approve": not failed,
-        "approve_blocked": f"Cannot be approved until this passes: {', '.join(c.name for c in failed)}.",
-        "comment": typed.get("comment", ""),
-        "errors": {"comment": refusal.sentence} if isinstance(refusal, Invalid) else {},
+        "may_approve": not hindered,
+        "may_ask_changes": True,
+        "approve_blocked": hindered,
         "next_approvers": _approvers(found) if found.state == RequestState.OPEN else [],
     }
 
 
-def _blocked(found: ApprovalRequest, actor: Actor) -> str:
+def _lock_fact(found: ApprovalRequest) -> dict[str, object]:
+    if lock := subjects.lock_of(subjects.document(found)):
+        return {"label": "Environment", "digest": str(lock)}
+    return {"label": "Environment", "value": "not locked when this was asked: approved without it"}
+
+
+def _blocked(found: ApprovalRequest, actor: Actor, past: Stale | None) -> str:
     """Return why this person cannot decide, or an empty string."""
-    if found.state != RequestState.OPEN:
-        return f"This request is {found.get_state_display().lower()}; there is nothing to decide."
-    if found.expires_at <= clock.now():
-        return "This request has expired. Ask again."
+    if past or found.state != RequestState.OPEN:
+        return undecidable(found)
     if any(d.person_id == (actor.user.pk if actor.user else None) for d in found.decisions.all()):
         return "You decided already."
-    if why := decisions.conflict_of_interest(found, actor):
+    if why := decisions.conflict_of_interest(found, actor) or decisions.spoken_for(found, actor):
         return why
     if not actor.holds(Permission.REQUEST_DECIDE):
         return f"Deciding needs the role {' or '.join(role.label for role in roles_with(Permission.REQUEST_DECIDE))}."
@@ -234,10 +277,13 @@ def _blocked(found: ApprovalRequest, actor: Actor) -> str:
 
 
 def _approvers(found: ApprovalRequest) -> list[str]:
-    roles = [str(role) for role in roles_with(Permission.REQUEST_DECIDE)]
-    left_out = {found.requester_id, found.version.registered_by_id, found.version.run_author_id}
-    people = User.objects.filter(groups__name__in=roles, is_active=True).exclude(pk__in=[pk for pk in left_out if pk])
-    return list(people.order_by("username").values_list("username", flat=True).distinct()[:10])
+    """Return who decides, is in a group that is still asked for, and had no part in what is asked."""
+    deciders = [str(role) for role in roles_with(Permission.REQUEST_DECIDE)]
+    asked = [one.rule.group for one in standings(found) if one.missing]
+    left_out = had_part(found) | {decision.person_id for decision in found.decisions.all()}
+    people = User.objects.filter(groups__name__in=deciders, is_active=True).filter(groups__name__in=asked)
+    names = people.exclude(pk__in=left_out).order_by("username")
+    return list(names.values_list("username", flat=True).distinct()[:10])
 
 
 def _told_decision(decision: Decision) -> dict[str, object]:
@@ -248,11 +294,12 @@ def _told_decision(decision: Decision) -> dict[str, object]:
         "comment": decision.comment,
         "at": decision.at,
         "via": decision.via,
+        "for_person": decision.for_person.username if decision.for_person else "",
     }
 
 
 def _told_comment(found: ApprovalRequest, comment: Comment, actor: Actor) -> dict[str, object]:
-    mine = comment.author == actor.user and found.state == RequestState.OPEN and actor.holds(Permission.REQUEST_DISCUSS)
+    mine = bool(comment.body) and discussion.may_rewrite(comment, actor=actor)
     return {
         "comment": comment,
         "earlier": comment.earlier.all(),
@@ -263,14 +310,14 @@ def _told_comment(found: ApprovalRequest, comment: Comment, actor: Actor) -> dic
 def _withdraw(found: ApprovalRequest, actor: Actor) -> dict[str, object] | None:
     usable = found.state in {RequestState.OPEN, RequestState.APPROVED}
     may = found.requester == actor.user or access.may(
-        actor, requirement(requests.move_of(found)).permission, found.model
+        actor, requirement(requests.move_of(found), found.model).permission, found.model
     )
     return {"action": f"/approvals/{found.pk}/withdraw", "errors": {}} if usable and may else None
 
 
 def _execute(found: ApprovalRequest, actor: Actor) -> dict[str, object] | None:
     move = requests.move_of(found)
-    may = found.requester == actor.user or access.may(actor, requirement(move).permission, found.model)
+    may = found.requester == actor.user or access.may(actor, requirement(move, found.model).permission, found.model)
     if found.state != RequestState.APPROVED or not may or not isinstance(move, StageMove):
         return None
     path = labels.version_path(found.model.name, found.version.version)
@@ -293,17 +340,14 @@ def decide(request: HttpRequest, number: int) -> HttpResponse:
     except (Invalid, Conflict) as why:
         return review_page(request, requests.find_request(number, actor=actor), actor, typed=typed, refusal=why)
     if isinstance(outcome, decisions.Moved):
-        stale = Conflict(
-            "The registry moved past this request while you read it, so nothing was decided.",
-            next_step="Whoever wants the move asks again.",
-        )
+        refusal = Conflict(f"Nothing was decided. {outcome.past.why}", next_step="Whoever wants the move asks again.")
         return review_page(
             request,
             requests.find_request(number, actor=actor),
             actor,
             typed=typed,
-            refusal=stale,
-            changed=outcome.changed,
+            refusal=refusal,
+            changed=outcome.past.changed,
         )
     messages.success(request, f"{outcome.get_verdict_display()}. The ledger has your decision and comment.")
     return HttpResponseRedirect(f"/approvals/{number}")
@@ -312,7 +356,7 @@ def decide(request: HttpRequest, number: int) -> HttpResponse:
 def _choice(request: HttpRequest, found: ApprovalRequest) -> decisions.Choice:
     verdict = request.POST.get("verdict", "")
     if verdict not in decisions.Verdict.values:
-        raise Invalid("Choose approve or reject.", field="verdict")
+        raise Invalid("Choose approve, reject or request changes.", field="verdict")
     accepted = [check.pk for check in found.checks.all() if request.POST.get(f"accept-{check.pk}") == "yes"]
     return decisions.Choice(decisions.Verdict(verdict), posted(request, "digest"), posted(request, "comment"), accepted)
 
@@ -321,17 +365,20 @@ def _choice(request: HttpRequest, found: ApprovalRequest) -> decisions.Choice:
 def comment(request: HttpRequest, number: int) -> HttpResponse:
     """Add to the discussion."""
     actor = actor_of(request)
-    made = requests.add_comment(requests.find_request(number, actor=actor), body=posted(request, "body"), actor=actor)
+    made = discussion.add_comment(requests.find_request(number, actor=actor), body=posted(request, "body"), actor=actor)
     return HttpResponseRedirect(f"/approvals/{number}#comment-{made.pk}")
 
 
 @require_POST
 def edit_comment(request: HttpRequest, number: int, comment_id: int) -> HttpResponse:
-    """Change one's own comment while the request is open."""
+    """Change one's own comment, or take it back, while the request is open."""
     actor = actor_of(request)
-    found = requests.find_request(number, actor=actor)
-    made = requests.edit_comment(requests.find_comment(found, comment_id), body=posted(request, "body"), actor=actor)
-    return HttpResponseRedirect(f"/approvals/{number}#comment-{made.pk}")
+    found = discussion.find_comment(requests.find_request(number, actor=actor), comment_id)
+    if posted(request, "take_back") == "yes":
+        discussion.take_back(found, actor=actor)
+    else:
+        discussion.edit_comment(found, body=posted(request, "body"), actor=actor)
+    return HttpResponseRedirect(f"/approvals/{number}#comment-{comment_id}")
 
 
 @require_POST

@@ -3,12 +3,14 @@
 import csv
 import io
 import json
+import tempfile
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
+from django.conf import settings
 from django.db import transaction
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, StreamingHttpResponse
+from django.http import FileResponse, HttpRequest, HttpResponse, HttpResponseRedirect, StreamingHttpResponse
 from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
@@ -19,6 +21,7 @@ from accounts.permissions import Permission
 from accounts.policy import require
 from audit import export, seal
 from audit.catalogue import EVENTS
+from audit.copies import own_copies
 from audit.models import Checkpoint
 from audit.record import Subject, record
 from audit.verify import verify
@@ -174,13 +177,14 @@ def _covering(told: history.Told) -> dict[str, object] | None:
 def verify_now(request: HttpRequest) -> HttpResponse:
     """Check the whole ledger and show the result."""
     reader(request)
-    report = verify(seal.signer().verifier_key)
+    report = verify(seal.signer().verifier_key, kept=own_copies())
     request.session["verified"] = {
         "state": "ok" if report.ok else "broken",
         "size": report.size,
         "root": report.root.hex(),
         "at": clock.iso(clock.now()),
         "broken_at": report.first_bad,
+        "copies": report.copies,
         "why": report.problems[0] if report.problems else "",
     }
     return HttpResponseRedirect("/audit")
@@ -228,15 +232,16 @@ def _json(rows: Iterator[history.Told]) -> Iterator[str]:
 
 
 @require_GET
-def export_all(request: HttpRequest) -> HttpResponse:
+def export_all(request: HttpRequest) -> FileResponse:
     """Send the whole ledger with its checkpoints and a verifier; the ledger says who took it."""
     actor = reader(request)
     require(
         actor, Permission.MODEL_READ_RESTRICTED, "export the whole ledger", about=Subject("ledger", "", "the ledger")
     )
-    seal.seal()
     with transaction.atomic():
         record("ledger.exported", Subject("ledger", "", "the ledger"), actor=actor)
-    response = HttpResponse(export.as_zip(), content_type="application/zip")
-    response["Content-Disposition"] = 'attachment; filename="signoff-ledger.zip"'
-    return response
+    seal.seal()
+    pack = tempfile.TemporaryFile(dir=settings.HOME)  # noqa: SIM115 - the answer closes it
+    export.write_zip(pack)
+    pack.seek(0)
+    return FileResponse(pack, as_attachment=True, filename="signoff-ledger.zip", content_type="application/zip")

@@ -4,14 +4,14 @@ from typing import Any
 
 from deployments.models import Rollout, RolloutStep
 from deployments.plan import Strategy
-from deployments.states import ENDED, RolloutState
+from deployments.states import ENDED, RolloutState, StepStatus
 from deployments.targets.contract import Split, TryAgain
 from deployments.targets.kinds import target
 from deployments.watching import share_of
 from monitoring import verdicts
 from serving.contract import SHARES
 
-WORDS = {"error": "Failed requests", "accuracy": "Wrong predictions"}
+WORDS = {"error": "Failed requests", "accuracy": "Wrong predictions", "latency": "Slow answers"}
 TRACKS = (("canary", "canary"), ("stable", "live"))
 
 
@@ -29,6 +29,7 @@ def told(rollout: Rollout, steps: list[RolloutStep]) -> dict[str, Any] | None:
         "guards": [{**guard, "label": WORDS.get(guard["name"], guard["name"])} for guard in said.get("guards", [])],
         "split": None if rollout.state in ENDED else _split(rollout, _asked(steps), said.get("since", {})),
         "performance": [line for step in watched for line in _performance(rollout, step)],
+        "share_pct": watched_pct(steps),
         "version": rollout.version.version,
         "before": before,
         "paused_at": rollout.paused_at,
@@ -40,6 +41,12 @@ def told(rollout: Rollout, steps: list[RolloutStep]) -> dict[str, Any] | None:
 def may_steer(rollout: Rollout) -> bool:
     """Whether a person could pause, promote or send the rollout back now."""
     return rollout.state == RolloutState.RUNNING and rollout.plan.get("strategy") == Strategy.CANARY
+
+
+def watched_pct(steps: list[RolloutStep]) -> int | str:
+    """Return the share, in percent, at which it is watched now, or nothing between two watches."""
+    left = [step for step in steps if step.status != StepStatus.DONE]
+    return share_of(left[0]) if left and left[0].name == "watch" else ""
 
 
 def _asked(steps: list[RolloutStep]) -> int:

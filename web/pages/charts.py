@@ -6,7 +6,7 @@ from datetime import datetime
 
 DASHES = {"canary": "8 6", "limit": "2 5"}
 INKS = {"stable": "champion", "canary": "canary", "shadow": "third"}
-HEADROOM = 1.4  # for the marks' words
+HEADROOM = 1.5  # for the marks' words
 LATE_PCT = 80.0  # from here on a mark's words stand left of it
 LEVELS = 3  # words of neighbouring marks stand below each other
 LEVEL_PX = 13
@@ -58,6 +58,19 @@ class Mark:
 
 
 @dataclass(frozen=True)
+class Before:
+    """The part of a chart's width before anything was measured, and what is said in it where there is room."""
+
+    pct: float
+    words: str
+
+    @property
+    def middle_pct(self) -> float:
+        """Where its words stand."""
+        return self.pct / 2
+
+
+@dataclass(frozen=True)
 class Chart:
     """A figure: its sentence says what matters, its table the same as its lines."""
 
@@ -69,6 +82,7 @@ class Chart:
     lines: Sequence[Line] = ()
     rows: Sequence[Row] = ()
     marks: Sequence[Mark] = ()
+    before: Before | None = None
     floor: float = 0
     top: float = 0
 

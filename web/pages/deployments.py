@@ -21,7 +21,8 @@ from registry import access, history
 from serving.contract import SHARES
 from web.actors import actor_of
 from web.pages import canaries
-from web.pages.forms import posted
+from web.pages.forms import posted, seen_number
+from web.pages.needed import needed
 from web.pages.paging import counted, listed
 from web.pages.parts import unchanged
 
@@ -51,8 +52,14 @@ def listing(request: HttpRequest) -> HttpResponse:
 def deployment(request: HttpRequest, number: int) -> HttpResponse:
     """Show a deployment; a part of the page follows it while it is looked at."""
     actor = actor_of(request)
-    context = _told(rollouts.find_rollout(number, actor=actor), actor)
-    context["live_source"] = f"/deployments/{number}/live"
+    found = rollouts.find_rollout(number, actor=actor)
+    permission = found.endpoint.environment.permission
+    is_for_others = not actor.holds(permission) and any(_possible(found).values())
+    context = {
+        **_told(found, actor),
+        "live_source": f"/deployments/{number}/live",
+        "needed": needed(permission) if is_for_others else None,
+    }
     return render(request, "deployments/detail.html", context)
 
 
@@ -70,7 +77,7 @@ def _told(found: Rollout, actor: Actor) -> dict[str, object]:
     doable = _doable(found, actor)
     return {
         **doable,
-        "doable": [name for name, possible in doable.items() if possible],
+        "doable": [*(name for name, possible in doable.items() if possible), f"at-{canaries.watched_pct(steps)}"],
         "rollout": found,
         "canary": canaries.told(found, steps),
         "steps": _bar(found, steps),
@@ -84,12 +91,17 @@ def _told(found: Rollout, actor: Actor) -> dict[str, object]:
 def _doable(found: Rollout, actor: Actor) -> dict[str, object]:
     """Return what the person can do about the deployment as it stands."""
     may = actor.holds(found.endpoint.environment.permission)
+    return {**(_possible(found) if may else {}), "paused": found.shown_state == "paused"}
+
+
+def _possible(found: Rollout) -> dict[str, object]:
+    """Return what somebody who may could do about it."""
     now = endpoints.serving(found.endpoint)
     return {
-        "back": rollouts.previous(found.endpoint) if may and now and now.pk == found.pk else None,
-        "may_steer": may and canaries.may_steer(found),
-        "may_cancel": may and found.state == RolloutState.QUEUED,
-        "may_intervene": may and found.state == RolloutState.NEEDS_OPERATOR,
+        "back": rollouts.previous(found.endpoint) if now and now.pk == found.pk else None,
+        "may_steer": canaries.may_steer(found),
+        "may_cancel": found.state == RolloutState.QUEUED,
+        "may_intervene": found.state == RolloutState.NEEDS_OPERATOR,
     }
 
 
@@ -165,5 +177,6 @@ def steer(request: HttpRequest, number: int) -> HttpResponse:
     do = steering.BY_NAME.get(posted(request, "do"))
     if do is None:
         raise Invalid(f"Choose one of {', '.join(steering.BY_NAME)}.", field="do")
-    do(found, reason=posted(request, "reason"), actor=actor)
+    seen = {"share_pct": seen_number(request, "share_pct")} if do is steering.promote else {}
+    do(found, reason=posted(request, "reason"), actor=actor, **seen)
     return HttpResponseRedirect(f"/deployments/{number}")

@@ -8,19 +8,22 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from accounts.actors import Actor
+from accounts.permissions import Permission
+from accounts.policy import denied
 from core.refusals import Invalid, Refusal
 from deployments import endpoints, rights, rollouts
-from deployments.models import Endpoint, Environment, InstalledRight, Rollout
+from deployments.models import Endpoint, InstalledRight, Rollout
 from deployments.plan import Strategy
 from deployments.plans import SHARES, Plan
 from deployments.states import ENDED
-from monitoring.stats.judge import Rules
+from monitoring.stats.rules import Rules
 from registry import access
 from registry.models import ModelVersion, RegisteredModel
 from registry.policy import StageMove
 from registry.stages import Stage
 from web.actors import actor_of
-from web.pages.forms import Form, posted, whole_number
+from web.pages.forms import Form, posted, seen_number, whole_number
+from web.pages.needed import needed
 
 STRATEGIES = [
     {"value": str(Strategy.ALL_AT_ONCE), "label": "All at once"},
@@ -45,7 +48,7 @@ def listing(request: HttpRequest) -> HttpResponse:
     actor = actor_of(request)
     context = {
         "rows": [_row(endpoint) for endpoint in endpoints.endpoints_visible_to(actor)],
-        "may_create": bool(actor.roles),
+        "may_create": bool(endpoints.environments_open_to(actor)),
     }
     return render(request, "endpoints/list.html", context)
 
@@ -60,6 +63,8 @@ def _row(endpoint: Endpoint) -> dict[str, object]:
 def new(request: HttpRequest) -> HttpResponse:
     """Create an endpoint."""
     actor = actor_of(request)
+    if not (places := endpoints.environments_open_to(actor)):
+        raise denied(actor, Permission.DEPLOY_STAGING, "create endpoints")
     form = Form(
         name=posted(request, "name"),
         model=posted(request, "model") or request.GET.get("model", ""),
@@ -81,7 +86,7 @@ def new(request: HttpRequest) -> HttpResponse:
     context = {
         "form": form,
         "models": [{"value": name, "label": name} for name in models],
-        "environments": [{"value": e.name, "label": e.name} for e in Environment.objects.order_by("-pk")],
+        "environments": [{"value": e.name, "label": e.name} for e in places],
     }
     return render(request, "endpoints/new.html", context, status=400 if form.errors else 200)
 
@@ -99,6 +104,7 @@ def _page(
 ) -> HttpResponse:
     now, before = endpoints.serving(found), rollouts.previous(found)
     may_deploy = actor.holds(found.environment.permission)
+    may_ask = found.environment.needs_approval and actor.holds(Permission.REQUEST_OPEN)
     context = {
         "endpoint": found,
         "serving": now,
@@ -109,7 +115,8 @@ def _page(
         "strategies": STRATEGIES,
         "may_deploy": may_deploy,
         "signed": rollouts.signed_for(found) if may_deploy and found.environment.needs_approval else [],
-        "may_ask": found.environment.needs_approval,
+        "may_ask": may_ask,
+        "needed": None if may_deploy else needed(found.environment.permission),
         "rights": [_right(right, now, before) for right in rights.newest_by_version(found)],
         "tokens": found.tokens.order_by("-pk")[:50] if may_deploy else [],
         "new_token": token,
@@ -194,7 +201,8 @@ def roll_back(request: HttpRequest, name: str) -> HttpResponse:
     """Return to what was served before."""
     actor = actor_of(request)
     found = endpoints.find_endpoint(name, actor=actor)
-    rollout = rollouts.roll_back(found, reason=posted(request, "reason"), actor=actor)
+    seen = seen_number(request, "version")
+    rollout = rollouts.roll_back(found, version=seen, reason=posted(request, "reason"), actor=actor)
     return HttpResponseRedirect(f"/deployments/{rollout.pk}")
 
 

@@ -2,17 +2,17 @@
 
 from urllib.parse import urlencode
 
+from django.core.exceptions import DisallowedHost
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
 
-from accounts.models import User
-from accounts.permissions import Permission, roles_with
-from accounts.roles import Role
+from accounts.permissions import Permission
 from core.refusals import Denied, Refusal
 from registry.models import RegisteredModel
 from web import errors
 from web.actors import request_id_of
+from web.pages.needed import needed
 
 TITLES = {
     400: "That does not fit",
@@ -59,14 +59,15 @@ def _who_could(refusal: Refusal) -> dict[str, object]:
     """For a 403: the roles that may, the admins who can give them, the link to ask."""
     if not isinstance(refusal, Denied) or refusal.needs not in set(Permission):
         return {}
-    roles = roles_with(Permission(refusal.needs))
-    admins = User.objects.filter(groups__name=Role.ADMIN, is_active=True).values_list("username", flat=True)[:5]
-    role = roles[0] if roles else ""
-    return {
-        "needed_role": " or ".join(r.label for r in roles),
-        "who_can_grant": list(admins),
-        "request_access_url": f"/account/access?role={role}" if role else "",
-    }
+    return needed(Permission(refusal.needs))
+
+
+def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """403 for what Django itself refuses: the admin site does, where a role is missing or rows are only read."""
+    del exception
+    refusal = Denied("The admin site does not do that for you: what it only shows, nobody changes here.")
+    errors.remember(request, refusal)
+    return refused(request, refusal)
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
@@ -95,10 +96,7 @@ def _near(request: HttpRequest) -> list[dict[str, str]]:
 def broken(request: HttpRequest) -> HttpResponse:
     """500, with the id that finds the log line. Renders nothing that needs the database."""
     if errors.wants_json(request):
-        return JsonResponse(
-            {"error_code": "INTERNAL_ERROR", "message": f"Request {request_id_of(request)} failed on our side."},
-            status=500,
-        )
+        return errors.fault(request, 500, "INTERNAL_ERROR", f"Request {request_id_of(request)} failed on our side.")
     context = {
         "title": TITLES[500],
         "message": "The request failed. Nothing was half done: each change is one transaction.",
@@ -109,9 +107,11 @@ def broken(request: HttpRequest) -> HttpResponse:
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     """400 for what Django itself refuses."""
-    del exception
+    if isinstance(exception, DisallowedHost):  # a page would ask for the host again
+        words = "Signoff does not answer under this host name. An operator adds it to SIGNOFF_ALLOWED_HOSTS.\n"
+        return HttpResponse(words, content_type="text/plain; charset=utf-8", status=400)
     if errors.wants_json(request):
-        return JsonResponse({"error_code": "BAD_REQUEST", "message": "The request cannot be read."}, status=400)
+        return errors.fault(request, 400, "BAD_REQUEST", "The request cannot be read.")
     return error_page(request, 400, "The request cannot be read.", next_step="Go back and try again.")
 
 

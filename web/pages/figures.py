@@ -7,15 +7,18 @@ from datetime import datetime
 from decimal import Decimal
 from statistics import median
 
-from monitoring.series import METRICS, Line, Lines
+from monitoring.metrics import METRICS
+from monitoring.series import Line, Lines
 from web.pages import charts
-from web.pages.charts import INKS, Chart, Mark, Row
+from web.pages.charts import INKS, Before, Chart, Mark, Row
 from web.templatetags.signoff import significant
 
 TRACKS = ("stable", "canary", "shadow")
 FULL = 100.0  # percent
 ROOM = 0.15  # of the axis, above it
 STEP = 10.0
+MOST_TOLD = 2  # lines that ended and still have a sentence each
+LEAST = 0.01  # what two decimals can say
 
 
 @dataclass(frozen=True)
@@ -42,9 +45,17 @@ class Figure:
         """What its numbers are."""
         return METRICS[self.head].unit
 
-    def label(self, metric: str, track: str) -> str:
+    def label(self, metric: str, name: str) -> str:
         """Return what a line is called."""
-        return f"{track} {self.words[metric]}" if metric in self.words else track
+        return f"{name} {self.words[metric]}" if metric in self.words else name
+
+
+@dataclass(frozen=True)
+class Around:
+    """What every figure of a page shows beside its lines."""
+
+    marks: Sequence[Mark] = ()
+    before: Before | None = None
 
 
 QUANTILES = {"p50_ms": "p50", "p95_ms": "p95", "p99_ms": "p99"}
@@ -80,9 +91,9 @@ FIGURES = (
 )
 
 
-def draw(figure: Figure, table: Lines, starts: Sequence[datetime], now: Lines, marks: Sequence[Mark] = ()) -> Chart:
+def draw(figure: Figure, table: Lines, starts: Sequence[datetime], now: Lines, around: Around = Around()) -> Chart:
     """Return the figure of these lines. `table` has a value for each of `starts`, `now` one: the last minutes'."""
-    keys = [(metric, track) for track in TRACKS for metric in figure.metrics if (metric, track) in table]
+    keys = [(metric, name) for name in names_of(table) for metric in figure.metrics if (metric, name) in table]
     values = [value for key in keys for value in table[key] if value is not None]
     floor = _floor(values) if figure.name == "accuracy" else 0.0
     places = range(len(starts) - 1, -1, -1)
@@ -92,17 +103,29 @@ def draw(figure: Figure, table: Lines, starts: Sequence[datetime], now: Lines, m
         unit=figure.unit,
         sentence=sentence(figure, table, now),
         span_s=(starts[-1] - starts[0]).total_seconds(),
-        lines=[_line(figure, metric, track) for metric, track in keys],
+        lines=[_line(figure, metric, name) for metric, name in keys],
         rows=[Row(starts[place], [table[key][place] for key in keys]) for place in places],
-        marks=marks,
+        marks=around.marks,
+        before=around.before,
         floor=floor,
         top=FULL + ROOM * (FULL - floor) if figure.is_part else charts.top_of(values),
     )
 
 
-def _line(figure: Figure, metric: str, track: str) -> charts.Line:
+def names_of(lines: Lines) -> list[str]:
+    """Return the names of the lines, stable first: `stable`, `canary` or `canary v7` where there were several."""
+    names = sorted({name for _, name in lines}, key=lambda name: (len(name), name))  # v9 before v10
+    return [name for track in TRACKS for name in names if track_of(name) == track]
+
+
+def track_of(name: str) -> str:
+    """Return the track that a line belongs to."""
+    return name.partition(" ")[0]
+
+
+def _line(figure: Figure, metric: str, name: str) -> charts.Line:
     width = 2 if metric == figure.head else 1
-    return charts.Line(f"{metric}.{track}", figure.label(metric, track), INKS[track], width)
+    return charts.Line(f"{metric}.{name}", figure.label(metric, name), INKS[track_of(name)], width)
 
 
 def _floor(values: Sequence[float]) -> float:
@@ -112,22 +135,27 @@ def _floor(values: Sequence[float]) -> float:
 
 def sentence(figure: Figure, table: Lines, now: Lines) -> str:
     """Return what is so now, against the range's median and, for a canary, against the stable version."""
-    lines = {track: table[figure.head, track] for track in TRACKS if (figure.head, track) in table}
-    latest = {track: now.get((figure.head, track), [None])[0] for track in lines}
-    said = [_told(figure, track, latest, line) for track, line in lines.items()]
+    lines = {name: table[figure.head, name] for name in names_of(table) if (figure.head, name) in table}
+    latest = {name: now.get((figure.head, name), [None])[0] for name in lines}
+    past = [name for name in lines if name != "stable" and latest[name] is None]
+    left_out = past if len(past) > MOST_TOLD else []
+    said = [_told(figure, name, latest, line) for name, line in lines.items() if name not in left_out]
+    if left_out:
+        said.append(f"{len(left_out)} earlier lines, from {left_out[0]} to {left_out[-1]}, are in the table.")
     return " ".join(said) or figure.nothing
 
 
-def _told(figure: Figure, track: str, latest: Mapping[str, float | None], line: Line) -> str:
-    name, value, other = figure.label(figure.head, track).capitalize(), latest[track], latest.get("stable")
+def _told(figure: Figure, line_name: str, latest: Mapping[str, float | None], line: Line) -> str:
+    label, value, other = figure.label(figure.head, line_name), latest[line_name], latest.get("stable")
+    name = label[0].upper() + label[1:]
     usual = median(known for known in line if known is not None)
     if value is None:
-        return f"{name}: not measured in the last minute; the median of this range is {number(usual)} {figure.unit}."
-    if track != "stable" and figure.is_comparable and other is not None:
+        return f"{name}: not measured in the last minute; the median of this range is {amount(usual)} {figure.unit}."
+    if line_name != "stable" and figure.is_comparable and other is not None:
         against = f"{_difference(figure, value - other)} the stable version"
     else:
         against = f"{_difference(figure, value - usual)} the median of this range"
-    return f"{name}: {number(value)} {figure.unit} in the last minute, {against}."
+    return f"{name}: {amount(value)} {figure.unit} in the last minute, {against}."
 
 
 def _difference(figure: Figure, difference: float) -> str:
@@ -138,6 +166,12 @@ def _difference(figure: Figure, difference: float) -> str:
     judged = "" if not figure.worse else " (worse)" if way == figure.worse else " (better)"
     unit = figure.unit if figure.unit != "%" else "point" if shown == "1" else "points"
     return f"{shown} {unit} {way}{judged} than"
+
+
+def amount(value: float) -> str:
+    """Return a number as `number` does; what is little is not said to be nothing."""
+    shown = number(value)
+    return f"under {LEAST:g}" if value > 0 and shown == number(0) else shown
 
 
 def number(value: float) -> str:

@@ -47,3 +47,9 @@ def whole_number(text: str, field_name: str, low: int, high: int) -> int:
     if not text.isascii() or not text.isdigit() or len(text) > 15 or not low <= int(text) <= high:  # noqa: PLR2004 - fits
         raise Invalid(f"Give a whole number from {low} to {high}.", field=field_name)
     return int(text)
+
+
+def seen_number(request: HttpRequest, name: str) -> int | None:
+    """Return the number that stood on the page when it was opened, or None where the form carries none."""
+    text = posted(request, name)
+    return whole_number(text, name, 0, 2**31) if text else None

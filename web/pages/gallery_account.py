@@ -1,5 +1,6 @@
 """Made-up data of a person's own pages, by template and state."""
 
+from types import SimpleNamespace
 from typing import Any
 
 from accounts.preferences import DENSITIES, ROWS, THEMES, TIMES
@@ -24,9 +25,10 @@ SETTINGS: Context = {
         "single_keys": field(value=True),
     },
     "themes": options(THEMES), "densities": options(DENSITIES), "times": options(TIMES),
-    "rows": options({size: f"{size} rows" for size in ROWS}), "has_password": True,
+    "rows": options({size: f"{size} rows" for size in ROWS}), "has_password": True, "may_decide": True,
 }  # fmt: skip
-PASSWORD: Context = {"form": {}, "refused": "", "has_password": True, "may_set": True, "stale": ""}
+NOBODY = {"to": field(""), "ends_at": field(""), "reason": field("")}
+PASSWORD: Context = {"form": {}, "refused": "", "needs_present": True, "may_set": True, "stale": ""}
 ABOUT = "#128 credit-risk v5 → Production"
 NOTICES = [
     Notice(
@@ -95,10 +97,18 @@ PAGES: dict[str, dict[str, Context]] = {
             },
         },
     },
+    "account/delegation": {
+        "usual": {"form": NOBODY, "people": [], "given": None, "received": []},
+        "away": {
+            "form": NOBODY, "people": options({"ravi": "ravi"}),
+            "given": SimpleNamespace(to=SimpleNamespace(username="ravi"), ends_at=at(30), reason="On leave."),
+            "received": [SimpleNamespace(person=SimpleNamespace(username="eva"), ends_at=at(28), reason="Ill.")],
+        },
+    },
     "account/password": {
         "usual": PASSWORD,
-        "first": {**PASSWORD, "has_password": False},
-        "stale": {**PASSWORD, "has_password": False, "may_set": False, "stale": "Sign in by a new link first."},
+        "first": {**PASSWORD, "needs_present": False},
+        "stale": {**PASSWORD, "needs_present": False, "may_set": False, "stale": "Sign in by a new link first."},
         "wrong": {**PASSWORD, "refused": "That is not your present password."},
         "throttled": {**PASSWORD, "refused": "Too many wrong passwords: it can be tried again in 15 minutes."},
         "weak": {

@@ -1,14 +1,18 @@
 """Made-up lines of an endpoint that the gallery shows, each state through the code that draws the real ones."""
 
 import math
+from dataclasses import dataclass
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import urlencode
 
+from deployments.shifts import Shift
 from monitoring.series import Line, Lines
-from web.pages.charts import Chart, Mark
-from web.pages.figures import FIGURES, draw
+from web.pages.charts import Chart
+from web.pages.figures import FIGURES, Around, draw
 from web.pages.gallery_stock import Context, at
+from web.pages.monitoring import before_of, marks_of
 
 MINUTES, ROW_MINUTES = 360, 15
 GAP = range(120, 150)  # nothing was measured in these
@@ -28,66 +32,96 @@ MIDDLES = {
 }
 WORSE = {"requests": 0.05, "errors": 1.6, "p95_ms": 1.15, "accuracy": 0.97}  # the canary, times the stable version
 STEADY = {"accuracy": 0.1, "memory": 0.1, "coverage": 0.4}
-MARKS = (
-    Mark(55.6, 0, "v6 5 %", "v6 5 %, deployment #8 by olga", "/deployments/8"),
-    Mark(69.4, 1, "v6 25 %", "v6 25 %, deployment #8 by olga", "/deployments/8"),
-    Mark(91.7, 2, "v5 back", "v5 back: deployment #8 by olga was sent back", "/deployments/8"),
-)
+OLGAS: Any = SimpleNamespace(pk=8, created_by=SimpleNamespace(username="olga"))
+MOVES = ((200, 6, 5), (250, 6, 25), (330, 5, 0))  # minute, version, share; 0: sent back
+THREE = ((200, 6, 5), (214, 5, 0), (222, 7, 5), (236, 5, 0), (244, 8, 5), (262, 8, 25), (300, 5, 0))
 
 
-def _wave(metric: str, track: str, minute: int) -> float | None:
+def _wave(metric: str, track: str, minute: int, during: range) -> float | None:
     """Return a value that rises and falls, or nothing where nothing was measured."""
-    if minute in GAP or (track == "canary" and not CANARY_FROM <= minute < CANARY_TO):
+    if minute in GAP or minute not in during:
         return None
-    middle = MIDDLES[metric] * (WORSE.get(metric, 1.0) if track == "canary" else 1.0)
+    middle = MIDDLES[metric] * (WORSE.get(metric, 1.0) if track.startswith("canary") else 1.0)
     phase = len(metric) + len(track)
     swing = 0.12 * math.sin(minute / 21 + phase) + 0.05 * math.sin(minute * phase)
     return round(middle * (1 + swing * STEADY.get(metric, 1.0)), 4)
 
 
-def _line(metric: str, track: str) -> Line:
-    return [_wave(metric, track, minute) for minute in range(MINUTES)]
+def _lines(during: dict[str, range]) -> Lines:
+    """Return a line of each metric for each track, over the minutes in which it was there."""
+    return {(metric, track): _line(metric, track, there) for metric in MIDDLES for track, there in during.items()}
 
 
-KEYS = [(metric, track) for metric in MIDDLES for track in ("stable", "canary")]
-USUAL: Lines = {key: _line(*key) for key in KEYS}
+def _line(metric: str, track: str, during: range) -> Line:
+    return [_wave(metric, track, minute, during) for minute in range(MINUTES)]
+
+
+ALWAYS = range(MINUTES)
+USUAL = _lines({"stable": ALWAYS, "canary": range(CANARY_FROM, CANARY_TO)})
+CLOSE = {"canary v6": range(200, 214), "canary v7": range(222, 236), "canary v8": range(244, 300)}
 QUIET: Lines = {(metric, "stable"): USUAL[metric, "stable"] for metric in ("cpu", "memory")}
 QUIET |= {("requests", "stable"): [0.0] * MINUTES}
 UNLABELLED = {key: line for key, line in USUAL.items() if key[0] != "accuracy"}
 UNLABELLED |= {("coverage", track): [0.0] * MINUTES for track in ("stable", "canary")}
-STATES: dict[str, Lines] = {
-    "canary, with a gap": USUAL, "no traffic": QUIET, "labels late": UNLABELLED, "nothing measured": {},
-}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class State:
+    """What a monitoring page shows: lines, moves, and the minute it was first measured in, counted from BEGIN."""
+
+    lines: Lines
+    moves: tuple[tuple[int, int, int], ...] = MOVES
+    first: int = 0
+
+
+STATES = {
+    "canary, with a gap": State(USUAL),
+    "three canaries": State(_lines({"stable": ALWAYS, **CLOSE}), THREE),
+    "first minutes": State(_lines({"stable": range(325, MINUTES)}), (), first=325),
+    "no traffic": State(QUIET),
+    "labels late": State(UNLABELLED),
+    "nothing measured": State({}, ()),
+}
+
+
+AT = [BEGIN.timestamp() + 60 * minute for minute in range(MINUTES)]
 
 
 def points(state: str) -> dict[str, Any]:
     """Return what the charts of a state fetch."""
-    minutes = [BEGIN.timestamp() + 60 * minute for minute in range(MINUTES)]
-    return {"at": minutes, "lines": {".".join(key): line for key, line in STATES.get(state, {}).items()}}
+    lines = STATES[state].lines if state in STATES else {}
+    return {"at": AT, "lines": {".".join(key): line for key, line in lines.items()}}
 
 
-def figures(lines: Lines) -> list[Chart]:
-    """Return every figure of these lines, as it was while the canary ran."""
-    table = {key: line[::ROW_MINUTES] for key, line in lines.items()}
-    now: Lines = {key: [line[CANARY_TO - 5]] for key, line in lines.items()}
-    return [draw(figure, table, STARTS, now, MARKS) for figure in FIGURES]
+def _shifts(state: State) -> list[Shift]:
+    return [
+        Shift(BEGIN + timedelta(minutes=minute), OLGAS, version, share, is_back=not share)
+        for minute, version, share in state.moves
+    ]
 
 
-LATENCY = figures(USUAL)[1]
+def figures(state: State) -> list[Chart]:
+    """Return every figure of a state, as it was while the canary ran."""
+    table = {key: line[::ROW_MINUTES] for key, line in state.lines.items()}
+    now: Lines = {key: [line[CANARY_TO - 5]] for key, line in state.lines.items()}
+    around = Around(marks_of(_shifts(state), AT), before_of(int(AT[state.first] // 60), AT))
+    return [draw(figure, table, STARTS, now, around) for figure in FIGURES]
 
 
-def page(state: str, endpoint: Context, rollout: Context) -> Context:
+LATENCY = figures(STATES["canary, with a gap"])[1]
+
+
+def page(name: str, endpoint: Context) -> Context:
     """Return the context of the monitoring page."""
-    shift = {"at": at(24, 12, 20), "rollout": rollout, "version": 6, "share_pct": 5, "is_back": False}
-    back = {**shift, "at": at(24, 14, 30), "version": 5, "is_back": True}
+    state = STATES[name]
     return {
         "endpoint": endpoint,
         "span": {"name": "6h", "since": STARTS[0], "until": STARTS[-1] + timedelta(minutes=ROW_MINUTES)},
         "tabs": [{"label": key, "href": f"?range={key}", "current": key == "6h"} for key in ("1h", "6h", "24h", "7d")],
-        "charts": figures(STATES[state]),
-        "is_empty": not STATES[state],
-        "shifts": [back, shift] if STATES[state] else [],
-        "source": "/gallery?" + urlencode({"points": state}),
+        "charts": figures(state),
+        "is_empty": not state.lines,
+        "shifts": _shifts(state)[::-1],
+        "source": "/gallery?" + urlencode({"points": name}),
         "csv": "/endpoints/risk/series.csv?range=6h",
         "permalink": "/endpoints/risk/monitoring?range=6h&until=2026-11-24T15:00",
     }

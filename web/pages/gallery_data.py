@@ -3,7 +3,7 @@
 from types import SimpleNamespace
 from urllib.parse import urlencode
 
-from web.pages import gallery_account, gallery_charts, gallery_deployments, gallery_pages
+from web.pages import gallery_account, gallery_charts, gallery_deployments, gallery_pages, gallery_policies
 from web.pages.gallery_stock import (
     CHECKS,
     COMMENTS,
@@ -34,7 +34,7 @@ COMPONENTS: Context = {
     "decision_failed": {
         **DECISION,
         "may_approve": False,
-        "approve_blocked": "1 hard check failed: approve is off.",
+        "approve_blocked": ["'auc >= 0.9' failed: it must pass first."],
         "errors": {"comment": "Say why: the comment is kept in the ledger."},
     },
     "decision_blocked": {
@@ -187,7 +187,7 @@ PAGES: dict[str, dict[str, Context]] = {
     },
 }
 
-PAGES |= gallery_account.PAGES | gallery_pages.PAGES | gallery_deployments.PAGES
+PAGES |= gallery_account.PAGES | gallery_pages.PAGES | gallery_deployments.PAGES | gallery_policies.PAGES
 
 
 def addresses() -> list[Context]:

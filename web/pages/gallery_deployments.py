@@ -20,6 +20,7 @@ def rollout(number: int, version: int, state: RolloutState, **more: Any) -> Cont
         "version": {"version": version, "model": {"name": NAME}},
         "endpoint": ENDPOINT,
         "state": state,
+        "shown_state": str(state),
         "get_state_display": state.label,
         "kind": "deploy",
         "plan": {"strategy": "all-at-once"},
@@ -52,6 +53,11 @@ SIGNED: Context = {
     "request": {"pk": 131},
     "version": {"version": 6},
     "plan": {"words": "Requests go over as 5 % → 25 % → 100 %. Each share lasts at least 600 s."},
+}
+NEEDED: Context = {
+    "needed_role": "Ops",
+    "who_can_grant": ["ada"],
+    "request_access_url": "/account/access?role=ops",
 }
 ENDPOINT_PAGE: Context = {
     "endpoint": ENDPOINT,
@@ -109,6 +115,18 @@ CONDEMNED: Context = {
     "guards": [{**GUARD, "canary": {"bad": 14, "of": 31}, "peak": 312.0, "state": "over its limit"}],
     "split": None,
 }
+NINE: list[tuple[str, str, object]] = [
+    ("Install beside", "done", at(20)),
+    ("1 % of traffic", "done", at(20)),
+    ("Watch at 1 %", "done", at(20)),
+    ("5 % of traffic", "done", at(20)),
+    ("Watch at 5 %", "now", at(20)),
+    ("25 % of traffic", "later", None),
+    ("Watch at 25 %", "later", None),
+    ("Send traffic over", "later", None),
+    ("Stop the old", "later", None),
+]
+NINE_STEPS = [{"label": label, "state": state, "at": moment} for label, state, moment in NINE]
 CONDEMNED_STEPS = [
     {"label": label, "state": state, "at": at(20)}
     for label, state in (("5 % of traffic", "done"), ("Watch at 5 %", "failed"), ("Send traffic back", "done"))
@@ -128,7 +146,7 @@ PAGES: dict[str, dict[str, Context]] = {
         "usual": ENDPOINT_PAGE,
         "signed": {**ENDPOINT_PAGE, "signed": [SIGNED]},
         "under way": {**ENDPOINT_PAGE, "live": RUNNING, "new_token": "se_c0ffee00_" + "x" * 43},
-        "reader": {**ENDPOINT_PAGE, "may_deploy": False, "may_ask": False, "previous": None, "tokens": []},
+        "reader": {**ENDPOINT_PAGE, "may_deploy": False, "may_ask": False, "needed": NEEDED, "previous": None},
         "nothing yet": {
             **ENDPOINT_PAGE,
             "serving": None,
@@ -139,14 +157,15 @@ PAGES: dict[str, dict[str, Context]] = {
             "versions": [],
         },
     },
-    "endpoints/monitoring": {state: gallery_charts.page(state, ENDPOINT, RUNNING) for state in gallery_charts.STATES},
+    "endpoints/monitoring": {state: gallery_charts.page(state, ENDPOINT) for state in gallery_charts.STATES},
     "deployments/list": {
         "usual": {"rows": [RUNNING, FAILED, DONE, BEFORE], "shown": "4 deployments"},
         "empty": {"rows": []},
     },
     "deployments/detail": {
         "running": shown(RUNNING, is_live=True),
-        "canary": shown(RUNNING, is_live=True, may_steer=True, canary=CANARY),
+        "canary": shown(RUNNING, is_live=True, may_steer=True, canary=CANARY, steps=NINE_STEPS),
+        "canary, reader": shown(RUNNING, is_live=True, needed=NEEDED, canary=CANARY, steps=NINE_STEPS),
         "canary, nothing observed": shown(RUNNING, is_live=True, canary={"version": 6, "before": 5}),
         "canary, a person decides": shown(RUNNING, is_live=True, may_steer=True, canary={**CANARY, **STUCK}),
         "canary, rolled back": shown(FAILED, took_s=41.0, canary={**CANARY, **CONDEMNED}, steps=CONDEMNED_STEPS),
@@ -174,6 +193,17 @@ PAGES: dict[str, dict[str, Context]] = {
             "form": {name: {"value": "", "errors": []} for name in ("name", "model", "environment")},
             "models": [{"value": NAME, "label": NAME}],
             "environments": [{"value": "staging", "label": "staging"}],
+        },
+    },
+    "models/new_version": {
+        "empty": {"form": {"name": {"value": "", "errors": []}}, "names": ["credit-risk"]},
+        "no MLmodel": {
+            "form": {
+                "name": {"value": "credit-risk", "errors": []},
+                "files": {"errors": ["There is no file MLmodel: MLflow's save_model() writes one beside the model."]},
+                "errors": [{"field": "id_files", "message": "There is no file MLmodel."}],
+            },
+            "names": ["credit-risk"],
         },
     },
     "models/new": {

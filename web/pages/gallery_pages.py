@@ -1,12 +1,15 @@
 """Made-up data of the registry's pages, by template and state."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 from registry import history
+from registry.comparison import Row
 from web.pages import gantt
 from web.pages.gallery_stock import (
     CHECKS,
     COMMENTS,
+    CONDITIONS,
     DECISION,
     DECISIONS,
     DIFFERENCE,
@@ -59,6 +62,7 @@ MODEL = {
     "description": "Probability that a consumer loan defaults within a year.\nNot for business loans.",
     "risk_tier": "high",
     "restricted": False,
+    "strict_sources": True,
     "created_at": at(1),
     "updated_at": at(24),
 }
@@ -158,6 +162,36 @@ SIGNATURE = {
     ],
     "outputs": [{"name": "", "type": "double"}],
 }
+MANY: Context = {
+    "columns": [
+        {
+            "version": {**VERSION, "version": number, "semver": semver, "stage": stage, "framework": "sklearn"},
+            "title": f"Signature of version {number}",
+            "digest": DIGEST,
+            "aliases": aliases,
+            "signature": {"verdict": verdict, "reasons": reasons},
+        }
+        for number, semver, stage, aliases, verdict, reasons in (
+            (3, "2.3.0", "Production", ["champion"], "same", []),
+            (4, "", "Archived", [], "breaking", ["input age became required", "output score is gone"]),
+            (5, "2.4.0", "Staging", ["challenger"], "compatible", ["new optional input region (string)"]),
+        )
+    ],
+    "metrics": [Row("auc", [0.91, 0.87, 0.93]), Row("brier", [0.07, None, 0.06])],
+    "params": [Row("max_depth", ["6", "6", "6"]), Row("learning_rate", ["0.1", "0.05", "0.05"])],
+    "tags": [Row("team", ["risk", None, "risk"])],
+}
+NUMBERING: Context = {
+    "action": "/models/credit-risk/versions/5/semver",
+    "value": "2.3.0",
+    "error": "2.3.0 is version 3 of credit-risk. A number stands for one version.",
+    "hint": "Callers of 2.3.0 can go on as they are: a minor step. Such as 2.3.1, 2.4.0, 3.0.0.",
+    "offered": [
+        {"number": "2.3.1", "part": "patch", "fitting": False},
+        {"number": "2.4.0", "part": "minor", "fitting": True},
+        {"number": "3.0.0", "part": "major", "fitting": False},
+    ],
+}
 VERSION_PAGE: Context = {
     "model": MODEL,
     "version": VERSION,
@@ -232,6 +266,7 @@ APPROVAL = {
     "created_at": at(24, 15, 0, 35),
     "expires_at": at(30, 15),
     "ended_at": None,
+    "ended_why": "",
     "approvals": 0,
     "approvals_needed": 1,
     "policy": "Default policy v1",
@@ -239,15 +274,20 @@ APPROVAL = {
 }
 APPROVAL_PAGE: Context = {
     "approval": APPROVAL,
-    "production": True,
+    "strip": "A decision here is about what may be in production.",
     "checks": CHECKS,
+    "conditions": CONDITIONS,
     "check_summary": COUNTS,
     "difference": {"old_label": "v3", "new_label": "v5", "lines": DIFFERENCE},
     "params": LINES,
     "files": FILES,
     "signature": {"verdict": "compatible", "reasons": ["new optional input age (long)"]},
     "effects": ["Version 5 goes to Production and @champion points at it.", "Version 3 goes to Archived."],
-    "decision": {**DECISION, "may_approve": False, "approve_blocked": "Approve is off: 1 required check failed."},
+    "decision": {
+        **DECISION,
+        "may_approve": False,
+        "approve_blocked": ["'fairness_gap < 0.03' failed: it must pass first."],
+    },
     "decisions": [],
     "discussion": [
         {"comment": COMMENTS[0], "earlier": COMMENTS[0]["earlier"], "edit_action": ""},
@@ -255,12 +295,22 @@ APPROVAL_PAGE: Context = {
     ],
     "comment_form": {"action": "/approvals/128/comments", "value": "", "error": ""},
     "withdraw": None,
+    "glass": None,
+    "emergency": None,
     "execute": None,
     "changed": [],
     "errors": [],
     "events": EVENTS[:1],
     "subject": '{"type":"signoff.subject/1","model":"credit-risk","version":5}',
 }
+BROKEN = SimpleNamespace(
+    person=SimpleNamespace(username="olga"),
+    reason="Version 3 declines every application since 14:50; nobody else answers the phone.",
+    overridden=["It waits for 2 from reviewer.", "It can be approved from 2026-11-24 19:00 UTC on."],
+    opened_at=at(24, 15, 20),
+    ends_at=at(24, 19, 20),
+    reviewed_at=None,
+)
 OWN = {"may_decide": False, "blocked": "You asked for this yourself. Someone else decides."}
 REQUEST_ROWS = [
     {**APPROVAL, "risk_tier": "high", "checks": COUNTS, "overdue": False},
@@ -272,6 +322,7 @@ REQUEST_ROWS = [
         "risk_tier": "medium",
         "checks": CLEAN,
         "overdue": True,
+        "due_at": at(25, 15),
         "approvals": 1,
         "approvals_needed": 2,
     },
@@ -428,6 +479,7 @@ PAGES: dict[str, dict[str, Context]] = {
                 "description": MODEL["description"],
                 "risk_tier": "high",
                 "risks": [{"value": "high", "label": "high"}],
+                "strict": True,
                 "errors": {},
             },
             "snippet": PYTHON,
@@ -443,6 +495,7 @@ PAGES: dict[str, dict[str, Context]] = {
     },
     "models/version": {
         "usual": VERSION_PAGE,
+        "numbered": {**VERSION_PAGE, "version": {**VERSION, "semver": "2.4.0"}, "numbering": NUMBERING},
         "damaged": {**VERSION_PAGE, "damaged": ["model.skops"]},
         "unverified": {
             **VERSION_PAGE,
@@ -474,6 +527,7 @@ PAGES: dict[str, dict[str, Context]] = {
             "signature": {"verdict": "breaking", "reasons": ["input age became required"]},
         }
     },
+    "models/compare_many": {"usual": {"model": MODEL, **MANY}},
     "models/history": {
         "usual": {
             "model": MODEL,
@@ -524,6 +578,13 @@ PAGES: dict[str, dict[str, Context]] = {
             "decision": {**DECISION, "may_decide": False, "blocked": "It is decided. Ops carries it out."},
             "execute": {"action": "/approvals/128/execute", "label": "Move v5 to Production", "key": "2"},
             "comment_form": None,
+        },
+        "emergency": {**APPROVAL_PAGE, "emergency": {"action": "#", "digest": DIGEST, "name": "credit-risk"}},
+        "let through": {
+            **APPROVAL_PAGE,
+            "approval": {**APPROVAL, "state": "executed"},
+            "glass": {"broken": BROKEN, "review_action": "/approvals/128/glass-review"},
+            "decision": {**DECISION, "may_decide": False, "blocked": "Request #128 is done."},
         },
     },
     "audit/list": {

@@ -51,6 +51,16 @@ CHECKS = [
     },
     {"name": "Artifact scan", "status": "pending", "measured": None, "expected": "no findings", "why": "Runs now."},
 ]
+CONDITIONS = [
+    {"name": "2 from reviewer", "status": "pending", "measured": "rita", "why": "1 missing"},
+    {"name": "1 from credit-risk-committee", "status": "passed", "measured": "ravi", "why": ""},
+    {
+        "name": "Time to look",
+        "status": "pending",
+        "measured": "runs",
+        "why": "It can be approved from 2026-11-24 19:00 UTC on.",
+    },
+]
 STEPS = [
     {"label": "None", "state": "done", "at": at(20, 8), "by": "ci-bot"},
     {"label": "Staging", "state": "now", "at": at(22), "by": "rita"},

@@ -16,7 +16,7 @@ from core import clock
 from deployments.models import Rollout, RolloutStep
 from deployments.states import LIVE, RolloutState
 from registry import access, history
-from registry.models import ApprovalRequest, ModelVersion, RegisteredModel
+from registry.models import ApprovalRequest, BrokenGlass, ModelVersion, PolicyVersion, RegisteredModel
 from web.actors import actor_of
 from web.pages import labels, standing
 from web.pages.deployments import step_words
@@ -61,6 +61,10 @@ def needs(actor: Actor) -> list[dict[str, object]]:
     rows = ApprovalRequest.objects.select_related("model", "version", "requester").order_by("expires_at")
     found = [_to_decide(row) for row in rows.waiting_for(actor).prefetch_related("checks")[:SHOWN]]
     found += [_to_carry_out(row) for row in rows.usable_by(actor)[:SHOWN]]
+    broken = BrokenGlass.objects.waiting_for(actor).select_related("person", "request__version__model")
+    found += [_to_review(row) for row in broken.order_by("opened_at")[:SHOWN]]
+    proposals = PolicyVersion.objects.waiting_for(actor).select_related("policy", "author").order_by("created_at")
+    found += [_to_accept(version) for version in proposals[:SHOWN]]
     found += [_to_mend(rollout) for rollout in _broken(actor)[:SHOWN]]
     found += [row for rollout in live_rollouts(actor) if (row := _to_judge(rollout, actor))]
     soon = clock.now() + ENDING
@@ -105,6 +109,27 @@ def _to_decide(row: ApprovalRequest) -> dict[str, object]:
     }
 
 
+def _to_review(broken: BrokenGlass) -> dict[str, object]:
+    version = broken.request.version
+    return {
+        "label": f"Broken glass: {version.model.name} v{version.version}",
+        "detail": f"{broken.person.username}: {broken.reason[:80]}",
+        "href": f"/approvals/{broken.request_id}#glass",
+        "action": "Review",
+        "at": broken.opened_at,
+    }
+
+
+def _to_accept(version: PolicyVersion) -> dict[str, object]:
+    return {
+        "label": str(version).capitalize(),
+        "detail": f"proposed by {version.author.username}",
+        "href": f"/policies/{version.policy.name}/versions/{version.number}",
+        "action": "Review",
+        "at": version.created_at,
+    }
+
+
 def _to_carry_out(row: ApprovalRequest) -> dict[str, object]:
     words = labels.move_words(row)
     return {
@@ -120,7 +145,7 @@ def _to_mend(rollout: Rollout) -> dict[str, object]:
     return {
         "label": f"{rollout.version.model.name} v{rollout.version.version} on {rollout.endpoint.name}",
         "detail": rollout.why,
-        "state": rollout.state,
+        "state": rollout.shown_state,
         "href": f"/deployments/{rollout.pk}",
         "action": "Open",
         "at": rollout.ended_at or rollout.started_at,
@@ -154,7 +179,7 @@ def _to_judge(rollout: Rollout, actor: Actor) -> dict[str, object] | None:
         return None
     return {
         "label": f"{rollout.version.model.name} v{rollout.version.version} on {rollout.endpoint.name}",
-        "state": rollout.state,
+        "state": rollout.shown_state,
         "detail": seen["sentence"],
         "href": f"/deployments/{rollout.pk}",
         "action": "Decide",
@@ -178,7 +203,7 @@ def _live_row(rollout: Rollout) -> dict[str, object]:
         "version": rollout.version.version,
         "endpoint": rollout.endpoint.name,
         "environment": rollout.endpoint.environment.name,
-        "state": rollout.state,
+        "state": rollout.shown_state,
         "done": done,
         "steps": len(steps),
         "step": step_words(now) if now else "",
@@ -190,6 +215,6 @@ def _live_row(rollout: Rollout) -> dict[str, object]:
 def _production_row(version: ModelVersion, held: dict[str, object]) -> dict[str, object]:
     return {
         "model": version.model.name,
-        "aliases": labels.aliases(alias.name for alias in version.aliases.all()),
+        "aliases": labels.aliases((alias.name for alias in version.aliases.all()), version.model),
         **held,
     }

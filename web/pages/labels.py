@@ -4,9 +4,11 @@ from collections import Counter
 from collections.abc import Iterable
 from urllib.parse import quote
 
+from core import clock
 from registry import subjects
-from registry.models import ApprovalRequest, Check
-from registry.policy import PROTECTED_ALIASES, StageMove
+from registry.models import ApprovalRequest, Check, RegisteredModel
+from registry.models.approvals import RequestState
+from registry.policy import StageMove
 from registry.requests import move_of
 
 
@@ -20,11 +22,10 @@ def version_path(name: str, number: int) -> str:
     return f"{model_path(name)}/versions/{number}"
 
 
-def aliases(names: Iterable[str]) -> list[dict[str, object]]:
-    """Return aliases with whether the policy protects them; protected ones first, so that champion is never hidden."""
+def aliases(names: Iterable[str], model: RegisteredModel) -> list[dict[str, object]]:
+    """Return aliases with whether `model` protects them; protected ones first, so that champion is never hidden."""
     return [
-        {"name": n, "protected": n in PROTECTED_ALIASES}
-        for n in sorted(names, key=lambda n: (n not in PROTECTED_ALIASES, n))
+        {"name": n, "protected": model.protects(n)} for n in sorted(names, key=lambda n: (not model.protects(n), n))
     ]
 
 
@@ -53,6 +54,8 @@ def request_row(request: ApprovalRequest) -> dict[str, object]:
         "state": request.state,
         "risk_tier": request.model.risk_tier,
         "created_at": request.created_at,
+        "due_at": request.due_at,
+        "overdue": request.state == RequestState.OPEN and request.due_at is not None and request.due_at < clock.now(),
         "expires_at": request.expires_at,
         "checks": check_summary(request.checks.all()),
         "approvals": sum(d.verdict == "approve" for d in request.decisions.all()),
@@ -63,5 +66,16 @@ def request_row(request: ApprovalRequest) -> dict[str, object]:
 
 def policy_words(request: ApprovalRequest) -> str:
     """Return the policy a request is held to."""
-    policy = subjects.document(request)["policy"]
-    return f"Policy {policy['id']} v{policy['version']}"  # type: ignore[index]
+    return f"Policy {subjects.terms_of(request).titles}"
+
+
+def policy_facts(request: ApprovalRequest) -> list[dict[str, object]]:
+    """Return each policy a request is held to, with the page of that version; the built-in one has none."""
+    return [
+        {
+            "label": "Policy",
+            "value": f"{one.name} v{one.version}",
+            "href": f"/policies/{one.name}/versions/{one.version}" if one.digest else "",
+        }
+        for one in subjects.terms_of(request).policies
+    ]

@@ -11,6 +11,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from accounts.actors import Actor
 from accounts.permissions import Permission
+from accounts.policy import require
 from core import clock
 from core.refusals import Invalid, NotFound, Refusal
 from deployments import endpoints
@@ -26,6 +27,7 @@ from web.pages.gantt import layout
 from web.pages.paging import address, counted, listed
 from web.pages.snippets import base_url, load_snippet, register_snippets
 
+RISKS = [{"value": value, "label": label} for value, label in RiskTier.choices]
 FILTERS = {"q": "search", "owner": "owner", "stage": "stage", "risk": "risk tier"}
 
 
@@ -107,6 +109,7 @@ def _row(model: Any) -> dict[str, object]:
 def new(request: HttpRequest) -> HttpResponse:
     """Create a model that the person owns."""
     actor = actor_of(request)
+    require(actor, Permission.MODEL_CREATE, "create registered models")
     form = Form(name=posted(request, "name"), description=posted(request, "description"))
     if request.method == "POST":
         try:
@@ -125,16 +128,14 @@ def new(request: HttpRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "POST"])
 def model(request: HttpRequest, name: str) -> HttpResponse:
-    """Show a model; a POST changes its description or risk tier."""
+    """Show a model; a POST changes its description, risk tier or how strict it is about sources."""
     actor = actor_of(request)
     try:
         found = access.find_model(name, actor=actor)
     except NotFound:
         return _gone(request, name, actor)
     if request.method == "POST":
-        registered.update_model(
-            found, actor=actor, description=posted(request, "description"), risk_tier=posted(request, "risk_tier")
-        )
+        registered.update_model(found, actor=actor, **_edited(request))
         messages.success(request, "Saved.")
         return HttpResponseRedirect(labels.model_path(name))
     page = listed(request, _versions(found), "version")
@@ -146,7 +147,7 @@ def model(request: HttpRequest, name: str) -> HttpResponse:
         "model": found,
         "live": standing.entries([live])[live.pk] if live else None,
         "served": _served(found),
-        "versions": [_version_row(version) for version in page.rows],
+        "versions": [_version_row(version, found) for version in page.rows],
         "newer": page.newer,
         "older": page.older,
         "tabs": tabs(found, "versions"),
@@ -158,6 +159,15 @@ def model(request: HttpRequest, name: str) -> HttpResponse:
         "register_snippet": "\n".join(part["code"] for part in register_snippets(base_url(request), name)),
     }
     return render(request, "models/detail.html", context)
+
+
+def _edited(request: HttpRequest) -> dict[str, object]:
+    """Return what the edit form says; whoever only sets limits sends the tier alone."""
+    fields: dict[str, object] = {"risk_tier": posted(request, "risk_tier")}
+    if "description" not in request.POST:
+        return fields
+    strict = posted(request, "strict_sources") == "yes"
+    return {**fields, "description": posted(request, "description"), "strict_sources": strict}
 
 
 def _gone(request: HttpRequest, name: str, actor: Actor) -> HttpResponse:
@@ -194,29 +204,32 @@ def _served(model: RegisteredModel) -> list[dict[str, object]]:
     return [{"endpoint": endpoint.name, "version": now.version.version if now else None} for endpoint, now in rows]
 
 
-def _version_row(version: Any) -> dict[str, object]:
+def _version_row(version: Any, model: RegisteredModel) -> dict[str, object]:
     return {
-        "version": version.version, "stage": version.stage, "registered_by": version.registered_by.username,
-        "aliases": labels.aliases(alias.name for alias in version.aliases.all()), "created_at": version.created_at,
+        "version": version.version, "semver": version.semver, "stage": version.stage,
+        "registered_by": version.registered_by.username,
+        "aliases": labels.aliases((alias.name for alias in version.aliases.all()), model),
+        "created_at": version.created_at,
         "verified": version.verified, "status": version.status, "description": version.description,
         "waiting_href": f"/approvals/{version.waiting}" if version.waiting else "",
     }  # fmt: skip
 
 
 def _edit_form(model: RegisteredModel) -> dict[str, object]:
-    risks = [{"value": value, "label": label} for value, label in RiskTier.choices]
     return {
         "action": labels.model_path(model.name),
         "description": model.description,
         "risk_tier": model.risk_tier,
-        "risks": risks,
+        "risks": RISKS,
+        "strict": model.strict_sources,
         "errors": {},
     }
 
 
 def _threshold_form(model: RegisteredModel) -> dict[str, object]:
     comparisons = [{"value": value, "label": label} for value, label in MetricThreshold.Comparison.choices]
-    return {"action": f"{labels.model_path(model.name)}/thresholds", "comparisons": comparisons}
+    path = labels.model_path(model.name)
+    return {"action": f"{path}/thresholds", "comparisons": comparisons, "tier_action": path, "risks": RISKS}
 
 
 @require_POST

@@ -17,11 +17,12 @@ from core.refusals import Invalid, NotFound
 from deployments import endpoints
 from deployments.models import Endpoint
 from deployments.shifts import Shift, shifts
+from monitoring.metrics import METRICS
 from monitoring.minutes import last_over, minute_of, start_of
-from monitoring.series import METRICS, Grid, drawn, together
+from monitoring.series import Grid, apart, drawn, first_minute, together
 from web.actors import actor_of
-from web.pages.charts import LEVELS, Mark
-from web.pages.figures import FIGURES, TRACKS, draw
+from web.pages.charts import DAY_S, LATE_PCT, LEVELS, Before, Mark
+from web.pages.figures import FIGURES, Around, draw, names_of
 from web.templatetags.signoff import as_moment
 
 RANGES = {
@@ -33,12 +34,14 @@ RANGES = {
     "30d": timedelta(days=30),
     "90d": timedelta(days=90),
 }
-USUAL = "1h"
+USUAL, FRESH = "1h", "15m"
 BUCKETS = 400  # two points each: as many as a chart has pixels
 TABLE_ROWS = 48
 CSV_ROWS = 1_000
 NOW_MINUTES = 1
 WORDS_PCT = 16.0  # of a chart's width, for the words of a mark
+CLOSE_PCT = 1.5  # marks that lie this close are one
+LEAST_PCT = 3.0  # a smaller part before the first minute is not worth saying
 
 
 @dataclass(frozen=True)
@@ -50,9 +53,9 @@ class Span:
     is_past: bool = False
 
     @classmethod
-    def asked(cls, request: HttpRequest) -> "Span":
-        """Return the span of the address; raise Invalid where it names none."""
-        name, text = request.GET.get("range", USUAL), request.GET.get("until", "")
+    def asked(cls, request: HttpRequest, usual: str = USUAL) -> "Span":
+        """Return the span of the address, `usual` long where it says no range; raise Invalid where it names none."""
+        name, text = request.GET.get("range", usual), request.GET.get("until", "")
         if name not in RANGES:
             raise Invalid(f"The range is one of {', '.join(RANGES)}.", field="range")
         if not text:
@@ -80,17 +83,20 @@ class Span:
 def monitoring(request: HttpRequest, name: str) -> HttpResponse:
     """Show what an endpoint's versions did: traffic, latency, errors, accuracy, CPU and memory."""
     found = endpoints.find_endpoint(name, actor=actor_of(request))
-    span = Span.asked(request)
+    first = first_minute(found.name)
+    span = Span.asked(request, usual_of(first))
     grid = span.grid(TABLE_ROWS)
-    table = together(found.name, grid, METRICS)
-    now = together(found.name, Grid(minute_of(span.until) - NOW_MINUTES, NOW_MINUTES, 1), METRICS)
+    names = apart(found.name, grid)
+    table = together(found.name, grid, METRICS, names)
+    now = together(found.name, Grid(minute_of(span.until) - NOW_MINUTES, NOW_MINUTES, 1), METRICS, names)
     moved = shifts(found, span.since, span.until)
-    marks = marks_of(moved, span.grid(BUCKETS).at)
+    at = span.grid(BUCKETS).at
+    around = Around(marks_of(moved, at), before_of(first, at))
     context = {
         "endpoint": found,
         "span": span,
         "tabs": [_tab(span, key) for key in RANGES],
-        "charts": [draw(figure, table, grid.starts, now, marks) for figure in FIGURES],
+        "charts": [draw(figure, table, grid.starts, now, around) for figure in FIGURES],
         "is_empty": not table,
         "shifts": moved[::-1],
         "source": f"/endpoints/{found.name}/series.json?{span.query()}",
@@ -100,35 +106,75 @@ def monitoring(request: HttpRequest, name: str) -> HttpResponse:
     return render(request, "endpoints/monitoring.html", context)
 
 
+def usual_of(first: int | None) -> str:
+    """Return the range to begin with: the short one for an endpoint whose `first` minute is younger than that."""
+    is_fresh = first is not None and start_of(first) > start_of(last_over()) - RANGES[FRESH]
+    return FRESH if is_fresh else USUAL
+
+
 def _tab(span: Span, key: str) -> dict[str, object]:
     query = f"?range={key}" + (f"&until={span.until:%Y-%m-%dT%H:%M}" if span.is_past else "")
     return {"label": key, "href": query, "current": key == span.name}
 
 
+def before_of(first: int | None, at: Sequence[float]) -> Before | None:
+    """Return the part of a chart before the endpoint's `first` minute, where the chart holds that minute."""
+    if first is None:
+        return None
+    begun = start_of(first)
+    pct = round(100 * (begun.timestamp() - at[0]) / (at[-1] - at[0]), 2)
+    if not LEAST_PCT <= pct < 100:  # noqa: PLR2004 - percent
+        return None
+    moment = f"{begun:%H:%M}" if at[-1] - at[0] <= DAY_S else f"{begun:%m-%d}"
+    return Before(pct, f"first measured {moment}" if pct > 2 * WORDS_PCT else "")
+
+
 def marks_of(moved: Sequence[Shift], at: Sequence[float]) -> list[Mark]:
-    """Return the shifts as marks on a chart whose points lie at `at`; words that would overlap are left to the list."""
+    """Return the shifts as marks on a chart whose points lie at `at`.
+
+    Those that lie too close to be told apart are one mark; words that would overlap are left to the list.
+    """
     width_s, free_from, marks = at[-1] - at[0], [0.0] * LEVELS, []
-    for shift in moved:
-        at_pct = round(100 * (shift.at.timestamp() - at[0]) / width_s, 2)
-        if not 0 <= at_pct <= 100:  # noqa: PLR2004 - percent
-            continue
-        level = next((level for level in range(LEVELS) if free_from[level] <= at_pct), None)
-        label, title = _words(shift)
+    places = [(round(100 * (shift.at.timestamp() - at[0]) / width_s, 2), shift) for shift in moved]
+    for at_pct, close in _close([(place, shift) for place, shift in places if 0 <= place <= 100]):  # noqa: PLR2004 - percent
+        begins = at_pct - WORDS_PCT if at_pct > LATE_PCT else at_pct
+        level = next((level for level in range(LEVELS) if free_from[level] <= begins), None)
+        label, title, href = _words(close[0]) if len(close) == 1 else _all_words(close)
         if level is not None:
-            free_from[level] = at_pct + WORDS_PCT
+            free_from[level] = begins + WORDS_PCT
         else:
             level, label = 0, ""
-        marks.append(Mark(at_pct, level, label, title, f"/deployments/{shift.rollout.pk}"))
+        marks.append(Mark(at_pct, level, label, title, href))
     return marks
 
 
-def _words(shift: Shift) -> tuple[str, str]:
-    who = f"deployment #{shift.rollout.pk} by {shift.rollout.created_by.username}"
+def _close(places: Sequence[tuple[float, Shift]]) -> list[tuple[float, list[Shift]]]:
+    """Return the shifts in groups of neighbours, each with where it begins."""
+    groups: list[tuple[float, list[Shift]]] = []
+    for place, shift in places:
+        if groups and place - groups[-1][0] <= CLOSE_PCT:
+            groups[-1][1].append(shift)
+        else:
+            groups.append((place, [shift]))
+    return groups
+
+
+def _words(shift: Shift) -> tuple[str, str, str]:
+    """Return label, title and address of a mark."""
+    who, href = (
+        f"deployment #{shift.rollout.pk} by {shift.rollout.created_by.username}",
+        f"/deployments/{shift.rollout.pk}",
+    )
     if shift.is_back:
         back = f"v{shift.version} back" if shift.version else "stopped"
-        return back, f"{back}: {who} was sent back"
+        return back, f"{back}: {who} was sent back", href
     label = f"v{shift.version} {shift.share_pct} %"
-    return label, f"{label}, {who}"
+    return label, f"{label}, {who}", href
+
+
+def _all_words(close: Sequence[Shift]) -> tuple[str, str, str]:
+    titles = [_words(shift)[1] for shift in close]
+    return f"{len(close)} moves", "\n".join(titles), "#moved"
 
 
 @gzip_page
@@ -143,8 +189,8 @@ def series(request: HttpRequest, name: str, form: str) -> HttpResponse:
         raise NotFound(f"There is no {form[:10]} of it; there are json and csv.")
     grid = span.grid(BUCKETS)
     lines = {
-        f"{metric}.{track}": [None if value is None else round(value, 4) for value in line]
-        for (metric, track), line in drawn(found.name, grid, METRICS).items()
+        f"{metric}.{name}": [None if value is None else round(value, 4) for value in line]
+        for (metric, name), line in drawn(found.name, grid, METRICS, apart(found.name, grid)).items()
     }
     return JsonResponse({"at": grid.at, "lines": lines})
 
@@ -152,11 +198,11 @@ def series(request: HttpRequest, name: str, form: str) -> HttpResponse:
 def _csv(found: Endpoint, span: Span, chart: str) -> HttpResponse:
     metrics = next((figure.metrics for figure in FIGURES if figure.name == chart), tuple(METRICS))
     grid = span.grid(CSV_ROWS)
-    lines = together(found.name, grid, metrics)
-    keys = [(metric, track) for track in TRACKS for metric in metrics if (metric, track) in lines]
+    lines = together(found.name, grid, metrics, apart(found.name, grid))
+    keys = [(metric, name) for name in names_of(lines) for metric in metrics if (metric, name) in lines]
     out = io.StringIO()
     writer = csv.writer(out)
-    writer.writerow(["from_utc", "minutes", *[f"{track}_{metric}" for metric, track in keys]])
+    writer.writerow(["from_utc", "minutes", *[f"{name.replace(' ', '_')}_{metric}" for metric, name in keys]])
     for place, start in enumerate(grid.starts):
         values = [lines[key][place] for key in keys]
         writer.writerow([f"{start:%Y-%m-%dT%H:%MZ}", grid.step, *["" if value is None else value for value in values]])

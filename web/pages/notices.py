@@ -20,7 +20,7 @@ from accounts.roles import Role
 from core import clock
 from deployments.models import Rollout
 from registry import history
-from registry.models import ApprovalRequest, Comment, Decision
+from registry.models import ApprovalRequest, BrokenGlass, Comment, Decision, PolicyVersion
 from registry.models.approvals import RequestState
 from web.pages import labels
 
@@ -32,6 +32,7 @@ ENDED_WORDS = {
     RequestState.SUPERSEDED: "The registry moved past your request",
     RequestState.EXECUTED: "Your request was carried out",
 }
+VERDICT_WORDS = {"approve": "approved", "reject": "rejected", "request_changes": "asks for changes to"}
 ROLLOUT_WORDS = {
     "rollout.failed": "Your deployment failed",
     "rollout.rolled_back": "Your deployment was rolled back",
@@ -77,7 +78,8 @@ def _ended(actor: Actor) -> QuerySet[Any]:
 
 def _comments(actor: Actor) -> QuerySet[Any]:
     part = ApprovalRequest.objects.discussed_by(actor)
-    return Comment.objects.filter(request__in=part).exclude(author=actor.user).annotate(moment=F("created_at"))
+    said = Comment.objects.filter(request__in=part).exclude(author=actor.user).exclude(body="")
+    return said.annotate(moment=F("created_at"))
 
 
 def _rollouts(actor: Actor) -> QuerySet[Any]:
@@ -101,7 +103,17 @@ def _wishes(actor: Actor) -> QuerySet[Any]:
     return (rows if actor.holds(Permission.USER_MANAGE) else rows.none()).annotate(moment=F("created_at"))
 
 
-STANDING: dict[str, Callable[[Actor], QuerySet[Any]]] = {"request": _to_decide, "token": _tokens, "access": _wishes}
+def _glass(actor: Actor) -> QuerySet[Any]:
+    return BrokenGlass.objects.waiting_for(actor).annotate(moment=F("opened_at"))
+
+
+def _proposals(actor: Actor) -> QuerySet[Any]:
+    return PolicyVersion.objects.waiting_for(actor).annotate(moment=F("created_at"))
+
+
+STANDING: dict[str, Callable[[Actor], QuerySet[Any]]] = {
+    "request": _to_decide, "glass": _glass, "policy": _proposals, "token": _tokens, "access": _wishes,
+}  # fmt: skip
 NEWS: dict[str, Callable[[Actor], QuerySet[Any]]] = {
     "decision": _decided, "ended": _ended, "comment": _comments, "rollout": _rollouts,
 }  # fmt: skip
@@ -163,12 +175,37 @@ def _tell_requests(keys: list[int], actor: Actor) -> dict[int, Notice]:
     }  # fmt: skip
 
 
+def _tell_glass(keys: list[int], actor: Actor) -> dict[int, Notice]:
+    del actor
+    rows = BrokenGlass.objects.select_related("person").in_bulk(keys)
+    requests = _requests({row.request_id for row in rows.values()})
+    return {
+        key: Notice(
+            "glass", key, row.opened_at, f"{row.person.username} broke the glass: review it",
+            _about(requests[row.request_id]), f"/approvals/{row.request_id}#glass", row.reason, needs=True,
+        )
+        for key, row in rows.items()
+    }  # fmt: skip
+
+
+def _tell_proposals(keys: list[int], actor: Actor) -> dict[int, Notice]:
+    del actor
+    return {
+        key: Notice(
+            "policy", key, row.created_at, f"{row.author.username} proposes a policy",
+            f"{row.policy.name} v{row.number}", f"/policies/{row.policy.name}/versions/{row.number}", row.reason,
+            needs=True,
+        )
+        for key, row in PolicyVersion.objects.select_related("policy", "author").in_bulk(keys).items()
+    }  # fmt: skip
+
+
 def _tell_ended(keys: list[int], actor: Actor) -> dict[int, Notice]:
     del actor
     return {
         key: Notice(
             "ended", key, row.ended_at or row.created_at, ENDED_WORDS[RequestState(row.state)], _about(row),
-            f"/approvals/{key}",
+            f"/approvals/{key}", row.ended_why,
         )
         for key, row in _requests(keys).items()
     }  # fmt: skip
@@ -180,7 +217,7 @@ def _tell_decisions(keys: list[int], actor: Actor) -> dict[int, Notice]:
     requests = _requests({row.request_id for row in rows.values()})
     return {
         key: Notice(
-            "decision", key, row.at, f"{row.person.username} {row.get_verdict_display().lower()} your request",
+            "decision", key, row.at, f"{row.person.username} {VERDICT_WORDS[row.verdict]} your request",
             _about(requests[row.request_id]), f"/approvals/{row.request_id}#decision-{key}", row.comment,
             needs=requests[row.request_id].state == RequestState.APPROVED,
         )
@@ -240,6 +277,7 @@ def _tell_wishes(keys: list[int], actor: Actor) -> dict[int, Notice]:
 
 
 TELL: dict[str, Callable[[list[int], Actor], dict[int, Notice]]] = {
-    "request": _tell_requests, "token": _tell_tokens, "access": _tell_wishes, "decision": _tell_decisions,
-    "ended": _tell_ended, "comment": _tell_comments, "rollout": _tell_rollouts,
+    "request": _tell_requests, "glass": _tell_glass, "policy": _tell_proposals, "token": _tell_tokens,
+    "access": _tell_wishes, "decision": _tell_decisions, "ended": _tell_ended, "comment": _tell_comments,
+    "rollout": _tell_rollouts,
 }  # fmt: skip

@@ -107,6 +107,7 @@ def _deeds(here: str, actor: Actor) -> list[Item]:
 
 ANYWHERE = (
     (Permission.MODEL_CREATE, "Create a model", "/new-model"),
+    (Permission.MODEL_CREATE, "Register a version from files", "/new-version"),
     (Permission.DEPLOY_STAGING, "Create an endpoint", "/new-endpoint"),
     (Permission.LEDGER_READ, "Verify the ledger", "/audit#verify"),
     (Permission.USER_MANAGE, "Add a person", "/admin/accounts/user/add/"),

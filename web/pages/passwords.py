@@ -1,4 +1,4 @@
-"""A person's own password: changed by whoever knows it, or set once by whoever just came in by link."""
+"""A person's own password: changed by whoever knows it, or set by whoever just came in by link."""
 
 from axes.handlers.proxy import AxesProxyHandler
 from django.conf import settings
@@ -11,6 +11,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
+from accounts.actors import Via
 from accounts.models import User
 from accounts.users import change_password
 from audit.denials import note_denial
@@ -20,14 +21,14 @@ from web.pages.sign_in import is_fresh
 
 WRONG = "That is not your present password."
 RESTS = "Too many wrong passwords: it can be tried again in 15 minutes."
-STALE = "Sign in by a new link first: a first password is set within ten minutes of coming in."
+STALE = "Sign in by a new link first: a password is set within ten minutes of coming in by one."
 
 
 @sensitive_post_parameters()
 @never_cache
 @require_http_methods(["GET", "POST"])
 def password(request: HttpRequest) -> HttpResponse:
-    """Change the password; who has none yet sets one."""
+    """Change the password; who has none yet, or forgot hers and came in by link, sets one."""
     user = actor_of(request).person
     form = SetPasswordForm(user, request.POST or None)
     refused = _refusal(request, user) if request.method == "POST" else ""
@@ -40,8 +41,8 @@ def password(request: HttpRequest) -> HttpResponse:
     context = {
         "form": form,
         "refused": refused,
-        "has_password": user.has_usable_password(),
-        "may_set": user.has_usable_password() or is_fresh(request),
+        "needs_present": not _came_by_link(request) and user.has_usable_password(),
+        "may_set": _came_by_link(request) or user.has_usable_password(),
         "stale": STALE,
     }
     response = render(request, "account/password.html", context, status=429 if rests else 400 if form.is_bound else 200)
@@ -52,11 +53,18 @@ def password(request: HttpRequest) -> HttpResponse:
 
 def _refusal(request: HttpRequest, user: User) -> str:
     """Return why this is not believed to be the person, or an empty string."""
+    if _came_by_link(request):
+        return ""
     if not user.has_usable_password():
-        return "" if is_fresh(request) else STALE
+        return STALE
     if proves(request, user):
         return ""
     return WRONG if _may_try(request, user) else RESTS
+
+
+def _came_by_link(request: HttpRequest) -> bool:
+    """Whether the host's operator let the person in a moment ago: as good as the present password."""
+    return is_fresh(request) and actor_of(request).via is Via.SIGN_IN_LINK
 
 
 def proves(request: HttpRequest, user: User) -> bool:

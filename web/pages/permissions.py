@@ -7,8 +7,8 @@ from django.shortcuts import render
 from django.views.decorators.http import require_GET, require_POST
 
 from accounts.permissions import Permission
-from core.refusals import Invalid
-from registry import access, grants, registered
+from core.refusals import Conflict, Invalid
+from registry import access, grants, protection, registered
 from registry.grants import Grant, Right
 from web.actors import actor_of
 from web.pages import labels
@@ -19,7 +19,7 @@ from web.pages.models import tabs
 @require_GET
 def permissions(request: HttpRequest, name: str) -> HttpResponse:
     """Show the rights on a model."""
-    return _page(request, name, Form(holder="", right="read"))
+    return _page(request, name, Form(holder="", right="read", alias=""))
 
 
 def _page(request: HttpRequest, name: str, form: Form) -> HttpResponse:
@@ -32,6 +32,9 @@ def _page(request: HttpRequest, name: str, form: Form) -> HttpResponse:
         "grants": grants.grants_of(model),
         "may_give": grants.may_give(model, actor=actor),
         "may_restrict": access.may(actor, Permission.MODEL_WRITE, model),
+        "protected": protection.protected(model),
+        "may_protect": protection.may_protect(model, actor=actor),
+        "may_release": protection.may_release(actor=actor),
         "path": path,
         "form": form,
         "holders": [f"group:{name}" for name in Group.objects.order_by("name").values_list("name", flat=True)],
@@ -44,7 +47,7 @@ def _page(request: HttpRequest, name: str, form: Form) -> HttpResponse:
 def give(request: HttpRequest, name: str) -> HttpResponse:
     """Give a right: `holder` is a person's name, or `group:` and a group's."""
     actor = actor_of(request)
-    form = Form(holder=posted(request, "holder"), right=posted(request, "right"))
+    form = Form(holder=posted(request, "holder"), right=posted(request, "right"), alias="")
     try:
         grants.give(access.find_model(name, actor=actor), _grant(form), actor=actor)
     except Invalid as why:
@@ -58,7 +61,7 @@ def give(request: HttpRequest, name: str) -> HttpResponse:
 def take(request: HttpRequest, name: str) -> HttpResponse:
     """Take a right away."""
     actor = actor_of(request)
-    form = Form(holder=posted(request, "holder"), right=posted(request, "right"))
+    form = Form(holder=posted(request, "holder"), right=posted(request, "right"), alias="")
     grants.take(access.find_model(name, actor=actor), _grant(form), actor=actor)
     messages.success(request, "The right is taken away.")
     return HttpResponseRedirect(f"{labels.model_path(name)}/permissions")
@@ -70,6 +73,22 @@ def _grant(form: Form) -> Grant:
         raise Invalid("The right is read or write.", field="right")
     kind = "group" if holder.startswith("group:") else "person"
     return Grant(kind, holder.removeprefix("group:"), Right(right))
+
+
+@require_POST
+def protect(request: HttpRequest, name: str) -> HttpResponse:
+    """Protect an alias of the model, or let it move without a signature again."""
+    actor = actor_of(request)
+    model = access.find_model(name, actor=actor)
+    form = Form(alias=posted(request, "alias"), holder="", right="read")
+    change = protection.release if request.POST.get("protected") == "no" else protection.protect
+    try:
+        change(model, str(form["alias"].value), actor=actor)
+    except (Invalid, Conflict) as why:
+        form["alias"].errors.append(why.sentence)
+        return _page(request, name, form)
+    messages.success(request, "Saved. Requests opened before it must be asked for again.")
+    return HttpResponseRedirect(f"{labels.model_path(name)}/permissions")
 
 
 @require_POST

@@ -9,6 +9,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts.models import User
+from accounts.permissions import Permission
 from accounts.preferences import DENSITIES, ROWS, THEMES, TIMES, Preferences, choose, preferences_of
 from core.refusals import Refusal
 from web.actors import actor_of
@@ -41,6 +42,7 @@ def settings(request: HttpRequest) -> HttpResponse:
         "times": _options(TIMES),
         "rows": _options({size: f"{size} rows" for size in ROWS}),
         "has_password": user.has_usable_password(),
+        "may_decide": actor_of(request).holds(Permission.REQUEST_DECIDE),
     }
     return render(request, "account/settings.html", context, status=400 if form.errors else 200)
 

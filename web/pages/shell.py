@@ -12,6 +12,7 @@ from core import clock
 from core.version import VERSION
 from registry.models import ApprovalRequest
 from web.pages import notices
+from web.pages.glass_parts import banner
 from web.pages.twins import twin_of
 
 THEME_COOKIE = "signoff_theme"
@@ -38,7 +39,7 @@ def shell(request: HttpRequest) -> dict[str, object]:
         "json_href": twin_of(request) if actor else "",
         "unread": notices.unread(actor) if actor else 0,
         "demo_run": bool(settings.DEMO_RUN),
-        "break_glass": None,
+        "break_glass": banner(actor),
         "approvals_off": not settings.APPROVALS,
         "app_version": VERSION,
         "now": clock.now(),

@@ -1,6 +1,7 @@
 """Signing in and out: password, links made on the host, the first admin's set-up."""
 
 import time
+from typing import cast
 from urllib.parse import urlencode
 
 from axes.handlers.proxy import AxesProxyHandler
@@ -18,12 +19,15 @@ from django.views.decorators.http import require_http_methods, require_POST
 from accounts import links
 from accounts.actors import COMMAND, Actor, Via, person, roles_of
 from accounts.models import User
+from accounts.permissions import Permission
+from accounts.policy import require
 from accounts.roles import Role
 from accounts.users import create_user, subject_of
 from audit.denials import note_denial
 from audit.record import Subject, record
 from core.refusals import Denied, Invalid, Refusal
 from web.actors import METHOD_KEY, address_of, request_id_of, session_actor
+from web.errors import is_api
 from web.pages.forms import Form, posted
 
 SIGNED_IN_AT = "signed_in_at"
@@ -63,8 +67,11 @@ def _sign_in_page(request: HttpRequest, form: Form, goal: str, *, throttled: boo
 
 
 def locked_out(request: HttpRequest, response: HttpResponse | None, credentials: dict[str, str] | None) -> HttpResponse:
-    """Answer the try that locked the name, and those after it; a page that asks a signed-in person answers itself."""
-    if response is not None and getattr(request, "actor", None):
+    """Answer the try that locked the name, and those after it.
+
+    A page that asks a signed-in person answers itself, and so does an API: its clients would repeat a 429.
+    """
+    if response is not None and (getattr(request, "actor", None) or is_api(request)):
         return response
     name = (credentials or {}).get("username", "")
     return _sign_in_page(request, Form(username=name, password=""), _goal(request), throttled=True)
@@ -167,5 +174,12 @@ def _loopback_only(request: HttpRequest) -> None:
 
 
 def to_sign_in(request: HttpRequest) -> HttpResponse:
-    """Send the admin site's sign-in to ours, so that throttling and events are the same."""
+    """Send the admin site's sign-in to ours, so that throttling and events are the same.
+
+    Whoever is signed in and comes here may not read the admin site: she is told which role it takes.
+    """
+    actor = cast("Actor | None", getattr(request, "actor", None))
+    if actor:
+        require(actor, Permission.ADMIN_READ, "open the admin site")
+        return HttpResponseRedirect(_goal(request))
     return HttpResponseRedirect("/login?" + urlencode({"next": request.GET.get("next", "/admin/")}))

@@ -54,8 +54,4 @@ def read_snippet(url: str, path: str) -> str:
 
 def verify_snippet() -> str:
     """Return how to verify an export of the ledger with Python alone."""
-    return (
-        "unzip signoff-ledger.zip\n"
-        "diff ledger.pub the-key-you-kept.pub\n"
-        "python3 verify_ledger.py events.jsonl checkpoints.txt ledger.pub"
-    )
+    return "unzip signoff-ledger.zip\ndiff ledger.pub the-key-you-kept.pub\npython3 verify_ledger.py . kept.txt"

@@ -11,8 +11,9 @@ def entries(versions: Collection[ModelVersion]) -> dict[int, dict[str, object]]:
     """Return each version's entry into Production, by its key; three queries however many there are."""
     told = history.last_entries(versions, Stage.PRODUCTION)
     numbers = {number for t in told.values() if isinstance(number := t.facts.get("approval"), int)}
-    rows = ApprovalRequest.objects.prefetch_related("decisions__person").in_bulk(numbers) if numbers else {}
-    return {version.pk: _entry(version, told.get(version.pk), rows) for version in versions}
+    rows = ApprovalRequest.objects.select_related("glass__person").prefetch_related("decisions__person")
+    approvals = rows.in_bulk(numbers) if numbers else {}
+    return {version.pk: _entry(version, told.get(version.pk), approvals) for version in versions}
 
 
 def _entry(
@@ -30,4 +31,6 @@ def _entry(
 
 
 def _approvers(approval: ApprovalRequest) -> list[str]:
-    return [d.person.username for d in approval.decisions.all() if d.verdict == Decision.Verdict.APPROVE]
+    given = [d.person.username for d in approval.decisions.all() if d.verdict == Decision.Verdict.APPROVE]
+    broken = getattr(approval, "glass", None)
+    return [*given, f"{broken.person.username} by break-glass"] if broken else given

@@ -7,11 +7,23 @@ from django.views.decorators.http import require_GET, require_POST
 
 from accounts.actors import Actor
 from accounts.permissions import Permission, roles_with
-from core.refusals import Invalid
-from registry import access, compare, comparison, evidence, history, manifests, subjects, transitions, versions
-from registry.models import ApprovalRequest, ModelVersion, RegisteredModel
+from core.refusals import Conflict, Invalid
+from registry import (
+    access,
+    compare,
+    comparison,
+    evidence,
+    history,
+    manifests,
+    numbering,
+    subjects,
+    transitions,
+    versions,
+)
+from registry.compare import Compatibility
+from registry.models import ApprovalRequest, Imported, ModelVersion, RegisteredModel
 from registry.models.approvals import RequestState
-from registry.policy import StageMove, requirement
+from registry.policy import Requirement, StageMove, requirement
 from registry.requests import ApprovalRequired
 from registry.stages import ACTIVE, Stage, parse_stage
 from web.actors import actor_of
@@ -20,6 +32,7 @@ from web.pages.forms import Form, posted
 from web.pages.snippets import load_snippet, promote_snippet
 
 ENVIRONMENT_WORDS = {"python": "Python", "serialization": "Saved with", "lock": "Locked"}
+PAIR = 2
 PATH = (Stage.NONE, Stage.STAGING, Stage.PRODUCTION, Stage.ARCHIVED)
 
 
@@ -41,12 +54,14 @@ def version_page(request: HttpRequest, found: ModelVersion, actor: Actor, form: 
     said = evidence.read(found)
     files, damaged = _files(found)
     moves = moves_of(found, actor)
+    may_write = access.may(actor, Permission.MODEL_WRITE, found.model)
     context = {
         "model": found.model,
         "version": found,
-        "aliases": labels.aliases(found.aliases.values_list("name", flat=True)),
+        "aliases": labels.aliases(found.aliases.values_list("name", flat=True), found.model),
         "digest": found.manifest.digest if found.manifest else None,
         "verification": "held" if found.verified else "unverified",
+        "imported": Imported.objects.filter(kind="version", here=str(found.pk)).first(),
         "damaged": damaged,
         "steps": _steps(found, told),
         "moves": moves,
@@ -68,7 +83,8 @@ def version_page(request: HttpRequest, found: ModelVersion, actor: Actor, form: 
         "rollouts": found.rollouts.select_related("endpoint__environment").order_by("-pk")[:10],
         "environment": _environment(found),
         "annotations": found.annotations.select_related("author"),
-        "annotate": _annotate(found, form) if access.may(actor, Permission.MODEL_WRITE, found.model) else None,
+        "annotate": _annotate(found, form) if may_write else None,
+        "numbering": _numbering(found, form) if may_write else None,
         "snippets": _snippets(found),
         "events": told,
     }
@@ -93,7 +109,7 @@ def _move(found: ModelVersion, to: Stage, actor: Actor) -> dict[str, object] | N
     if found.stage == to or (to is Stage.ARCHIVED and found.stage == Stage.NONE):
         return None
     move = StageMove(Stage(found.stage), to, archive_existing=to in ACTIVE)
-    need = requirement(move)
+    need = requirement(move, found.model)
     asks = bool(need.approvals)
     approved = (
         ApprovalRequest.objects.pending().filter(version=found, move_key=move.key, state=RequestState.APPROVED).first()
@@ -112,16 +128,17 @@ def _move(found: ModelVersion, to: Stage, actor: Actor) -> dict[str, object] | N
         "needs_approval": asks and not approved,
         "archive": to in ACTIVE and bool(others),
         "archive_label": f"Archive {listed}",
-        "effect": _effect(to, asks=asks and not approved, approved=approved),
+        "effect": _effect(to, need, approved),
         "errors": {},
     }
 
 
-def _effect(to: Stage, *, asks: bool, approved: ApprovalRequest | None) -> str:
-    if asks:
-        return "A reviewer who is neither you nor the one who trained it decides. Nothing moves until then."
+def _effect(to: Stage, need: Requirement, approved: ApprovalRequest | None) -> str:
     if approved:
         return f"Uses the approval of request #{approved.pk}, once."
+    if need.approvals:
+        people = " and ".join(map(str, need.terms.rules))
+        return f"Needs {people}; you and whoever trained it do not count. Nothing moves until then."
     return "Takes effect at once." if to is Stage.STAGING else "Takes effect at once. It can be asked for again later."
 
 
@@ -180,6 +197,7 @@ def _facts(found: ModelVersion) -> list[dict[str, object]]:
         else {"label": "Run", "value": ""}
     )
     return [
+        {"label": "Semantic version", "value": found.semver},
         {"label": "Registered", "at": found.created_at},
         {"label": "By", "value": found.registered_by.username},
         {"label": "Framework", "value": found.framework},
@@ -229,10 +247,37 @@ def _environment(found: ModelVersion) -> list[dict[str, object]]:
 
 def _annotate(found: ModelVersion, form: Form | None) -> dict[str, object]:
     action = f"{labels.version_path(found.model.name, found.version)}/annotations"
-    if form is None:
+    if form is None or "title" not in form:
         return {"action": action, "title": "", "body": "", "errors": {}}
     errors = {name: field.errors[0] for name, field in form.items() if field.errors}
     return {"action": action, "title": form["title"].value, "body": form["body"].value, "errors": errors}
+
+
+NUMBER_HINTS = {
+    Compatibility.SAME: "The signature is that of {before}: a patch.",
+    Compatibility.COMPATIBLE: "Callers of {before} can go on as they are: a minor step.",
+    Compatibility.BREAKING: "Callers of {before} will notice: a major step.",
+    Compatibility.UNKNOWN: "Whether callers of {before} will notice cannot be told without both signatures.",
+}
+
+
+FIRST_NUMBER = "The first number of this model."
+
+
+def _numbering(found: ModelVersion, form: Form | None) -> dict[str, object]:
+    offer = numbering.offered(found)
+    refused = form["semver"] if form and "semver" in form else None
+    hint = NUMBER_HINTS[offer.verdict].format(before=offer.before) if offer.before else FIRST_NUMBER
+    return {
+        "action": f"{labels.version_path(found.model.name, found.version)}/semver",
+        "value": refused.value if refused else found.semver,
+        "error": refused.errors[0] if refused and refused.errors else "",
+        "hint": f"{hint} Such as {', '.join(offer.numbers.values())}.",
+        "offered": [] if found.semver else [
+            {"number": text, "part": str(part), "fitting": part is offer.fitting}
+            for part, text in offer.numbers.items()
+        ],
+    }  # fmt: skip
 
 
 def _snippets(found: ModelVersion) -> list[dict[str, str]]:
@@ -279,12 +324,45 @@ def annotate(request: HttpRequest, name: str, number: int) -> HttpResponse:
     return HttpResponseRedirect(f"{labels.version_path(name, number)}#card")
 
 
+@require_POST
+def number(request: HttpRequest, name: str, number: int) -> HttpResponse:
+    """Give the version a semantic number, or take it away."""
+    actor = actor_of(request)
+    found = access.find_version(name, number, actor=actor)
+    form = Form(semver=posted(request, "semver"))
+    try:
+        row = numbering.set_semver(found, str(form["semver"].value), actor=actor)
+    except (Invalid, Conflict) as why:
+        form["semver"].errors.append(why.sentence)
+        return version_page(request, found, actor, form)
+    messages.success(request, f"Version {number} is {row.semver}." if row.semver else "The number is taken away.")
+    return HttpResponseRedirect(labels.version_path(name, number))
+
+
 @require_GET
 def side_by_side(request: HttpRequest, name: str) -> HttpResponse:
-    """Compare two versions: the query's `v`, twice, in the order old, new."""
+    """Compare versions: the query's `v`, from twice (in the order old, new) to six times."""
     actor = actor_of(request)
     found = access.find_model(name, actor=actor)
-    old, new = _picked(request, found, actor)
+    picked = _picked(request, found, actor)
+    return _two(request, found, *picked) if len(picked) == PAIR else _many(request, found, picked)
+
+
+def _many(request: HttpRequest, found: RegisteredModel, picked: list[ModelVersion]) -> HttpResponse:
+    columns = comparison.columns(picked)
+    context = {
+        "model": found,
+        "columns": columns,
+        "metrics": comparison.rows_of([column.metrics for column in columns]),
+        "params": comparison.rows_of([column.params for column in columns]),
+        "tags": comparison.rows_of([column.tags for column in columns]),
+    }
+    return render(request, "models/compare_many.html", context)
+
+
+def _two(request: HttpRequest, found: RegisteredModel, old: ModelVersion, new: ModelVersion) -> HttpResponse:
+    name = found.name
+    before, after = comparison.columns([old, new])
     difference = comparison.comparison(old, new)
     context = {
         "model": found,
@@ -298,6 +376,13 @@ def side_by_side(request: HttpRequest, name: str) -> HttpResponse:
             .values_list("version", flat=True)[:500]
         ],
         "swap_href": f"{labels.model_path(name)}/compare?v={new.version}&v={old.version}",
+        "facts": [
+            compare.Line("Semantic version", old.semver or None, new.semver or None),
+            compare.Line("Stage", old.stage, new.stage),
+            compare.Line("Aliases", ", ".join(before.aliases) or None, ", ".join(after.aliases) or None),
+            compare.Line("Digest", _brief(before.digest), _brief(after.digest)),
+        ],
+        "tags": compare.compare_values(before.tags, after.tags),
         "metrics": difference.metrics,
         "params": difference.params,
         "files": [compare.Line(li.name, _brief(li.before), _brief(li.after)) for li in difference.files],
@@ -312,12 +397,14 @@ def _brief(digest: object) -> str | None:
     return str(digest)[:12] if digest else None
 
 
-def _picked(request: HttpRequest, model: RegisteredModel, actor: Actor) -> tuple[ModelVersion, ModelVersion]:
-    wished = [text for text in request.GET.getlist("v") if text.isascii() and text.isdigit() and len(text) < 10][:2]  # noqa: PLR2004 - fits
-    if len(wished) != 2:  # noqa: PLR2004 - a pair
-        raise Invalid("Choose two versions to compare.", next_step="Tick them on the model's page.")
-    old, new = (access.find_version(model.name, int(text), actor=actor) for text in wished)
-    return old, new
+def _picked(request: HttpRequest, model: RegisteredModel, actor: Actor) -> list[ModelVersion]:
+    said = dict.fromkeys(request.GET.getlist("v"))
+    wished = [text for text in said if text.isascii() and text.isdigit() and len(text) < 10]  # noqa: PLR2004 - fits
+    if not PAIR <= len(wished) <= comparison.MOST:
+        raise Invalid(
+            f"Choose two to {comparison.MOST} versions to compare.", next_step="Tick them on the model's page."
+        )
+    return [access.find_version(model.name, int(text), actor=actor) for text in wished]
 
 
 def _side(found: ModelVersion) -> dict[str, object]:

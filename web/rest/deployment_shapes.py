@@ -141,6 +141,12 @@ class Reason(serializers.Serializer[Any]):
     reason = serializers.CharField(max_length=10_000)
 
 
+class Return(Reason):
+    """A rollback; with `version` it is refused where it would go elsewhere by now."""
+
+    version = serializers.IntegerField(required=False, min_value=1)
+
+
 class Withdrawal(Reason):
     """A version to be taken out of service for good."""
 
@@ -158,6 +164,9 @@ class Steering(serializers.Serializer[Any]):
 
     do = serializers.ChoiceField(choices=list(steering.BY_NAME))
     reason = serializers.CharField(default="", allow_blank=True, max_length=2000)
+    share_pct = serializers.IntegerField(
+        required=False, min_value=0, help_text="for promote: refused where the canary has gone on from this share"
+    )
 
 
 class NewEndpointToken(serializers.Serializer[Any]):

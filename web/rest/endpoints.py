@@ -76,7 +76,7 @@ def revoke(request: Request, name: str, token_id: int) -> Response:
 
 @extend_schema(
     operation_id="roll_back",
-    request=deployment_shapes.Reason,
+    request=deployment_shapes.Return,
     responses={201: deployment_shapes.RolloutWithSteps, **REFUSALS},
 )
 @api_view(["POST"])
@@ -84,7 +84,7 @@ def roll_back(request: Request, name: str) -> Response:
     """Return to what the endpoint served before. Takes a reason and no new signature."""
     actor = actor_of(request)
     found = served.find_endpoint(name, actor=actor)
-    rollout = rollouts.roll_back(found, actor=actor, **checked(deployment_shapes.Reason, request))
+    rollout = rollouts.roll_back(found, actor=actor, **checked(deployment_shapes.Return, request))
     return Response(deployment_shapes.RolloutWithSteps(rollout).data, status=201)
 
 

@@ -6,9 +6,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from core.refusals import Invalid
-from registry import access, comparison, history, registered, versions
+from registry import access, comparison, history, numbering, protection, registered, versions
 from registry.listing import ModelFilter
 from registry.models import ModelVersion, RegisteredModel
+from registry.wide_search import versions_like
 from web.rest import shapes
 from web.rest.authentication import actor_of
 from web.rest.reading import checked, limit_of, moment_of, text_of, whole
@@ -22,7 +23,7 @@ REFUSALS = {400: shapes.Refused, 401: shapes.Refused, 403: shapes.Refused, 404: 
     operation_id="list_models",
     responses={200: shapes.Model(many=True)},
     parameters=[
-        OpenApiParameter("q", str, description="part of the name or description, or a filter in MLflow's grammar"),
+        OpenApiParameter("q", str, description="part of the name or description, or a filter"),
         *(OpenApiParameter(name, str) for name in ("owner", "stage", "risk")),
         OpenApiParameter("after", str, description="name after which the page starts"),
         OpenApiParameter("limit", int),
@@ -53,7 +54,7 @@ def models(request: Request) -> Response:
 )
 @api_view(["GET", "PATCH"])
 def model(request: Request, name: str) -> Response:
-    """Read a model, or change its description, risk tier or restriction."""
+    """Read a model, or change its description, risk tier, restriction or how strict it is about sources."""
     actor = actor_of(request)
     found = access.find_model(name, actor=actor)
     if request.method == "PATCH":
@@ -73,6 +74,17 @@ def threshold(request: Request, name: str) -> Response:
     return Response(shapes.ThresholdShape(registered.set_threshold(found, actor=actor, **asked)).data)
 
 
+@extend_schema(operation_id="protect_alias", request=shapes.AliasProtection, responses={200: shapes.Model, **REFUSALS})
+@api_view(["PUT"])
+def protected_aliases(request: Request, name: str) -> Response:
+    """Ask for a signature before an alias of the model moves, or no more."""
+    actor = actor_of(request)
+    found = access.find_model(name, actor=actor)
+    asked = checked(shapes.AliasProtection, request)
+    change = protection.protect if asked["protected"] else protection.release
+    return Response(shapes.Model(change(found, asked["alias"], actor=actor)).data)
+
+
 @extend_schema(
     operation_id="list_versions",
     responses={200: shapes.Version(many=True), 404: shapes.Refused},
@@ -90,20 +102,48 @@ def versions_of(request: Request, name: str) -> Response:
 
 
 @extend_schema(
-    operation_id="compare_versions",
-    responses={200: shapes.Comparison, 400: shapes.Refused, 404: shapes.Refused},
+    operation_id="search_versions",
+    responses={200: shapes.FoundVersion(many=True), 400: shapes.Refused},
     parameters=[
-        OpenApiParameter("v", int, many=True, required=True, description="twice: the old version, the new one")
+        OpenApiParameter("q", str, description="a filter, such as: stage = 'Production' AND metrics.auc > 0.9"),
+        OpenApiParameter("before", int, description="the last id of the page before"),
+        OpenApiParameter("limit", int),
+    ],
+)
+@api_view(["GET"])
+def found_versions(request: Request) -> Response:
+    """Search the versions you may see, of all models, the last registered first."""
+    visible = ModelVersion.objects.visible_to(actor_of(request)).select_related("model", "registered_by", "manifest")
+    rows = versions_like(text_of(request, "q"), visible)
+    if before := whole(request, "before"):
+        rows = rows.filter(pk__lt=before)
+    page = rows.prefetch_related("annotations__author").order_by("-pk")[: limit_of(request)]
+    return Response(shapes.FoundVersion(page, many=True).data)
+
+
+@extend_schema(
+    operation_id="compare_versions",
+    responses={200: shapes.Compared, 400: shapes.Refused, 404: shapes.Refused},
+    parameters=[
+        OpenApiParameter(
+            "v",
+            int,
+            many=True,
+            required=True,
+            description="two to six times; the difference is from the first to the last",
+        )
     ],
 )
 @api_view(["GET"])
 def compare(request: Request, name: str) -> Response:
-    """Compare two versions: metrics with their direction, parameters, files by digest, environment, signature."""
-    numbers = request.query_params.getlist("v")
-    if len(numbers) != 2 or not all(n.isascii() and n.isdigit() and len(n) < 10 for n in numbers):  # noqa: PLR2004
-        raise Invalid("Name two versions: ?v=1&v=2.", field="v")
-    old, new = (access.find_version(name, int(number), actor=actor_of(request)) for number in numbers)
-    return Response(shapes.Comparison(comparison.comparison(old, new)).data)
+    """Compare versions: metrics with their direction, params, files by digest, environment, signature; side by side."""
+    numbers = list(dict.fromkeys(request.query_params.getlist("v")))
+    readable = all(n.isascii() and n.isdigit() and len(n) < 10 for n in numbers)  # noqa: PLR2004 - fits 32 bits
+    if not (readable and 1 < len(numbers) <= comparison.MOST):
+        raise Invalid(f"Name two to {comparison.MOST} versions: ?v=1&v=2.", field="v")
+    found = [access.find_version(name, int(number), actor=actor_of(request)) for number in numbers]
+    difference = shapes.Comparison(comparison.comparison(found[0], found[-1])).data
+    return Response({**difference, "versions": shapes.ColumnShape(comparison.columns(found), many=True).data})
 
 
 @extend_schema(
@@ -120,11 +160,26 @@ def model_history(request: Request, name: str) -> Response:
     return Response(shapes.History(spans).data)
 
 
-@extend_schema(operation_id="read_version", responses={200: shapes.Version, 404: shapes.Refused})
-@api_view(["GET"])
+@extend_schema(methods=["GET"], operation_id="read_version", responses={200: shapes.VersionRead, 404: shapes.Refused})
+@extend_schema(
+    methods=["PATCH"],
+    operation_id="change_version",
+    request=shapes.VersionChange,
+    responses={200: shapes.VersionRead, **REFUSALS},
+)
+@api_view(["GET", "PATCH"])
 def version(request: Request, name: str, number: int) -> Response:
-    """Read a version."""
-    return Response(shapes.Version(access.find_version(name, number, actor=actor_of(request))).data)
+    """Read a version, or change its semantic number or description."""
+    actor = actor_of(request)
+    found = access.find_version(name, number, actor=actor)
+    if request.method == "PATCH":
+        asked = checked(shapes.VersionChange, request)
+        if "semver" in asked:
+            numbering.set_semver(found, asked["semver"], actor=actor)
+        if "description" in asked:
+            versions.update_version(found, description=asked["description"], actor=actor)
+        found = access.find_version(name, number, actor=actor)
+    return Response(shapes.VersionRead(found).data)
 
 
 @extend_schema(

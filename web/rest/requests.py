@@ -6,22 +6,33 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from core.refusals import Conflict, Invalid
-from registry import access, decisions, transitions
+from registry import access, decisions, discussion, glass, transitions
 from registry import requests as approval
 from registry.listing import Box, requests_in
 from registry.policy import AliasMove, StageMove
 from registry.requests import ApprovalRequired
 from registry.stages import Stage
-from web.rest import shapes
+from web.rest import request_shapes as shapes
 from web.rest.authentication import actor_of
 from web.rest.models import REFUSALS
 from web.rest.reading import checked, limit_of, text_of, whole
+from web.rest.shapes import Refused
 
-RELATED = ("checks", "decisions__person", "comments__author")
+RELATED = (
+    "checks",
+    "rules",
+    "glass__person",
+    "glass__reviewed_by",
+    "decisions__person",
+    "decisions__for_person",
+    "comments__author",
+)
 
 
 @extend_schema(
-    operation_id="make_move", request=shapes.Move, responses={200: shapes.Outcome, 202: shapes.Outcome, **REFUSALS}
+    operation_id="make_move",
+    request=shapes.Move,
+    responses={200: shapes.Outcome, 202: shapes.Outcome, **REFUSALS},
 )
 @api_view(["POST"])
 def moves(request: Request) -> Response:
@@ -90,7 +101,7 @@ def _box(request: Request) -> Box:
         raise Invalid("tab is waiting, mine, all or done.", field="tab") from why
 
 
-@extend_schema(operation_id="read_request", responses={200: shapes.Request, 404: shapes.Refused})
+@extend_schema(operation_id="read_request", responses={200: shapes.Request, 404: Refused})
 @api_view(["GET"])
 def one(request: Request, number: int) -> Response:
     """Read a request with its checks, decisions and discussion."""
@@ -100,7 +111,10 @@ def one(request: Request, number: int) -> Response:
 @extend_schema(operation_id="decide", request=shapes.NewDecision, responses={201: shapes.DecisionShape, **REFUSALS})
 @api_view(["POST"])
 def decide(request: Request, number: int) -> Response:
-    """Approve or reject one digest. Needs the scope `decide`; 409 where the request is stale, with what changed."""
+    """Approve one digest, reject it, or send it back for changes.
+
+    Needs the scope `decide`; 409 where the request is stale, with what changed.
+    """
     actor, asked = actor_of(request), checked(shapes.NewDecision, request)
     found = approval.find_request(number, actor=actor)
     outcome = decisions.decide(
@@ -109,20 +123,46 @@ def decide(request: Request, number: int) -> Response:
         actor=actor,
     )
     if isinstance(outcome, decisions.Moved):
-        parts = "; ".join(f"{c.part} was {c.before}, is {c.after}" for c in outcome.changed) or "its time is over"
-        raise Conflict(f"Request #{number} no longer holds: {parts}.", next_step="Open a new request.")
+        raise Conflict(f"Request #{number} no longer holds. {outcome.past.why}", next_step="Open a new request.")
     return Response(shapes.DecisionShape(outcome).data, status=201)
 
 
+@extend_schema(operation_id="break_glass", request=shapes.Glass, responses={200: shapes.Request, **REFUSALS})
+@api_view(["POST"])
+def break_glass(request: Request, number: int) -> Response:
+    """Let a request through in an emergency, where its policies allow it. Needs the scope `decide`."""
+    actor, asked = actor_of(request), checked(shapes.Glass, request)
+    found = approval.find_request(number, actor=actor)
+    outcome = glass.break_glass(found, digest=asked["subject_digest"], reason=asked["reason"], actor=actor)
+    if isinstance(outcome, decisions.Moved):
+        raise Conflict(f"Request #{number} no longer holds. {outcome.past.why}", next_step="Open a new request.")
+    return Response(shapes.Request(approval.find_request(number, actor=actor)).data)
+
+
 @extend_schema(
-    operation_id="comment_on_request", request=shapes.CommentShape, responses={201: shapes.CommentShape, **REFUSALS}
+    operation_id="review_glass",
+    request=shapes.CommentShape,
+    responses={200: shapes.Request, **REFUSALS},
+)
+@api_view(["POST"])
+def review_glass(request: Request, number: int) -> Response:
+    """Close the matter of a broken glass with words. Needs the scope `decide`."""
+    actor, asked = actor_of(request), checked(shapes.CommentShape, request)
+    glass.review(approval.find_request(number, actor=actor), comment=asked["body"], actor=actor)
+    return Response(shapes.Request(approval.find_request(number, actor=actor)).data)
+
+
+@extend_schema(
+    operation_id="comment_on_request",
+    request=shapes.CommentShape,
+    responses={201: shapes.CommentShape, **REFUSALS},
 )
 @api_view(["POST"])
 def comments(request: Request, number: int) -> Response:
     """Add to a request's discussion."""
     actor = actor_of(request)
     found = approval.find_request(number, actor=actor)
-    comment = approval.add_comment(found, body=checked(shapes.CommentShape, request)["body"], actor=actor)
+    comment = discussion.add_comment(found, body=checked(shapes.CommentShape, request)["body"], actor=actor)
     return Response(shapes.CommentShape(comment).data, status=201)
 
 

@@ -101,5 +101,7 @@ def steer(request: Request, number: int) -> Response:
     """Pause, let go on, promote or send back a canary that is under way."""
     actor, asked = actor_of(request), checked(deployment_shapes.Steering, request)
     found = changes.find_rollout(number, actor=actor)
-    steering.BY_NAME[asked["do"]](found, reason=asked["reason"], actor=actor)
+    do = steering.BY_NAME[asked["do"]]
+    seen = {"share_pct": asked.get("share_pct")} if do is steering.promote else {}
+    do(found, reason=asked["reason"], actor=actor, **seen)
     return Response(deployment_shapes.RolloutWithSteps(changes.find_rollout(number, actor=actor)).data)

@@ -12,7 +12,8 @@ from rest_framework.response import Response
 
 from core import clock
 from deployments import endpoints
-from monitoring.series import METRICS, series
+from monitoring.metrics import METRICS
+from monitoring.series import series
 from web.rest import shapes
 from web.rest.authentication import actor_of
 from web.rest.reading import moment_of, text_of

@@ -6,9 +6,8 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from accounts.permissions import Scope
-from registry import subjects
-from registry.models import ApprovalRequest, Decision, MetricThreshold
-from registry.models.approvals import RequestState
+from registry import numbering, protection
+from registry.models import MetricThreshold, ModelVersion, RegisteredModel
 from registry.models.registered import RiskTier
 from registry.stages import Stage
 
@@ -62,11 +61,24 @@ class Model(serializers.Serializer[Any]):
     description = serializers.CharField()
     risk_tier = serializers.ChoiceField(choices=RiskTier.choices)
     restricted = serializers.BooleanField()
+    strict_sources = serializers.BooleanField()
     created_at = serializers.DateTimeField()
     updated_at = serializers.DateTimeField()
     aliases = AliasShape(many=True)
     tags = TagShape(many=True)
     thresholds = ThresholdShape(many=True)
+    protected_aliases = serializers.SerializerMethodField()
+
+    def get_protected_aliases(self, model: RegisteredModel) -> list[str]:
+        """Return the names whose move needs a signature."""
+        return protection.protected(model)
+
+
+class AliasProtection(serializers.Serializer[Any]):
+    """An alias, and whether moving it needs a signature."""
+
+    alias = serializers.CharField(max_length=255)
+    protected = serializers.BooleanField(default=True)
 
 
 class ModelChange(serializers.Serializer[Any]):
@@ -75,6 +87,7 @@ class ModelChange(serializers.Serializer[Any]):
     description = serializers.CharField(required=False, allow_blank=True, max_length=20_000)
     risk_tier = serializers.ChoiceField(choices=RiskTier.choices, required=False)
     restricted = serializers.BooleanField(required=False)
+    strict_sources = serializers.BooleanField(required=False)
 
 
 class NewModel(serializers.Serializer[Any]):
@@ -98,6 +111,7 @@ class Version(serializers.Serializer[Any]):
 
     model = serializers.CharField(source="model.name")
     version = serializers.IntegerField()
+    semver = serializers.CharField()
     stage = serializers.ChoiceField(choices=list(Stage))
     status = serializers.CharField()
     verified = serializers.BooleanField()
@@ -112,6 +126,39 @@ class Version(serializers.Serializer[Any]):
     created_at = serializers.DateTimeField()
     updated_at = serializers.DateTimeField()
     annotations = AnnotationShape(many=True)
+
+
+class FoundVersion(Version):
+    """A version that a search found; `id` is what the next page begins before."""
+
+    id = serializers.IntegerField(source="pk")
+
+
+class VersionChange(serializers.Serializer[Any]):
+    """Fields to set; what is left out stays. An empty `semver` takes the number away."""
+
+    semver = serializers.CharField(required=False, allow_blank=True, max_length=64)
+    description = serializers.CharField(required=False, allow_blank=True, max_length=20_000)
+
+
+class Offered(serializers.Serializer[Any]):
+    """The semantic numbers that may come next; `fitting` is what the signature asks for, null where it cannot tell."""
+
+    before = serializers.CharField()
+    numbers = serializers.DictField(child=serializers.CharField())
+    fitting = serializers.CharField(allow_null=True)
+    verdict = serializers.CharField()
+
+
+class VersionRead(Version):
+    """One version, and the semantic numbers it may be given."""
+
+    semver_offered = serializers.SerializerMethodField()
+
+    @extend_schema_field(Offered)
+    def get_semver_offered(self, version: ModelVersion) -> object:
+        """Return what may come next."""
+        return Offered(numbering.offered(version)).data
 
 
 class LineShape(serializers.Serializer[Any]):
@@ -149,6 +196,26 @@ class Comparison(serializers.Serializer[Any]):
     files = LineShape(many=True)
     environment = LineShape(many=True)
     signature = SignatureDifferenceShape()
+
+
+class ColumnShape(serializers.Serializer[Any]):
+    """One of several versions side by side; `signature` is held against the first one's."""
+
+    version = serializers.IntegerField(source="version.version")
+    semver = serializers.CharField(source="version.semver")
+    stage = serializers.CharField(source="version.stage")
+    aliases = serializers.ListField(child=serializers.CharField())
+    digest = serializers.CharField()
+    metrics = serializers.DictField()
+    params = serializers.DictField()
+    tags = serializers.DictField()
+    signature = SignatureDifferenceShape()
+
+
+class Compared(Comparison):
+    """The difference from the first version to the last, and all of them side by side."""
+
+    versions = ColumnShape(many=True)
 
 
 class SpanShape(serializers.Serializer[Any]):
@@ -196,97 +263,6 @@ class RunShape(serializers.Serializer[Any]):
     params = serializers.DictField()
     tags = serializers.DictField()
     versions = RunVersion(many=True)
-
-
-class Move(serializers.Serializer[Any]):
-    """A move of one version: to a stage, or to an alias."""
-
-    model = serializers.CharField(max_length=300)
-    version = serializers.IntegerField(min_value=1, max_value=2_000_000_000)
-    stage = serializers.ChoiceField(choices=list(Stage), required=False)
-    archive_existing = serializers.BooleanField(default=False)
-    alias = serializers.CharField(required=False, max_length=255)
-    reason = serializers.CharField(required=False, allow_blank=True, max_length=10_000, default="")
-
-    def validate(self, attrs: dict[str, object]) -> dict[str, object]:
-        """Exactly one goal."""
-        if ("stage" in attrs) == ("alias" in attrs):
-            raise serializers.ValidationError("Give either stage or alias.")
-        return attrs
-
-
-class CheckShape(serializers.Serializer[Any]):
-    """A fact of a request."""
-
-    id = serializers.IntegerField()
-    name = serializers.CharField()
-    status = serializers.CharField()
-    required = serializers.BooleanField()  # type: ignore[assignment]  # same
-    expected = serializers.CharField()
-    measured = serializers.CharField()
-    why = serializers.CharField()
-
-
-class DecisionShape(serializers.Serializer[Any]):
-    """A decision taken."""
-
-    person = serializers.CharField(source="person.username")
-    verdict = serializers.ChoiceField(choices=Decision.Verdict.choices)
-    comment = serializers.CharField()
-    subject_digest = serializers.CharField()
-    via = serializers.CharField()
-    at = serializers.DateTimeField()
-
-
-class CommentShape(serializers.Serializer[Any]):
-    """A contribution to the discussion."""
-
-    id = serializers.IntegerField(read_only=True)
-    author = serializers.CharField(source="author.username", read_only=True)
-    body = serializers.CharField(max_length=10_000)
-    created_at = serializers.DateTimeField(read_only=True)
-    edited_at = serializers.DateTimeField(read_only=True)
-
-
-class Request(serializers.Serializer[Any]):
-    """An approval request; `subject` is what exactly is approved, `subject_digest` its SHA-256."""
-
-    id = serializers.IntegerField()
-    model = serializers.CharField(source="model.name")
-    version = serializers.IntegerField(source="version.version")
-    state = serializers.ChoiceField(choices=RequestState.choices)
-    requester = serializers.CharField(source="requester.username")
-    reason = serializers.CharField()
-    subject = serializers.SerializerMethodField()
-    subject_digest = serializers.CharField()
-    approvals_needed = serializers.IntegerField()
-    created_at = serializers.DateTimeField()
-    expires_at = serializers.DateTimeField()
-    checks = CheckShape(many=True)
-    decisions = DecisionShape(many=True)
-    comments = CommentShape(many=True)
-
-    @extend_schema_field(serializers.JSONField)
-    def get_subject(self, request: ApprovalRequest) -> dict[str, object]:
-        """The document that was digested."""
-        return subjects.document(request)
-
-
-class NewDecision(serializers.Serializer[Any]):
-    """A yes or no to one digest. `accepted` lists the ids of warnings accepted."""
-
-    verdict = serializers.ChoiceField(choices=Decision.Verdict.choices)
-    subject_digest = serializers.RegexField(r"^[0-9a-f]{64}$")
-    comment = serializers.CharField(max_length=10_000)
-    accepted = serializers.ListField(child=serializers.IntegerField(), required=False, default=list)
-
-
-class Outcome(serializers.Serializer[Any]):
-    """What a move came to: `moved`, or the request that waits."""
-
-    moved = serializers.BooleanField()
-    archived = serializers.ListField(child=serializers.IntegerField())
-    request = Request(allow_null=True)
 
 
 class EventShape(serializers.Serializer[Any]):

@@ -8,7 +8,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.permissions import Scope
-from web.rest import audit, endpoints, labels, models, requests, rollouts, runs, series, shapes
+from web.rest import audit, endpoints, labels, models, policies, requests, rollouts, runs, series, shapes, webhooks
 from web.rest.authentication import actor_of
 
 
@@ -31,16 +31,27 @@ urlpatterns = [
     path("models/<str:name>/versions", models.versions_of, name="versions"),
     path("models/<str:name>/compare", models.compare, name="compare"),
     path("models/<str:name>/history", models.model_history, name="history"),
+    path("models/<str:name>/protected-aliases", models.protected_aliases, name="protected-aliases"),
     path("models/<str:name>/thresholds", models.threshold, name="threshold"),
     path("models/<str:name>/versions/<int:number>", models.version, name="version"),
     path("models/<str:name>/versions/<int:number>/annotations", models.annotations, name="annotations"),
+    path("versions", models.found_versions, name="found-versions"),
     path("runs/<str:run_id>", runs.run, name="run"),
     path("moves", requests.moves, name="moves"),
     path("requests", requests.requests, name="requests"),
     path("requests/<int:number>", requests.one, name="request"),
     path("requests/<int:number>/decisions", requests.decide, name="decide"),
+    path("requests/<int:number>/break-glass", requests.break_glass, name="break-glass"),
+    path("requests/<int:number>/glass-review", requests.review_glass, name="review-glass"),
     path("requests/<int:number>/comments", requests.comments, name="comments"),
     path("requests/<int:number>/withdraw", requests.withdraw, name="withdraw"),
+    path("policies", policies.policies, name="policies"),
+    path("policy-schema", policies.schema, name="policy-schema"),
+    path("policies/<slug:name>", policies.policy, name="policy"),
+    path("policies/<slug:name>/versions/<int:number>", policies.version, name="policy-version"),
+    path("policies/<slug:name>/versions/<int:number>/dry-run", policies.dry, name="policy-dry-run"),
+    path("policies/<slug:name>/versions/<int:number>/accept", policies.accept, name="accept-policy"),
+    path("policies/<slug:name>/versions/<int:number>/turn-down", policies.turn_down, name="turn-policy-down"),
     path("labels", labels.labels, name="labels"),
     path("endpoints/<slug:name>/series", series.endpoint_series, name="endpoint-series"),
     path("endpoints", endpoints.endpoints, name="endpoints"),
@@ -54,6 +65,11 @@ urlpatterns = [
     path("rollouts/<int:number>/cancel", rollouts.cancel, name="cancel-rollout"),
     path("rollouts/<int:number>/steer", rollouts.steer, name="steer"),
     path("rollouts/<int:number>/intervene", rollouts.intervene, name="intervene"),
+    path("webhooks", webhooks.webhooks, name="webhooks"),
+    path("webhooks/<uuid:webhook_id>", webhooks.webhook, name="webhook"),
+    path("webhooks/<uuid:webhook_id>/test", webhooks.test, name="test-webhook"),
+    path("webhooks/<uuid:webhook_id>/deliveries", webhooks.delivery_log, name="deliveries"),
+    path("deliveries/<uuid:delivery_id>/redeliver", webhooks.redeliver, name="redeliver"),
     path("audit/events", audit.events, name="events"),
     path("audit/events/<int:seq>", audit.event, name="event"),
     path("audit/events/<int:seq>/proof", audit.prove, name="prove"),

@@ -1,5 +1,6 @@
 """What every template may use: icons, badges, times, numbers, digests, and the blocks that hold other markup."""
 
+import re
 import secrets
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -10,13 +11,15 @@ from urllib.parse import quote
 from django import template
 from django.template.loader import get_template
 from django.templatetags.static import static
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 register = template.Library()
 
 UNMEASURED = "not measured"
 WHOLE_FROM = 1000  # from here on, four digits need no fraction
+SEPARATED = re.compile(r"[^_./-]*[_./-]+|[^_./-]+")
+BREAK = SafeString("<wbr>")
 SHORT_FROM = 9  # a digest of fewer characters is short already
 KILO = 1000
 MINUS = "\N{MINUS SIGN}"
@@ -55,6 +58,14 @@ REQUESTS = {
     "superseded": Look("neutral", "superseded", "history"),
     "executed": Look("ok", "done", "circle-check"),
 }
+POLICIES = {
+    "proposed": Look("warn", "proposed", "clock"),
+    "active": Look("ok", "in force", "circle-check"),
+    "off": Look("neutral", "switched off", "ban"),
+    "replaced": Look("neutral", "replaced", "history"),
+    "refused": Look("bad", "refused", "x"),
+    "withdrawn": Look("neutral", "withdrawn", "rotate-ccw"),
+}
 VERIFICATIONS = {
     "held": Look("ok", "held and hashed", "shield-check"),
     "unverified": Look("warn", "unverified", "shield-alert"),
@@ -62,6 +73,7 @@ VERIFICATIONS = {
 ROLLOUTS = {
     "queued": Look("neutral", "queued", "clock"),
     "running": Look("info", "running", "arrow-right"),
+    "paused": Look("warn", "paused", "clock"),
     "rolling_back": Look("warn", "rolling back", "rotate-ccw"),
     "done": Look("ok", "done", "circle-check"),
     "rolled_back": Look("bad", "rolled back", "rotate-ccw"),
@@ -129,6 +141,12 @@ def check_badge(status: object) -> SafeString:
 def request_badge(state: object) -> SafeString:
     """Return the badge of an approval request."""
     return _look(REQUESTS, state)
+
+
+@register.simple_tag
+def policy_badge(state: object) -> SafeString:
+    """Return the badge of a policy's version."""
+    return _look(POLICIES, state)
 
 
 @register.simple_tag
@@ -243,6 +261,9 @@ def significant(number: Decimal) -> str:
     return text.replace("-", MINUS)
 
 
+NO_NUMBER = format_html('<span class="unmeasured">{}</span>', UNMEASURED)
+
+
 @register.filter(name="num")
 def num_filter(value: object) -> str:
     """Return a number to four significant digits, or that there is none."""
@@ -255,10 +276,11 @@ def num_filter(value: object) -> str:
 @register.simple_tag
 def num(value: object) -> SafeString:
     """Return a number to four significant digits with its full value in the title."""
+    if value in (None, ""):
+        return NO_NUMBER
     number = as_number(value)
     if number is None:
-        missing = value in (None, "")
-        return format_html('<span class="{}">{}</span>', "unmeasured" if missing else "", num_filter(value))
+        return format_html("<span>{}</span>", str(value))
     return format_html('<data value="{0}" title="{0}">{1}</data>', str(value), significant(number))
 
 
@@ -310,6 +332,12 @@ def size(count: int | None) -> str:
             return f"{value:.0f} {unit}" if unit == "B" else f"{value:.3g} {unit}"
         value /= KILO
     return f"{value:.4g} TB"
+
+
+@register.filter
+def breakable(name: object) -> SafeString:
+    """Return a name that a narrow column breaks after its separators, not inside its words."""
+    return format_html_join(BREAK, "{}", ((part,) for part in SEPARATED.findall(str(name))))
 
 
 # Digests and paths

@@ -34,7 +34,7 @@ class Command(BaseCommand):
             user = create_user(options["name"], roles=[Role(role) for role in options["role"]], actor=COMMAND)
         except Refusal as why:
             raise CommandError(why.sentence) from why
-        self.stderr.write(f"created {user.username} ({', '.join(sorted(options['role'])) or 'no role'})")
+        self.stderr.write(f"created {user.username} ({', '.join(sorted(set(options['role']))) or 'no role'})")
         if options["print_token"]:
             self.stdout.write(command_token(user))
 

@@ -19,6 +19,7 @@ from accounts.models import User
 from accounts.roles import Role
 from accounts.users import create_user
 from config import startup
+from config.demo.notebook import Notebook
 from config.demo.story import Story, StoryBroke, Teller
 from config.supervisor import bind_to
 from core.home import running
@@ -48,13 +49,14 @@ class Command(BaseCommand):
             raise CommandError("dana has no Python of her own: run `make install` first.")
         run = secrets.token_hex(16)
         port = _free_port(port)
+        url = f"http://127.0.0.1:{port}"
         server = _start(port, run)
         try:
-            url = f"http://127.0.0.1:{port}"
-            router = _wait_ready(server)
-            people = _sign_in_links(url, run)
-            story = Story(url, people, client, Teller(self.stderr.write, STEPS), router)
-            story.tell()
+            with Notebook(client, url) as notebook:
+                router = _wait_ready(server)
+                people = _sign_in_links(url, run)
+                story = Story(url, people, notebook, Teller(self.stderr.write, STEPS), router)
+                story.tell()
             self._close(url, people, story.curl)
             if not exit:
                 server.wait()

@@ -11,6 +11,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from config import leftovers, startup
+from config.env import is_loopback
 from config.processes import MODES, Address, processes
 from config.supervisor import supervise
 
@@ -19,6 +20,7 @@ log = structlog.get_logger(__name__)
 
 class Command(BaseCommand):
     help = "Serve this home: starts every process, restarts what dies, ends all of it on Ctrl-C."
+    requires_system_checks = ("ledger",)  # the others judge the code, half a second at each start; tests make them
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--port", type=int, default=8000, help="0 chooses a free one (default: 8000)")
@@ -39,6 +41,9 @@ def serve(bind: str, port: int, mode: str, router_port: int) -> None:
     """Serve the home until told to stop."""
     run = settings.HOME / "run"
     startup.check_bind(bind, cert=settings.TLS_CERT, key=settings.TLS_KEY, proxy=settings.TLS_PROXY)
+    startup.check_tls(settings.TLS_CERT, settings.TLS_KEY)
+    if not is_loopback(bind) and not settings.PUBLIC_HOSTS:
+        log.warning("answers under loopback names only: set SIGNOFF_PUBLIC_URL or SIGNOFF_ALLOWED_HOSTS", bind=bind)
     with startup.sole(run), startup.noted(run / "up.json"):
         if swept := leftovers.sweep(run):
             log.warning("ended what an earlier run left", processes=swept)

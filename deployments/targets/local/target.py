@@ -10,9 +10,11 @@ from typing import TypeVar
 
 from django.conf import settings
 
+from core import hints
 from deployments.plan import ALL, Sight, Strategy
 from deployments.targets.contract import Capabilities, GiveUp, Release, Seen, Split, Step, TryAgain
 from deployments.targets.local import fences, replicas
+from registry import blobs
 from serving import contract
 from serving.contract import SHARES, Desired, Document, Layout, Observed, Routed, Routes, TrackRoute
 
@@ -68,6 +70,9 @@ class LocalTarget:
 
     def _install(self, step: Step, key: str, fence: int) -> None:
         wanted = replicas.desired(step.release, key, fence)
+        if blobs.is_elsewhere():
+            self.layout.fetched_folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            hints.hint(hints.FETCH_FILES)
         contract.dump(self.layout.desired(wanted.replica), wanted)
 
     def _installed(self, step: Step, key: str) -> Seen:

@@ -19,7 +19,8 @@ class Api:
     def __init__(self, actor: Actor, *scopes: Scope) -> None:
         user = actor.user
         assert user is not None
-        _, self.token = tokens.mint(user, label="t", scopes=scopes or [Scope.READ, Scope.WRITE], days=1, actor=COMMAND)
+        wanted = scopes or [Scope.READ, Scope.WRITE]
+        _, self.token = tokens.mint(user, label="t", scopes=wanted, days=1, actor=COMMAND, fresh=True)
         self.http = Client(headers={"Authorization": f"Bearer {self.token}"})
 
     def get(self, path: str, /, **query: Any) -> Any:

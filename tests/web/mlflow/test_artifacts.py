@@ -150,8 +150,5 @@ def test_a_file_over_the_limit_is_refused(api: Api, root: str, settings: Setting
     refused(put(api, f"{root}/large", b"x" * (1024 * 1024 + 1)), 400, "INVALID_PARAMETER_VALUE", "1 MiB")
 
 
-def test_multipart_falls_back_to_one_put(api: Api, root: str) -> None:
-    answer = api.http.post(f"/api/2.0/mlflow-artifacts/mpu/create/{root}/x", {}, content_type="application/json")
-    assert answer.status_code == 501
-    assert answer.json()["message"].startswith("Multipart upload is not supported")
+def test_presigned_reads_fall_back_to_this_server(api: Api, root: str) -> None:
     assert api.http.get(f"/api/2.0/mlflow-artifacts/presigned/{root}/x").status_code == 501

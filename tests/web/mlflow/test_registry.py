@@ -9,9 +9,9 @@ from pytest_django import Settings
 
 from accounts.actors import Actor
 from registry import registered, transitions, versions
-from registry.models import ModelVersion, RegisteredModel
+from registry.models import LoggedModel, ModelVersion, RegisteredModel
 from registry.stages import Stage
-from tests.factories import make_model, make_version
+from tests.factories import make_model, make_run, make_version
 from tests.web.mlflow.conftest import Api, refused
 
 pytestmark = [pytest.mark.postgresql, pytest.mark.django_db]
@@ -102,6 +102,53 @@ def test_a_source_that_points_nowhere_safe_is_refused(api: Api, model: Registere
     refused(api.post("model-versions/create", name=NAME, source=source), 400, "INVALID_PARAMETER_VALUE")
 
 
+def test_a_model_with_strict_sources_asks_for_the_run_or_logged_model_that_holds_the_files(
+    api: Api, model: RegisteredModel, dana: Actor
+) -> None:
+    run, other = make_run(dana), make_run(dana)
+    logged = LoggedModel.objects.create(model_id="m-" + "b" * 32, experiment_id=0, name="m", author=dana.person)
+    of_run, by_proxy = f"runs:/{run.run_id}/model", f"mlflow-artifacts:/0/{run.run_id}/artifacts/model"
+    of_logged, elsewhere = f"models:/{logged.pk}", "s3://bucket/model"
+    fits = [
+        {"source": of_run, "run_id": run.run_id},
+        {"source": by_proxy, "run_id": run.run_id},
+        {"source": of_logged, "model_id": logged.pk},
+        {"source": elsewhere},
+        {"source": f"models:/{NAME}/1"},
+    ]
+    clashes = [
+        {"source": of_run},
+        {"source": of_run, "run_id": other.run_id},
+        {"source": by_proxy},
+        {"source": by_proxy, "run_id": other.run_id},
+        {"source": "mlflow-artifacts:/0"},
+        {"source": of_logged},
+    ]
+    for asked in [*fits, *clashes[:-2]]:
+        assert api.post("model-versions/create", name=NAME, **asked).status_code == 200, asked
+    registered.update_model(model, actor=dana, strict_sources=True)
+    for asked in fits:
+        assert api.post("model-versions/create", name=NAME, **asked).status_code == 200, asked
+    for asked in clashes:
+        answer = api.post("model-versions/create", name=NAME, **asked)
+        refused(answer, 400, "INVALID_PARAMETER_VALUE", "strict sources")
+
+
+def test_a_lenient_source_reads_nothing_of_a_run_that_is_kept_from_the_caller(
+    api: Api, engineer: Api, model: RegisteredModel, dana: Actor
+) -> None:
+    hidden = make_version(model, dana, metrics={"auc": 0.875})
+    registered.update_model(model, actor=dana, restricted=True)
+    engineer.post("registered-models/create", name="mine")
+    root = f"mlflow-artifacts:/0/{hidden.run_id}/artifacts/model"
+    for source in (hidden.source, root, f"models:/{NAME}/1", f"mlflow-artifacts:/versions/{model.uuid}/1"):
+        answer = engineer.post("model-versions/create", name="mine", source=source, run_id=hidden.run_id)
+        assert answer.status_code == 404, answer.json()
+    taken = engineer.post("model-versions/create", name="mine", source="s3://bucket/model", run_id=hidden.run_id)
+    assert taken.status_code == 200
+    assert b"0.875" not in bytes(ModelVersion.objects.get(model__name="mine").evidence)
+
+
 @pytest.mark.parametrize(
     ("number", "status", "words"),
     [
@@ -170,6 +217,16 @@ def test_aliases_are_strings_on_a_version_and_pairs_on_a_model(api: Api, version
     refused(absent, 400, "INVALID_PARAMETER_VALUE", "Registered model alias blue not found.")
 
 
+def test_the_alias_latest_is_the_highest_number(api: Api, model: RegisteredModel, dana: Actor) -> None:
+    none = api.get("registered-models/alias", name=NAME, alias="latest")
+    refused(none, 404, "RESOURCE_DOES_NOT_EXIST", f"Latest version not found for model {NAME}.")
+    for _ in range(2):
+        make_version(model, dana)
+    for alias in ("latest", "LATEST"):
+        found = api.get("registered-models/alias", name=NAME, alias=alias).json()["model_version"]
+        assert found["version"] == "2"
+
+
 def test_latest_versions_are_the_highest_of_each_stage(
     engineer: Api, model: RegisteredModel, dana: Actor, eli: Actor
 ) -> None:
@@ -208,6 +265,7 @@ def test_production_waits_for_a_sign_off_and_says_where(api: Api, version: Model
 
 def test_champion_waits_for_a_sign_off_too(api: Api, version: ModelVersion) -> None:
     answer = api.post("registered-models/alias", name=NAME, alias="champion", version="1")
+    assert f"{NAME} version 1 needs an approval to become @champion. Request #" in answer.json()["message"]
     refused(answer, 403, "PERMISSION_DENIED", "http://testserver/approvals/")
 
 

@@ -64,6 +64,10 @@ UNREADABLE = [
     b'{"name": "a\\u0000b"}',
     b'{"name": "\\ud800"}',
     b'{"name": "a", "x": ' + b"9" * 5000 + b"}",
+    b'{"name": "a", "name": "b"}',
+    b'{"name": "a", "tags": [{"key": "k", "value": "1", "value": "2"}]}',
+    b'{"name": ' * 100_000 + b"1" + b"}" * 100_000,
+    b"[" * 100_000 + b"]" * 100_000,
 ]
 
 
@@ -120,7 +124,7 @@ def test_a_wrong_method_is_405_and_an_unknown_path_404_both_as_json(api: Api) ->
 def test_browsers_paths_are_the_same(api: Api) -> None:
     assert api.http.get("/ajax-api/2.0/mlflow/experiments/get", {"experiment_id": "0"}).status_code == 200
     said = api.http.get("/api/3.0/mlflow/server-info").json()
-    assert (said["workspaces_enabled"], said["multipart_uploads_enabled"]) == (False, False)
+    assert (said["workspaces_enabled"], said["multipart_uploads_enabled"]) == (False, True)
 
 
 @pytest.mark.parametrize(

@@ -162,3 +162,33 @@ def test_production_is_refused_by_rest_without_a_signature(dana: Actor, olga: Ac
     refused = ask("POST", "rollouts", endpoint="fraud", version=1, plan={"strategy": "all-at-once"})
     assert (refused.status_code, refused.json()["error"]) == (409, "conflict")
     assert "no unused approval" in refused.json()["message"]
+
+
+def test_too_many_labels_are_refused_as_the_schema_says(dana: Actor, eli: Actor) -> None:
+    ask = Caller(dana)
+    endpoints.create_endpoint("fraud-staging", model=make_model(dana), environment="staging", actor=eli)
+    labels = [{"request_id": f"q{number}", "label": 1} for number in range(10_001)]
+    answer = ask("POST", "labels", endpoint="fraud-staging", labels=labels)
+    assert (answer.json()["error"], answer.json()["message"][:17]) == ("too_large", "10,001 labels are")
+    schema = Client().get("/api/v1/schema", {"format": "json"}, headers=ask.headers).json()
+    assert sorted(schema["paths"]["/api/v1/labels"]["post"]["responses"]) == ["200", "400", "403", "404"]
+    assert answer.status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("body", "why"),
+    [
+        (b'{"endpoint": "a", "endpoint": "b", "labels": []}', "stands twice"),
+        (b'{"endpoint": "a", "labels": [{"request_id": "u\\ud800", "label": 1}]}', "surrogates"),
+        (b'{"endpoint": "a", "labels": [{"request_id": "u\\u0000", "label": 1}]}', "NUL"),
+        (b'{"endpoint": "a", "labels": [{"request_id": "u", "label": "\\ud800"}]}', "surrogates"),
+        (b"[" * 100_000, "not valid JSON"),
+        (b"{", "not valid JSON"),
+    ],
+)
+def test_json_that_two_readers_would_take_otherwise_or_no_database_keeps_is_refused(
+    dana: Actor, body: bytes, why: str
+) -> None:
+    answer = Client().generic("POST", "/api/v1/labels", body, "application/json", headers=Caller(dana).headers)
+    assert (answer.status_code, answer.json()["error"]) == (400, "invalid")
+    assert why in answer.content.decode()

@@ -1,0 +1,98 @@
+"""Reads and writes single rows by plain statements that are made once.
+
+Django's ORM builds its SQL anew at each call, which takes several times as long as running it. What clients call all
+day goes through here; field types, conversion and constraints stay the model's.
+"""
+
+from collections.abc import Sequence
+from functools import cache
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+from django.db import connection
+from django.db.models import Field, Model
+from django.db.models.sql import Query
+from django.db.models.sql.compiler import SQLCompiler
+
+M = TypeVar("M", bound=Model)
+if TYPE_CHECKING:
+    AnyField = Field[Any, Any]
+else:
+    AnyField = Field  # Django subscripts it in stubs only
+
+
+def find(model: type[M], where: str, values: Sequence[Any], *, lock: bool = False) -> M | None:
+    """Return the first row of `model` that fits `where`, a constant piece of SQL, or None.
+
+    `lock` keeps it for this transaction. SQLite, which has one writer at a time, needs no word for that.
+    """
+    ending = " FOR UPDATE" if lock and connection.vendor == "postgresql" else ""
+    with connection.cursor() as cursor:
+        cursor.execute(f"{_select(model)} WHERE {where} LIMIT 1{ending}", values)
+        row = cursor.fetchone()
+    if row is None:
+        return None
+    names, converters = _shape(model, connection.vendor)
+    if converters:
+        (row,) = _compiler(model).apply_converters([row], converters)
+    return model.from_db("default", names, row)
+
+
+def insert(row: Model) -> None:
+    """Insert `row`; its key is set where the database gives it."""
+    model = type(row)
+    fields = _written(model, with_key=row.pk is not None)
+    values = [field.get_db_prep_save(field.pre_save(row, add=True), connection) for field in fields]
+    with connection.cursor() as cursor:
+        cursor.execute(_insert(model, with_key=row.pk is not None), values)
+        row.pk = cursor.fetchone()[0]
+    row._state.adding, row._state.db = False, "default"
+
+
+def update(row: Model, *names: str) -> None:
+    """Write the fields `names` of `row`."""
+    fields = [cast("AnyField", row._meta.get_field(name)) for name in names]
+    values = [field.get_db_prep_save(getattr(row, field.attname), connection) for field in fields]
+    with connection.cursor() as cursor:
+        cursor.execute(_update(type(row), names), [*values, row.pk])
+
+
+@cache
+def _select(model: type[Model]) -> str:
+    columns = ", ".join(_quoted(field) for field in model._meta.concrete_fields)
+    return f"SELECT {columns} FROM {model._meta.db_table} m"  # noqa: S608 - names of our own
+
+
+@cache
+def _written(model: type[Model], *, with_key: bool) -> list[AnyField]:
+    return [field for field in model._meta.concrete_fields if with_key or not field.primary_key]
+
+
+@cache
+def _insert(model: type[Model], *, with_key: bool) -> str:
+    fields = _written(model, with_key=with_key)
+    columns, places = ", ".join(_quoted(field) for field in fields), ", ".join("%s" for _ in fields)
+    key = _quoted(model._meta.pk)
+    return f"INSERT INTO {model._meta.db_table} ({columns}) VALUES ({places}) RETURNING {key}"  # noqa: S608 - as above
+
+
+@cache
+def _update(model: type[Model], names: tuple[str, ...]) -> str:
+    said = ", ".join(f"{_quoted(model._meta.get_field(name))} = %s" for name in names)
+    return f"UPDATE {model._meta.db_table} SET {said} WHERE {_quoted(model._meta.pk)} = %s"  # noqa: S608 - as above
+
+
+def _quoted(field: Any) -> str:
+    return f'"{field.column}"'
+
+
+@cache
+def _shape(model: type[Model], vendor: str) -> tuple[list[str], dict[int, Any]]:
+    """Return the names of a row's values, and how those are converted that are not kept as they are."""
+    del vendor  # it is a key of the cache
+    fields = model._meta.concrete_fields
+    columns: list[Any] = [field.get_col(model._meta.db_table) for field in fields]
+    return [field.attname for field in fields], _compiler(model).get_converters(columns)
+
+
+def _compiler(model: type[Model]) -> SQLCompiler:
+    return cast("SQLCompiler", Query(model).get_compiler("default"))

@@ -1,0 +1,30 @@
+"""Finds and writes the rows of predictions, many at a time."""
+
+from collections.abc import Iterable
+
+from monitoring.minutes import reopen
+from monitoring.models import Prediction
+
+Key = tuple[str, str]
+KEYS = ["endpoint", "request_id"]
+REST = [field.name for field in Prediction._meta.fields if field.name not in {*KEYS, "id"}]
+
+
+def rows_of(keys: set[Key]) -> dict[Key, Prediction]:
+    """Return the rows that are there already."""
+    found: dict[Key, Prediction] = {}
+    for endpoint in {endpoint for endpoint, _ in keys}:
+        ids = [request_id for name, request_id in keys if name == endpoint]
+        for start in range(0, len(ids), 500):
+            rows = Prediction.objects.filter(endpoint=endpoint, request_id__in=ids[start : start + 500])
+            found.update({(row.endpoint, row.request_id): row for row in rows})
+    return found
+
+
+def save(rows: Iterable[Prediction]) -> None:
+    """Write the rows, new or not, in few statements."""
+    rows = list(rows)
+    for row in rows:
+        row.pk = None  # an earlier row is found by its key
+    reopen((row.endpoint, row.at) for row in rows)
+    Prediction.objects.bulk_create(rows, batch_size=500, update_conflicts=True, unique_fields=KEYS, update_fields=REST)

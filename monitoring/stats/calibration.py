@@ -1,0 +1,55 @@
+"""Accuracy without labels: scores become chances (isotonic regression), which tell how often a prediction is right.
+
+It holds while a score means what it meant in the reference. When that changes, only labels can tell.
+"""
+
+from bisect import bisect_right
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Chances of the positive outcome by score, as steps: from `scores[i]` on it is `chances[i]`."""
+
+    scores: list[float]
+    chances: list[float]
+
+    def chance(self, score: float) -> float:
+        """Return the chance that the outcome is positive."""
+        return self.chances[max(0, bisect_right(self.scores, score) - 1)]
+
+    def right(self, score: float, *, is_positive: bool) -> float:
+        """Return the chance that a prediction is right."""
+        chance = self.chance(score)
+        return chance if is_positive else 1.0 - chance
+
+
+def calibrated(pairs: Iterable[tuple[float, bool]]) -> Calibration:
+    """Return the rising steps that fit scores and outcomes best (pool adjacent violators)."""
+    blocks: list[tuple[float, float, int]] = []  # lowest score, positives, size
+    for score, positive in sorted(pairs):
+        blocks.append((score, float(positive), 1))
+        while len(blocks) > 1 and _falls(blocks[-2], blocks[-1]):
+            (lowest, hits, size), (_, more, others) = blocks[-2:]
+            blocks[-2:] = [(lowest, hits + more, size + others)]
+    return Calibration([lowest for lowest, _, _ in blocks], [hits / size for _, hits, size in blocks])
+
+
+def _falls(before: tuple[float, float, int], after: tuple[float, float, int]) -> bool:
+    """Whether the later step is no higher, or at the same score: then they are one."""
+    return before[0] == after[0] or before[1] * after[2] >= after[1] * before[2]
+
+
+def auc(scored: Iterable[tuple[float, bool]]) -> float | None:
+    """Return the chance that a positive has a higher score than a negative, half of it for equal ones; None of none."""
+    ordered = sorted(scored)
+    below = pairs = positives = place = 0.0
+    while place < len(ordered):
+        score, of, hits = ordered[int(place)][0], 0, 0
+        while int(place) + of < len(ordered) and ordered[int(place) + of][0] == score:
+            hits += ordered[int(place) + of][1]
+            of += 1
+        pairs += hits * (below + (of - hits) / 2)
+        below, positives, place = below + of - hits, positives + hits, place + of
+    return pairs / (positives * below) if positives and below else None

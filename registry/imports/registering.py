@@ -1,0 +1,187 @@
+"""Copies registered models and their versions. A stage or alias that needs a signature here is not taken over."""
+
+import re
+from collections.abc import Callable, Iterable
+
+from core.refusals import Conflict, Refusal
+from registry import registered, transitions, versions
+from registry.imports.files import API
+from registry.imports.job import Job, pairs, together
+from registry.imports.report import Facts
+from registry.imports.source import PAGE, Json
+from registry.models import Imported, ModelVersion, RegisteredModel
+from registry.names import PROMPT_TAG
+from registry.origins import Origin
+from registry.policy import AliasMove, StageMove, requirement
+from registry.requests import ApprovalRequired
+from registry.stages import Stage, parse_stage
+from registry.transitions import Transitioned
+from registry.versions import Registration
+
+LOGGED = re.compile(r"(?:^models:/|/models/)(m-[0-9a-f]{32})(?:/artifacts)?/?\Z")
+DIRECT = re.compile(r"(?:mlflow-artifacts:|/)")
+
+
+def listed_models(job: Job) -> list[Json]:
+    """Return the registered models there, prompts too."""
+    path = f"{API}/registered-models/search"
+    found = list(job.source.pages("registered_models", path, max_results=PAGE))
+    asked = f"tags.`{PROMPT_TAG}` = 'true'"
+    return found + list(job.source.pages("registered_models", path, max_results=PAGE, filter=asked))
+
+
+def copy_model(job: Job, said: Json) -> None:
+    """Copy a registered model, without its versions."""
+    name = str(said["name"])
+    facts: Facts = {"description": str(said.get("description") or ""), "tags": pairs(said.get("tags"))}
+    if row := job.known("model", name):
+        model = RegisteredModel.objects.live().filter(uuid=row.here).first()
+        return job.compare(row, facts, _model_here(model) if model else None)
+    with together():
+        made = registered.create_model(
+            name, actor=job.actor, description=facts["description"], tags=facts["tags"], origin=_origin(job, said)
+        )
+        row = job.copied("model", name, str(made.uuid))
+    return job.finish(row, facts, _model_here(made))
+
+
+def _model_here(model: RegisteredModel) -> Facts:
+    return {"description": model.description, "tags": dict(model.tags.values_list("key", "value"))}
+
+
+def listed_versions(job: Job, models: Iterable[Json]) -> list[Json]:
+    """Return the versions of these models there: by number, copies of other versions last."""
+    found: list[Json] = []
+    for model in models:
+        asked = "name = '{}'".format(str(model["name"]).replace("'", "\\'"))
+        path = f"{API}/model-versions/search"
+        if pairs(model.get("tags")).get(PROMPT_TAG) == "true":
+            asked += f" AND tags.`{PROMPT_TAG}` = 'true'"
+        aliases: dict[str, list[str]] = {}
+        for alias in model.get("aliases") or ():
+            aliases.setdefault(str(alias["version"]), []).append(str(alias["alias"]))
+        rows = job.source.pages("model_versions", path, max_results=PAGE, filter=asked)
+        found += [{**one, "aliases": sorted(aliases.get(str(one["version"]), []))} for one in rows]
+    return sorted(found, key=lambda one: (_is_copy(str(one.get("source") or "")), one["name"], int(one["version"])))
+
+
+def _is_copy(source: str) -> bool:
+    return source.startswith("models:/") and not LOGGED.search(source)
+
+
+def copy_version(job: Job, said: Json) -> None:
+    """Copy a version under its number, frozen and with its evidence like any other, then its stage and aliases."""
+    there = f"{said['name']}/{said['version']}"
+    facts = version_facts(said)
+    row = job.known("version", there)
+    if row is None:
+        row = _register(job, there, said, facts)
+    found = ModelVersion.objects.live().select_related("model__owner").filter(pk=row.here).first()
+    if row.done or found is None:
+        return job.compare(row, facts, _version_here(found) if found else None)
+    _stand(job, found, facts)
+    found.refresh_from_db()
+    return job.finish(row, facts, _version_here(found))
+
+
+def version_facts(said: Json) -> Facts:
+    """Return what is compared of a version."""
+    return {
+        "description": str(said.get("description") or ""),
+        "tags": pairs(said.get("tags")),
+        "stage": str(parse_stage(str(said.get("current_stage") or "None"))),
+        "aliases": list(said.get("aliases") or ()),
+    }
+
+
+def _version_here(version: ModelVersion) -> Facts:
+    return {
+        "description": version.description,
+        "tags": dict(version.tags.values_list("key", "value")),
+        "stage": version.stage,
+        "aliases": sorted(version.aliases.values_list("name", flat=True)),
+    }
+
+
+def _register(job: Job, there: str, said: Json, facts: Facts) -> Imported:
+    name, number = str(said["name"]), int(said["version"])
+    uuid = job.here("model", name)
+    model = RegisteredModel.objects.live().filter(uuid=uuid).first() if uuid else None
+    if model is None:
+        raise Conflict(f"The model {name} here was not imported from there, or is deleted.")
+    asked = Registration(
+        source=_source(job, said),
+        run_id=str(said.get("run_id") or ""),
+        model_id=_model_id(said),
+        run_link=str(said.get("run_link") or ""),
+        description=facts["description"],
+        tags=facts["tags"],
+        origin=_origin(job, said, number=number),
+    )
+    with together():
+        made = versions.register_version(model, asked, actor=job.actor)
+        if made.run_author is None or made.run_author == job.actor.user:
+            author = job.person_of(str(said.get("user_id") or ""))
+            ModelVersion.objects.filter(pk=made.pk).update(run_author=author)
+        return job.copied("version", there, str(made.pk))
+
+
+def _model_id(said: Json) -> str:
+    found = LOGGED.search(str(said.get("source") or ""))
+    return str(said.get("model_id") or (found[1] if found else ""))
+
+
+def _source(job: Job, said: Json) -> str:
+    """Return where the files are here; raise Conflict while they are not here whole."""
+    source, run_id, model_id = str(said.get("source") or ""), str(said.get("run_id") or ""), _model_id(said)
+    if _is_copy(source) or pairs(said.get("tags")).get(PROMPT_TAG) == "true":
+        return source
+    if model_id and job.row("logged model", model_id):
+        return _whole(job, "logged model", model_id, f"models:/{model_id}")
+    if run_id and job.row("run", run_id):
+        marker = f"{run_id}/artifacts"
+        path = source.removeprefix(f"runs:/{run_id}") if source.startswith("runs:") else source.partition(marker)[2]
+        return _whole(job, "run", run_id, f"runs:/{run_id}/{path.strip('/')}".rstrip("/"))
+    if DIRECT.match(source):
+        return f"imported:{source}"  # nothing here has those files: registered, and unverified
+    return source
+
+
+def _whole(job: Job, kind: str, there: str, source: str) -> str:
+    if not job.here(kind, there):
+        raise Conflict(f"The files of its {kind} {there} are not here whole.")
+    return source
+
+
+def _origin(job: Job, said: Json, *, number: int = 0) -> Origin:
+    facts: dict[str, object] = {"from": job.source.uri}
+    for name in ("creation_timestamp", "last_updated_timestamp", "user_id", "current_stage", "source", "status"):
+        if said.get(name):
+            facts[name] = said[name]
+    created = int(said.get("creation_timestamp") or 0)
+    return Origin(created, int(said.get("last_updated_timestamp") or created), facts, number)
+
+
+# ── Stage and aliases ────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _stand(job: Job, version: ModelVersion, facts: Facts) -> None:
+    """Move the version where it stood there, as far as nobody has to sign for it."""
+    comment = f"imported from {job.source.uri}"
+    move = StageMove(Stage(version.stage), Stage(facts["stage"]))
+    if facts["stage"] != version.stage and (job.ask or not requirement(move, version.model).approvals):
+        _kept(job, lambda: transitions.transition(version, to=move.to_stage, actor=job.actor, comment=comment))
+    for alias in facts["aliases"]:
+        if job.ask or not requirement(AliasMove(alias), version.model).approvals:
+            _kept(job, lambda alias=alias: transitions.set_alias(version, alias, actor=job.actor, comment=comment))  # type: ignore[misc]
+
+
+def _kept(job: Job, deed: Callable[[], Transitioned | ApprovalRequired]) -> None:
+    """Do it; a refusal leaves the version as it is, and shows as a difference."""
+    try:
+        done = deed()
+    except Refusal as why:
+        job.report.failures.append(why.sentence)
+        return
+    if isinstance(done, ApprovalRequired):
+        job.report.requests.append(done.request.pk)

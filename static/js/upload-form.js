@@ -1,0 +1,58 @@
+// <upload-form> around a form with files: sends it in the background and fills the bar. Without script the form is sent.
+customElements.define("upload-form", class extends HTMLElement {
+  connectedCallback() {
+    this.form = this.querySelector("form");
+    this.progress = this.querySelector("[data-progress]");
+    this.form?.addEventListener("submit", (event) => this.submit(event));
+  }
+
+  submit(event) {
+    event.preventDefault();
+    if (this.request) return;
+    this.querySelector("[role=alert]")?.remove();
+    this.button = event.submitter ?? this.form.querySelector("button");
+    this.button.setAttribute("aria-busy", "true");
+    this.progress.hidden = false;
+    this.progress.scrollIntoView({ block: "nearest" });
+    this.request = new XMLHttpRequest();
+    this.request.upload.addEventListener("progress", (sent) => this.show(sent.loaded, sent.total));
+    this.request.addEventListener("load", () => this.heard());
+    this.request.addEventListener("error", () => this.refused(["The upload was cut off. Send it again."]));
+    this.request.open("POST", this.form.action);
+    this.request.setRequestHeader("Accept", "application/json");
+    this.request.send(new FormData(this.form));
+  }
+
+  show(loaded, total) {
+    const percent = Math.floor((100 * loaded) / (total || 1));
+    const size = (bytes) => `${(bytes / 2 ** 20).toFixed(1)} MiB`;
+    this.progress.querySelector("progress").value = percent;
+    const words = percent < 100 ? `Uploading, ${size(loaded)} of ${size(total)}` : "Freezing the files";
+    const said = Math.floor(percent / 25);
+    if (said === this.said) return; // a screen reader hears each quarter once
+    this.said = said;
+    this.progress.querySelector("label").textContent = words;
+  }
+
+  heard() {
+    let answer = {};
+    try { answer = JSON.parse(this.request.responseText); } catch { /* a page, not ours to read */ }
+    if (answer.href?.startsWith("/models/")) return location.assign(answer.href);
+    this.refused(answer.errors ?? [answer.message ?? `The server answered ${this.request.status}.`]);
+  }
+
+  refused(errors) {
+    this.request = this.said = null;
+    this.button.removeAttribute("aria-busy");
+    this.progress.hidden = true;
+    this.progress.querySelector("label").textContent = "Uploading";
+    const box = document.createElement("div");
+    box.className = "callout callout-bad";
+    box.setAttribute("role", "alert");
+    const list = document.createElement("ul");
+    for (const error of errors) list.append(Object.assign(document.createElement("li"), { textContent: error }));
+    box.append(list);
+    this.prepend(box);
+    this.form.elements.files.focus();
+  }
+});

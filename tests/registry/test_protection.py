@@ -1,0 +1,56 @@
+"""Protected aliases: more names by the owner, fewer only by whoever sets limits, and what protection does."""
+
+import pytest
+
+from accounts.actors import Actor
+from audit.models import Event
+from core.refusals import Conflict, Denied, Invalid
+from registry import protection, transitions
+from registry.access import find_model
+from registry.requests import ApprovalRequired
+from tests.factories import make_model, make_version
+
+pytestmark = [pytest.mark.postgresql, pytest.mark.django_db]
+
+
+def test_a_protected_alias_waits_for_a_signature(dana: Actor) -> None:
+    model = make_model(dana)
+    version = make_version(model, dana)
+    assert not isinstance(transitions.set_alias(version, "live", actor=dana), ApprovalRequired)
+    for alias in ("live", "LIVE"):
+        protection.protect(model, alias, actor=dana)
+    assert protection.protected(find_model(model.name, actor=dana)) == ["champion", "live"]
+    newer = make_version(model, dana)
+    waiting = transitions.set_alias(newer, "Live", actor=dana)
+    assert isinstance(waiting, ApprovalRequired)
+    assert Event.objects.filter(action="alias.protected").count() == 1
+    with pytest.raises(Denied):
+        transitions.delete_alias(model, "live", actor=dana)
+
+
+def test_an_owner_protects_and_whoever_sets_limits_releases(dana: Actor, eli: Actor, rita: Actor, ada: Actor) -> None:
+    model = make_model(dana)
+    with pytest.raises(Denied):
+        protection.protect(model, "live", actor=eli)
+    protection.protect(model, "live", actor=dana)
+    with pytest.raises(Denied):
+        protection.release(model, "live", actor=dana)
+    protection.protect(model, "next", actor=ada)
+    for alias in ("live", "live"):
+        protection.release(model, alias, actor=rita)
+    assert protection.protected(find_model(model.name, actor=dana)) == ["champion", "next"]
+    assert Event.objects.filter(action="alias.released").count() == 1
+    assert isinstance(transitions.set_alias(make_version(model, dana), "next", actor=dana), ApprovalRequired)
+
+
+def test_champion_is_protected_always(dana: Actor, ada: Actor) -> None:
+    model = make_model(dana)
+    with pytest.raises(Conflict, match="follows Production"):
+        protection.release(model, "Champion", actor=ada)
+    for alias in ("latest", "v1", "a b", ""):
+        with pytest.raises(Invalid):
+            protection.protect(model, alias, actor=dana)
+    for number in range(protection.MOST):
+        protection.protect(model, f"name-{number}", actor=dana)
+    with pytest.raises(Invalid, match="at most 20"):
+        protection.protect(model, "one-more", actor=dana)

@@ -1,0 +1,131 @@
+import pytest
+from django.test import Client
+
+from accounts.actors import Actor
+from registry import decisions, transitions
+from registry.models import ApprovalRequest
+from registry.stages import Stage
+from tests.factories import ask_production, make_model, make_version
+from tests.registry.policies.hands import put_in_force, text_of
+
+pytestmark = pytest.mark.django_db
+BACKEND = "django.contrib.auth.backends.ModelBackend"
+STRIP = "<b>PRODUCTION</b>"
+
+
+def client_of(actor: Actor) -> Client:
+    client = Client()
+    client.force_login(actor.person, backend=BACKEND)
+    return client
+
+
+def page(request: ApprovalRequest, actor: Actor) -> str:
+    return client_of(actor).get(f"/approvals/{request.pk}").content.decode()
+
+
+def approve(request: ApprovalRequest, actor: Actor) -> None:
+    decisions.decide(request, decisions.Choice(decisions.Verdict.APPROVE, request.subject_digest, "fine"), actor=actor)
+
+
+def test_a_request_whose_version_was_archived_offers_no_decision_and_says_why(
+    dana: Actor, eli: Actor, rita: Actor
+) -> None:
+    version = make_version(make_model(dana), dana)
+    request = ask_production(version, dana)
+    assert "Approve v1 for Production" in page(request, rita)
+    transitions.transition(version, to=Stage.ARCHIVED, actor=eli)
+    after = page(request, rita)
+    assert "Approve v1" not in after
+    assert STRIP not in after
+    assert "Version 1 is archived." in after
+    assert "What changed since this was asked" in after
+    assert "Fraud-Detection" not in client_of(rita).get("/approvals").content.decode()
+
+
+def test_the_page_says_whether_the_environment_was_locked(dana: Actor, rita: Actor) -> None:
+    model = make_model(dana)
+    early, late = make_version(model, dana), make_version(model, dana)
+    assert "not locked when this was asked: approved without it" in page(ask_production(early, dana), rita)
+    late.environment = {**late.environment, "lock": "e" * 64}
+    late.save(update_fields=["environment"])
+    assert "e" * 64 in page(ask_production(late, dana), rita)
+
+
+def test_the_strip_is_there_while_a_click_can_still_change_production(dana: Actor, rita: Actor) -> None:
+    version = make_version(make_model(dana), dana)
+    request = ask_production(version, dana)
+    assert "A decision here is about what may be in production." in page(request, rita)
+    approve(request, rita)
+    assert "Carrying this out changes what is in production." in page(request, dana)
+    transitions.transition(version, to=Stage.PRODUCTION, archive_existing=True, actor=dana)
+    assert STRIP not in page(request, dana)
+
+
+def test_nobody_is_asked_to_move_a_version_that_is_there(dana: Actor, rita: Actor) -> None:
+    version = make_version(make_model(dana), dana)
+    first, second = ask_production(version, dana), transitions.transition(version, to=Stage.PRODUCTION, actor=dana)
+    approve(first, rita)
+    approve(second.request, rita)  # type: ignore[union-attr]
+    assert "make the move on its page" in client_of(dana).get("/").content.decode()
+    transitions.transition(version, to=Stage.PRODUCTION, archive_existing=True, actor=dana)
+    assert "make the move on its page" not in client_of(dana).get("/").content.decode()
+
+
+def test_a_decision_on_what_went_stale_is_refused_in_words(dana: Actor, eli: Actor, rita: Actor) -> None:
+    version = make_version(make_model(dana), dana)
+    request = ask_production(version, dana)
+    transitions.transition(version, to=Stage.ARCHIVED, actor=eli)
+    said = {"verdict": "approve", "digest": request.subject_digest, "comment": "fine"}
+    answer = client_of(rita).post(f"/approvals/{request.pk}/decide", said)
+    assert answer.status_code == 409
+    assert "it cannot be decided any more. Version 1 is archived." in answer.content.decode()
+
+
+def test_each_rule_of_the_policy_is_told_with_who_counts_for_it(people: dict[str, Actor]) -> None:
+    put_in_force(text_of(more="checks: [{metric: auc, at_least: 0.9}]\nwait: 1h\n"), people)
+    request = ask_production(make_version(make_model(people["dana"]), people["dana"]), people["dana"])
+    before = page(request, people["rita"])
+    assert "Policy careful v1" in before
+    assert "2 from reviewer" in before
+    assert "nobody yet" in before
+    assert "&#x27;auc &gt;= 0.9&#x27; failed: it must pass first." in before
+    assert "It can be approved from" in before
+    assert "Approve v1 for Production" not in before
+    assert "Reject v1 for Production" in before
+
+
+def test_own_rest_tells_the_same_conditions(people: dict[str, Actor]) -> None:
+    put_in_force(text_of(), people)
+    request = ask_production(make_version(make_model(people["dana"]), people["dana"]), people["dana"])
+    approve(request, people["rita"])
+    told = client_of(people["aude"]).get(f"/api/v1/requests/{request.pk}").json()
+    assert told["conditions"] == [
+        {"name": "2 from reviewer", "status": "pending", "people": ["rita"], "why": "1 missing"}
+    ]
+    assert told["subject"]["policy"]["id"] == "careful"
+    assert "rob" in page(request, people["aude"])
+
+
+def test_the_inbox_shows_what_is_overdue(people: dict[str, Actor]) -> None:
+    put_in_force(text_of(more="due: 1h\n"), people)
+    request = ask_production(make_version(make_model(people["dana"]), people["dana"]), people["dana"])
+    inbox = "/approvals"
+    assert "overdue" not in client_of(people["rita"]).get(inbox).content.decode()
+    ApprovalRequest.objects.filter(pk=request.pk).update(due_at=request.created_at)
+    assert "overdue" in client_of(people["rita"]).get(inbox).content.decode()
+    assert "overdue" in page(request, people["rita"])
+
+
+def test_a_request_is_sent_back_with_words_and_asked_for_anew(people: dict[str, Actor]) -> None:
+    version = make_version(make_model(people["dana"]), people["dana"])
+    request = ask_production(version, people["dana"])
+    said = {"verdict": "request_changes", "digest": request.subject_digest, "comment": "say what it was trained on"}
+    client_of(people["rita"]).post(f"/approvals/{request.pk}/decide", said)
+    request.refresh_from_db()
+    assert request.state == "changes_requested"
+    after = page(request, people["dana"])
+    assert "changes requested" in after
+    assert "say what it was trained on" in after
+    assert "rita asks for changes to your request" in client_of(people["dana"]).get("/notifications").content.decode()
+    assert f"#{request.pk} " in client_of(people["rita"]).get("/approvals?tab=done").content.decode()
+    assert ask_production(version, people["dana"]).pk != request.pk

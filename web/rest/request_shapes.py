@@ -1,0 +1,147 @@
+"""What own REST sends and takes of moves and approval requests."""
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from registry import checks, conditions, subjects
+from registry.models import ApprovalRequest, Decision
+from registry.models.approvals import RequestState
+from registry.stages import Stage
+
+
+class Move(serializers.Serializer[Any]):
+    """A move of one version: to a stage, or to an alias."""
+
+    model = serializers.CharField(max_length=300)
+    version = serializers.IntegerField(min_value=1, max_value=2_000_000_000)
+    stage = serializers.ChoiceField(choices=list(Stage), required=False)
+    archive_existing = serializers.BooleanField(default=False)
+    alias = serializers.CharField(required=False, max_length=255)
+    reason = serializers.CharField(required=False, allow_blank=True, max_length=10_000, default="")
+
+    def validate(self, attrs: dict[str, object]) -> dict[str, object]:
+        """Exactly one goal."""
+        if ("stage" in attrs) == ("alias" in attrs):
+            raise serializers.ValidationError("Give either stage or alias.")
+        return attrs
+
+
+class CheckShape(serializers.Serializer[Any]):
+    """A fact of a request."""
+
+    id = serializers.IntegerField()
+    name = serializers.CharField()
+    status = serializers.CharField()
+    required = serializers.BooleanField()  # type: ignore[assignment]  # same
+    expected = serializers.CharField()
+    measured = serializers.CharField()
+    why = serializers.CharField()
+
+
+class ConditionShape(serializers.Serializer[Any]):
+    """Something the policy asks for beside checks: a rule of N from a group, a wait, a freeze; and how it stands."""
+
+    name = serializers.CharField()
+    status = serializers.CharField()
+    people = serializers.ListField(child=serializers.CharField())
+    why = serializers.CharField()
+
+
+class DecisionShape(serializers.Serializer[Any]):
+    """A decision taken."""
+
+    person = serializers.CharField(source="person.username")
+    verdict = serializers.ChoiceField(choices=Decision.Verdict.choices)
+    comment = serializers.CharField()
+    subject_digest = serializers.CharField()
+    for_person = serializers.CharField(source="for_person.username", default=None, allow_null=True)
+    via = serializers.CharField()
+    at = serializers.DateTimeField()
+
+
+class CommentShape(serializers.Serializer[Any]):
+    """A contribution to the discussion."""
+
+    id = serializers.IntegerField(read_only=True)
+    author = serializers.CharField(source="author.username", read_only=True)
+    body = serializers.CharField(max_length=10_000)
+    created_at = serializers.DateTimeField(read_only=True)
+    edited_at = serializers.DateTimeField(read_only=True)
+
+
+class GlassShape(serializers.Serializer[Any]):
+    """One person's word instead of approvals: why, what it overrode, until when, and the review that followed."""
+
+    person = serializers.CharField(source="person.username")
+    reason = serializers.CharField()
+    overridden = serializers.ListField(child=serializers.CharField())
+    opened_at = serializers.DateTimeField()
+    ends_at = serializers.DateTimeField()
+    reviewed_by = serializers.CharField(source="reviewed_by.username", default=None, allow_null=True)
+    reviewed_at = serializers.DateTimeField(allow_null=True)
+    review = serializers.CharField()
+
+
+class Glass(serializers.Serializer[Any]):
+    """An emergency: why exactly this digest is let through."""
+
+    subject_digest = serializers.RegexField(r"^[0-9a-f]{64}$")
+    reason = serializers.CharField(max_length=10_000)
+
+
+class Request(serializers.Serializer[Any]):
+    """An approval request; `subject` is what exactly is approved, `subject_digest` its SHA-256."""
+
+    id = serializers.IntegerField()
+    model = serializers.CharField(source="model.name")
+    version = serializers.IntegerField(source="version.version")
+    state = serializers.ChoiceField(choices=RequestState.choices)
+    requester = serializers.CharField(source="requester.username")
+    reason = serializers.CharField()
+    subject = serializers.SerializerMethodField()
+    subject_digest = serializers.CharField()
+    approvals_needed = serializers.IntegerField()
+    created_at = serializers.DateTimeField()
+    due_at = serializers.DateTimeField(allow_null=True, help_text="By when a policy asks for the decision.")
+    expires_at = serializers.DateTimeField()
+    ended_at = serializers.DateTimeField(allow_null=True)
+    ended_why = serializers.CharField(help_text="Why it was withdrawn, expired or superseded, in words.")
+    checks = serializers.SerializerMethodField()
+    conditions = serializers.SerializerMethodField()
+    glass = GlassShape(default=None, allow_null=True)
+    decisions = DecisionShape(many=True)
+    comments = CommentShape(many=True)
+
+    @extend_schema_field(serializers.JSONField)
+    def get_subject(self, request: ApprovalRequest) -> dict[str, object]:
+        """The document that was digested."""
+        return subjects.document(request)
+
+    @extend_schema_field(CheckShape(many=True))
+    def get_checks(self, request: ApprovalRequest) -> object:
+        """Return the checks as they stand now."""
+        return CheckShape(checks.as_of_now(request), many=True).data
+
+    @extend_schema_field(ConditionShape(many=True))
+    def get_conditions(self, request: ApprovalRequest) -> object:
+        """Return what else is asked for."""
+        return ConditionShape(conditions.conditions_of(request), many=True).data
+
+
+class NewDecision(serializers.Serializer[Any]):
+    """A word on one digest. `accepted` lists the ids of warnings accepted."""
+
+    verdict = serializers.ChoiceField(choices=Decision.Verdict.choices)
+    subject_digest = serializers.RegexField(r"^[0-9a-f]{64}$")
+    comment = serializers.CharField(max_length=10_000)
+    accepted = serializers.ListField(child=serializers.IntegerField(), required=False, default=list)
+
+
+class Outcome(serializers.Serializer[Any]):
+    """What a move came to: `moved`, or the request that waits."""
+
+    moved = serializers.BooleanField()
+    archived = serializers.ListField(child=serializers.IntegerField())
+    request = Request(allow_null=True)
