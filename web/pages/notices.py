@@ -131,10 +131,9 @@ def _all(actor: Actor, since: datetime | None = None) -> QuerySet[Any]:
     return united
 
 
-def unread(actor: Actor) -> int:
-    """Return how many notices the person has not seen, up to 99; one query."""
-    seen = actor.person.notices_seen_at
-    return min(_all(actor, seen).count(), COUNT_UP_TO)
+def unread(actor: Actor) -> QuerySet[Any]:
+    """Return what the person has not seen, as (kind, key, moment)."""
+    return _all(actor, actor.person.notices_seen_at)
 
 
 def mark_read(user: User, *, until: datetime) -> None:
