@@ -8,6 +8,7 @@ from accounts.models import User
 from accounts.permissions import Permission
 from accounts.preferences import preferences_of
 from audit.models import Checkpoint
+from audit.replay.mismatches import open_count
 from core import clock
 from core.version import VERSION
 from registry.models import ApprovalRequest
@@ -40,6 +41,8 @@ def shell(request: HttpRequest) -> dict[str, object]:
         "unread": notices.unread(actor) if actor else 0,
         "demo_run": bool(settings.DEMO_RUN),
         "break_glass": banner(actor),
+        "gate_shut": open_count() if actor and actor.roles else 0,
+        "reads_all": bool(actor and actor.holds(Permission.MODEL_READ_RESTRICTED)),
         "approvals_off": not settings.APPROVALS,
         "app_version": VERSION,
         "now": clock.now(),
