@@ -113,7 +113,8 @@ def _facts(kind: str, keys: list[str]) -> list[tuple[str, int, str | None]]:
     wanted = f"SELECT key, event_id, value FROM audit_replayedfact WHERE kind = %s AND key IN ({listed})"  # noqa: S608
     with connection.cursor() as cursor:
         cursor.execute(wanted, [kind, json.dumps(keys)])
-        return cursor.fetchall()
+        found: list[tuple[str, int, str | None]] = cursor.fetchall()
+    return found
 
 
 def differing(kinds: Sequence[Kind]) -> Iterator[Found]:
