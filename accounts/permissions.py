@@ -37,6 +37,7 @@ class Permission(StrEnum):
     GRANT_GIVE = "grant.give"
     USER_MANAGE = "user.manage"
     WEBHOOK_MANAGE = "webhook.manage"
+    STATE_SETTLE = "state.settle"
 
 
 class Scope(StrEnum):
@@ -73,11 +74,11 @@ GRANTED: dict[Role, frozenset[Permission]] = {
     Role.ADMIN: frozenset(
         EVERYONE
         | {P.MODEL_READ_RESTRICTED, P.GRANT_GIVE, P.USER_MANAGE, P.THRESHOLD_SET, P.REQUEST_DISCUSS}
-        | {P.WEBHOOK_MANAGE, P.ADMIN_READ, P.POLICY_PROPOSE, P.POLICY_ACCEPT},
+        | {P.WEBHOOK_MANAGE, P.ADMIN_READ, P.POLICY_PROPOSE, P.POLICY_ACCEPT, P.STATE_SETTLE},
     ),
 }
 
-DECISIONS = frozenset({P.REQUEST_DECIDE, P.POLICY_ACCEPT, P.GLASS_BREAK})
+DECISIONS = frozenset({P.REQUEST_DECIDE, P.POLICY_ACCEPT, P.GLASS_BREAK, P.STATE_SETTLE})
 READS = frozenset({P.MODEL_READ, P.LEDGER_READ, P.MODEL_READ_RESTRICTED, P.ADMIN_READ})
 
 

@@ -83,6 +83,8 @@ EVENTS = {
     "webhook.redelivered": "had a delivery of the webhook {object} sent again",
     "import.begun": "began to import from {object}",
     "import.ended": "ended the import from {object}",
+    "state.mismatched": "found that a row differs from the ledger: {object}",
+    "state.settled": "settled what differed from the ledger: {object}",
     "ledger.exported": "exported the ledger",
 }
 

@@ -83,3 +83,58 @@ class Denial(models.Model):
 
     def __str__(self) -> str:
         return f"{self.count} × {self.action} by {self.actor_name}"
+
+
+class ReplayedFact(models.Model):
+    """What the ledger says of one thing, by the last event that spoke of it. `value` is None for what is gone."""
+
+    kind = models.CharField(max_length=32)
+    key = models.CharField(max_length=500)
+    value = models.TextField(null=True)  # noqa: DJ001 - no row is not an empty one
+    event_id = models.BigIntegerField()
+
+    class Meta:
+        """One word on each thing."""
+
+        constraints = [models.UniqueConstraint(fields=["kind", "key"], name="replayed_fact_once")]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.key}: {self.value}"
+
+
+class ReplayPosition(models.Model):
+    """How far the sealed events were replayed: the sequence number that comes next. One row."""
+
+    seq = models.BigIntegerField(default=0)
+    caught_up_at = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return f"replayed before #{self.seq}"
+
+
+class Mismatch(models.Model):
+    """A row that is not what the ledger says, until an admin settles it. `said` and `found` are None for no row."""
+
+    kind = models.CharField(max_length=32)
+    key = models.CharField(max_length=500)
+    label = models.CharField(max_length=400)
+    model_uuid = models.UUIDField(null=True)
+    said = models.TextField(null=True)  # noqa: DJ001 - no row is not an empty one
+    found = models.TextField(null=True)  # noqa: DJ001 - no row is not an empty one
+    event_id = models.BigIntegerField(null=True)
+    found_at = models.DateTimeField()
+    settled_at = models.DateTimeField(null=True)
+    settled_by = models.CharField(max_length=150, blank=True, default="")
+    reason = models.TextField(blank=True, default="")
+
+    class Meta:
+        """One open mismatch of a thing."""
+
+        constraints = [
+            models.UniqueConstraint(
+                fields=["kind", "key"], condition=models.Q(settled_at=None), name="mismatch_open_once"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.label

@@ -17,6 +17,7 @@ from django.db.models import F, Q
 from accounts.actors import SYSTEM
 from audit.models import Checkpoint, Event
 from audit.record import Change, record
+from audit.replay.mismatches import open_count
 from core import clock
 from deployments import holders, orders, plan, rollouts, steering, watching
 from deployments.models import Rollout, RolloutStep
@@ -70,8 +71,13 @@ def work(pk: int, holder: str) -> None:
 
 
 def _begin(rollout: Rollout, holder: str) -> bool:
-    """Start a queued rollout once its approval is inside a signed checkpoint and its endpoint is free."""
+    """Start a queued rollout once its approval is inside a signed checkpoint and its endpoint is free.
+
+    While a row differs from the ledger only what goes back starts.
+    """
     if rollout.request_id and not _is_sealed(rollout):
+        return False
+    if rollout.kind == Rollout.Kind.DEPLOY and open_count():
         return False
     with _held(rollout, holder) as row:
         if row is None or row.endpoint.rollouts.filter(state__in=LIVE).exists():

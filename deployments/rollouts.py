@@ -8,6 +8,7 @@ from django.db.models import Max
 from accounts.actors import SYSTEM, Actor
 from accounts.policy import require
 from audit.record import Change, Subject, record
+from audit.replay.mismatches import require_open_gate
 from core import clock, hints
 from core.refusals import Conflict, Invalid, NotFound
 from deployments.endpoints import endpoint_subject, last_withdrawn, serving, stand_by
@@ -60,6 +61,7 @@ def start(version: ModelVersion, endpoint: Endpoint, plan: Plan, *, actor: Actor
         if again := _same_waiting(row, endpoint, plan):
             return again
         _refuse_busy(endpoint)
+        require_open_gate(f"be deployed to {endpoint}")
         granted = _covering(row, endpoint, plan, digest) if endpoint.environment.needs_approval else None
         asked = Rollout(endpoint=endpoint, version=row, digest=digest, plan=plan.document, request=granted)
         asked.reason = reason
@@ -309,6 +311,8 @@ def queue(rollout: Rollout, steps: list[Spec], *, actor: Actor) -> Rollout:
         "plan": rollout.plan,
         "approval": rollout.request_id or "not needed",
         "kind": rollout.kind,
+        "version": rollout.version.version,
+        "endpoint": rollout.endpoint.name,
     }
     change = Change(comment=rollout.reason, facts=facts)
     record("rollout.requested", rollout_subject(rollout), actor=actor, change=change)

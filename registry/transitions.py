@@ -7,6 +7,7 @@ from django.db import transaction
 from accounts.actors import Actor
 from accounts.permissions import Permission
 from audit.record import Change, record
+from audit.replay.mismatches import require_open_gate
 from core import clock, rows
 from core.refusals import Conflict, Invalid
 from registry import access, aliases, names, requests
@@ -50,6 +51,8 @@ def transition(
         granted = authorise(row, move, need, actor=actor, reason=comment)
         if isinstance(granted, ApprovalRequired):
             return granted
+        if to == Stage.PRODUCTION:
+            require_open_gate(move.goal)
         return _apply(row, move, others, approval_facts(need, granted), actor, comment)
 
 
@@ -138,6 +141,8 @@ def set_alias(version: ModelVersion, name: str, *, actor: Actor, comment: str = 
         granted = authorise(row, move, need, actor=actor, reason=comment)
         if isinstance(granted, ApprovalRequired):
             return granted
+        if row.model.protects(name):
+            require_open_gate(move.goal)
         aliases.point(row, name, actor=actor, facts=approval_facts(need, granted))
         requests.end_stale(row.model)
     return Transitioned(row)

@@ -7,6 +7,7 @@ from django.db import DatabaseError, connections
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
 from audit.checks import missing_triggers
+from audit.replay.mismatches import open_count
 from core import broker, home, schema
 from core.version import VERSION
 from registry import blobs
@@ -20,7 +21,20 @@ def livez(request: HttpRequest) -> HttpResponse:
     return HttpResponse("OK", content_type="text/plain")
 
 
-health = livez
+def health(request: HttpRequest) -> HttpResponse:
+    """200 while the process answers; after OK what people have to look into, a line each."""
+    del request
+    return HttpResponse("\n".join(["OK", *alerts()]), content_type="text/plain")
+
+
+def alerts() -> list[str]:
+    """Return what works and yet needs a person, in sentences; no probe should restart anything for it."""
+    try:
+        count = open_count()
+    except DatabaseError:
+        return []
+    what = "1 row differs" if count == 1 else f"{count} rows differ"
+    return [f"{what} from the ledger: the deploy gate is shut (/audit/mismatches)"] if count else []
 
 
 def version(request: HttpRequest) -> HttpResponse:
@@ -33,7 +47,7 @@ def readyz(request: HttpRequest) -> HttpResponse:
     """200 where everything this mode needs works; 503 naming what is down."""
     del request
     down = {name: why for name, look in READINESS.items() if (why := _tried(look))}
-    return JsonResponse({"ready": not down, "down": down}, status=503 if down else 200)
+    return JsonResponse({"ready": not down, "down": down, "alerts": alerts()}, status=503 if down else 200)
 
 
 def _tried(look: Callable[[], str]) -> str:

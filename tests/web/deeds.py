@@ -123,6 +123,8 @@ PAGES = [
     Deed("POST", "deployments/<int:number>/steer", DEPLOYERS, body={"do": "pause", "reason": "x"}),
     Deed("POST", "deployments/<int:number>/intervene", DEPLOYERS, body={"do": "give_up", "reason": "x"}),
     anyhow("GET", "audit"), Deed("GET", "audit/<int:seq>"), Deed("GET", "audit/unsealed/<int:row>"),
+    anyhow("GET", "audit/mismatches", READ_ALL), anyhow("GET", "audit/mismatches/<int:number>", READ_ALL),
+    anyhow("POST", "audit/mismatches/<int:number>/settle", ADMINS, body={"found": "Production", "reason": "x"}),
     anyhow("POST", "audit/verify"), anyhow("GET", "audit/export.zip", READ_ALL),
     anyhow("GET", "audit/export.<str:form>"),
 ]  # fmt: skip
@@ -172,6 +174,10 @@ REST = [
     Deed("POST", f"{R}rollouts/<int:number>/intervene", DEPLOYERS, body={"do": "give_up", "reason": "x"}),
     anyhow("GET", f"{R}audit/events"), Deed("GET", f"{R}audit/events/<int:seq>"),
     Deed("GET", f"{R}audit/events/<int:seq>/proof"), anyhow("GET", f"{R}audit/checkpoint"),
+    anyhow("GET", f"{R}audit/mismatches", READ_ALL), anyhow("GET", f"{R}audit/mismatches/<int:number>", READ_ALL),
+    anyhow(
+        "POST", f"{R}audit/mismatches/<int:number>/settle", ADMINS, body={"found": "Production", "reason": "x"}
+    ),
 ]  # fmt: skip
 
 REGISTRY = [

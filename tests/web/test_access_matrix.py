@@ -15,7 +15,8 @@ from accounts import tokens
 from accounts.actors import COMMAND, Actor
 from accounts.permissions import Scope
 from audit import seal
-from audit.models import Event
+from audit.models import Event, Mismatch
+from core import clock
 from deployments import endpoints, rollouts
 from deployments.plan import Strategy
 from deployments.plans import Plan
@@ -91,9 +92,10 @@ def scene(people: dict[str, Actor]) -> SimpleNamespace:
     caller, _ = endpoints.mint_endpoint_token(staged, label="c", days=1, actor=people["eli"])
     policy = policy_changes.propose(text_of("scene"), actor=people["ada"]).version
     beside = parse_place(f"0/{first.run_id}/artifacts/plots/part.bin")
+    differs = Mismatch.objects.create(kind="stage", key=f"{model.uuid}/1", label="stage of it", found_at=clock.now())
     upload = uploads.begin_upload(beside, parts=1, actor=dana)
     return SimpleNamespace(
-        upload=upload.pk, policy=policy.text, policy_digest=policy.digest,
+        upload=upload.pk, mismatch=differs.pk, policy=policy.text, policy_digest=policy.digest,
         model=model, name="Scene", number=request.pk, version=1, run=first.run_id, root=f"0/{first.run_id}/artifacts",
         digest=request.subject_digest, comment_id=comment.pk, threshold_id=model.thresholds.get().pk, token_id=token.pk,
         rollout=rollout.pk, caller=caller.pk, seq=event.seal.seq, row=event.pk, experiment=experiment.pk,
@@ -128,6 +130,8 @@ def number_in(deed: Deed, scene: SimpleNamespace) -> int:
     """Return what the route's number stands for: a deployment, a request, or a version."""
     if deed.route.startswith(("deployments/", "api/v1/rollouts/")):
         return int(scene.rollout)
+    if "mismatches" in deed.route:
+        return int(scene.mismatch)
     return int(scene.number) if "approvals" in deed.route or "requests" in deed.route else 1
 
 

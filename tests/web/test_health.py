@@ -17,7 +17,7 @@ def test_a_server_that_works_says_so(client: Client) -> None:
     assert client.get("/livez").content == b"OK"
     assert client.get("/health").content == b"OK"
     assert client.get("/version").content.decode() == VERSION
-    assert client.get("/readyz").json() == {"ready": True, "down": {}}
+    assert client.get("/readyz").json() == {"ready": True, "down": {}, "alerts": []}
 
 
 def test_under_up_the_periodic_work_is_judged_and_named(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -356,6 +356,28 @@ AUDIT: Context = {
     "exports": [{"label": "CSV", "href": "/audit.csv"}, {"label": "Zip with checkpoint", "href": "/audit.zip"}],
 }
 
+DIFFERS = SimpleNamespace(
+    pk=2, kind="stage", key="0b6d9a2e-58d4-4b3f-8f0e-2f3f5f1c7a11/14", label="stage of credit-default-eu version 14",
+    said="Staging", found="Production", found_at=at(24, 15), settled_at=None, settled_by="", reason="",
+)  # fmt: skip
+SETTLED = SimpleNamespace(
+    pk=1, kind="roles", key="7", label="roles of user otto", said="none", found="admin", found_at=at(20, 9),
+    settled_at=at(20, 11), settled_by="ada", reason="Taken away again; the database's password was changed.",
+)  # fmt: skip
+POSITION = SimpleNamespace(seq=48212, caught_up_at=at(24, 15))
+MISMATCH: Context = {
+    "row": DIFFERS,
+    "now": "Production",
+    "sides": [
+        {"label": "The ledger says", "value": "Staging"},
+        {"label": "The row said when it was found", "value": "Production"},
+        {"label": "The row says now", "value": None},
+    ],
+    "event": EVENTS[0],
+    "action": "",
+    "errors": [],
+}
+
 PAGES: dict[str, dict[str, Context]] = {
     "home/index": {
         "usual": {
@@ -606,6 +628,20 @@ PAGES: dict[str, dict[str, Context]] = {
             "older_href": "/audit/48210",
         },
         "sealing": {"event": replace(EVENTS[3], seq=None), "changes": [], "facts": [], "proof": None},
+    },
+    "audit/mismatches": {
+        "shut": {"rows": [DIFFERS, SETTLED], "open": 1, "position": POSITION},
+        "open": {"rows": [], "open": 0, "position": POSITION},
+    },
+    "audit/mismatch": {
+        "open": {**MISMATCH, "action": "#"},
+        "read only": MISMATCH,
+        "refused": {
+            **MISMATCH,
+            "action": "#",
+            "errors": [{"field": "reason", "message": "The row has changed since you looked. Reload the page."}],
+        },
+        "settled": {**MISMATCH, "row": SETTLED},
     },
     "account/access": {
         "usual": {

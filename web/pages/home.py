@@ -13,6 +13,7 @@ from django.views.decorators.http import require_GET
 from accounts.actors import Actor
 from accounts.models import AccessRequest, ApiToken
 from accounts.permissions import Permission
+from audit.models import Mismatch
 from core import clock
 from deployments.models import Rollout, RolloutStep
 from deployments.states import LIVE, RolloutState
@@ -65,6 +66,8 @@ def needs(actor: Actor, live: Iterable[Rollout]) -> list[dict[str, object]]:
     found += [_to_carry_out(row) for row in rows.usable_by(actor)[:SHOWN]]
     broken = BrokenGlass.objects.waiting_for(actor).select_related("person", "request__version__model")
     found += [_to_review(row) for row in broken.order_by("opened_at")[:SHOWN]]
+    if actor.holds(Permission.MODEL_READ_RESTRICTED):
+        found += [_to_settle(row) for row in Mismatch.objects.filter(settled_at=None).order_by("-pk")[:SHOWN]]
     proposals = PolicyVersion.objects.waiting_for(actor).select_related("policy", "author").order_by("created_at")
     found += [_to_accept(version) for version in proposals[:SHOWN]]
     found += [_to_mend(rollout) for rollout in _broken(actor)[:SHOWN]]
@@ -119,6 +122,17 @@ def _to_review(broken: BrokenGlass) -> dict[str, object]:
         "href": f"/approvals/{broken.request_id}#glass",
         "action": "Review",
         "at": broken.opened_at,
+    }
+
+
+def _to_settle(row: Mismatch) -> dict[str, object]:
+    says = f"the ledger says {row.said or 'no such row'}, the row {row.found or 'is gone'}"
+    return {
+        "label": f"Differs from the ledger: {row.label}",
+        "detail": f"{says}; the deploy gate is shut"[:200],
+        "href": f"/audit/mismatches/{row.pk}",
+        "action": "Settle",
+        "at": row.found_at,
     }
 
 

@@ -17,6 +17,7 @@ from accounts.models import AccessRequest, ApiToken, User
 from accounts.permissions import Permission
 from accounts.preferences import preferences_of
 from accounts.roles import Role
+from audit.models import Mismatch
 from core import clock
 from deployments.models import Rollout
 from registry import history
@@ -107,12 +108,18 @@ def _glass(actor: Actor) -> QuerySet[Any]:
     return BrokenGlass.objects.waiting_for(actor).annotate(moment=F("opened_at"))
 
 
+def _mismatches(actor: Actor) -> QuerySet[Any]:
+    rows = Mismatch.objects.filter(settled_at=None)
+    return (rows if actor.holds(Permission.MODEL_READ_RESTRICTED) else rows.none()).annotate(moment=F("found_at"))
+
+
 def _proposals(actor: Actor) -> QuerySet[Any]:
     return PolicyVersion.objects.waiting_for(actor).annotate(moment=F("created_at"))
 
 
 STANDING: dict[str, Callable[[Actor], QuerySet[Any]]] = {
     "request": _to_decide, "glass": _glass, "policy": _proposals, "token": _tokens, "access": _wishes,
+    "mismatch": _mismatches,
 }  # fmt: skip
 NEWS: dict[str, Callable[[Actor], QuerySet[Any]]] = {
     "decision": _decided, "ended": _ended, "comment": _comments, "rollout": _rollouts,
@@ -122,11 +129,11 @@ NEWS: dict[str, Callable[[Actor], QuerySet[Any]]] = {
 def _all(actor: Actor, since: datetime | None = None) -> QuerySet[Any]:
     """Return (kind, key, moment) of everything, of what came after `since` where it is given."""
     fresh = clock.now() - timedelta(days=NEWS_DAYS)
-    parts = [rows(actor).annotate(kind=Value(kind)) for kind, rows in STANDING.items()]
-    parts += [rows(actor).annotate(kind=Value(kind)).filter(moment__gt=fresh) for kind, rows in NEWS.items()]
+    parts = [rows(actor).annotate(notice=Value(kind)) for kind, rows in STANDING.items()]
+    parts += [rows(actor).annotate(notice=Value(kind)).filter(moment__gt=fresh) for kind, rows in NEWS.items()]
     if since is not None:
         parts = [rows.filter(moment__gt=since) for rows in parts]
-    first, *rest = [rows.order_by().values_list("kind", "pk", "moment") for rows in parts]
+    first, *rest = [rows.order_by().values_list("notice", "pk", "moment") for rows in parts]
     united: QuerySet[Any] = first.union(*rest, all=True)
     return united
 
@@ -259,6 +266,17 @@ def _tell_tokens(keys: list[int], actor: Actor) -> dict[int, Notice]:
     }  # fmt: skip
 
 
+def _tell_mismatches(keys: list[int], actor: Actor) -> dict[int, Notice]:
+    del actor
+    return {
+        key: Notice(
+            "mismatch", key, row.found_at, "A row differs from the ledger: the deploy gate is shut", row.label,
+            f"/audit/mismatches/{key}", needs=True,
+        )
+        for key, row in Mismatch.objects.in_bulk(keys).items()
+    }  # fmt: skip
+
+
 def _left(moment: datetime) -> str:
     days = (moment - clock.now()).days
     return "less than a day" if days < 1 else "1 day" if days == 1 else f"{days} days"
@@ -278,5 +296,5 @@ def _tell_wishes(keys: list[int], actor: Actor) -> dict[int, Notice]:
 TELL: dict[str, Callable[[list[int], Actor], dict[int, Notice]]] = {
     "request": _tell_requests, "glass": _tell_glass, "policy": _tell_proposals, "token": _tell_tokens,
     "access": _tell_wishes, "decision": _tell_decisions, "ended": _tell_ended, "comment": _tell_comments,
-    "rollout": _tell_rollouts,
+    "rollout": _tell_rollouts, "mismatch": _tell_mismatches,
 }  # fmt: skip

@@ -36,6 +36,8 @@ TWINS = {
     "pages:deployments": Twin("rollouts", ("before",)),
     "pages:deployment": Twin("rollouts/{number}"),
     "pages:audit": Twin("audit/events", ("person", "action", "model", "since", "until", "denied", *PLACE)),
+    "pages:mismatches": Twin("audit/mismatches"),
+    "pages:mismatch": Twin("audit/mismatches/{number}"),
     "pages:event": Twin("audit/events/{seq}"),
 }
 

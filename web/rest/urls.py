@@ -8,7 +8,20 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.permissions import Scope
-from web.rest import audit, endpoints, labels, models, policies, requests, rollouts, runs, series, shapes, webhooks
+from web.rest import (
+    audit,
+    endpoints,
+    labels,
+    mismatches,
+    models,
+    policies,
+    requests,
+    rollouts,
+    runs,
+    series,
+    shapes,
+    webhooks,
+)
 from web.rest.authentication import actor_of
 
 
@@ -73,5 +86,8 @@ urlpatterns = [
     path("audit/events", audit.events, name="events"),
     path("audit/events/<int:seq>", audit.event, name="event"),
     path("audit/events/<int:seq>/proof", audit.prove, name="prove"),
+    path("audit/mismatches", mismatches.mismatches, name="mismatches"),
+    path("audit/mismatches/<int:number>", mismatches.mismatch, name="mismatch"),
+    path("audit/mismatches/<int:number>/settle", mismatches.settle, name="settle-mismatch"),
     path("audit/checkpoint", audit.checkpoint, name="checkpoint"),
 ]

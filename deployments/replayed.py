@@ -1,0 +1,129 @@
+"""What the ledger says of endpoints, rollouts and what they installed, and where their rows stand."""
+
+from collections.abc import Iterator
+
+from django.db.models import F, QuerySet
+
+from accounts.actors import Actor
+from accounts.permissions import Permission
+from accounts.policy import require
+from audit.models import Event, Mismatch
+from audit.replay import mismatches, turns
+from audit.replay.story import Body, Kind, Word, by_key
+from core.refusals import NotFound
+from deployments.models import Endpoint, Environment, InstalledRight, Rollout
+from deployments.states import RolloutState
+from registry.replayed.kinds import KINDS as REGISTRY
+
+WITHDRAWN = "withdrawn"
+
+
+def _endpoint(body: Body) -> Iterator[Word]:
+    """The environment stands in the label: `name (environment)`."""
+    about = body["object"]
+    place = about["label"].removeprefix(f"{about['id']} (").removesuffix(")")
+    yield Word(about["id"], f"{place}, model {body['model']}")
+
+
+def _endpoint_rows() -> Iterator[tuple[str, str]]:
+    rows = Endpoint.objects.order_by("pk").values_list("name", "environment__name", "model__uuid")
+    for name, place, model in rows.iterator():
+        yield name, f"{place}, model {model}"
+
+
+def _state(body: Body) -> Iterator[Word]:
+    if state := body["after"].get("state"):
+        yield Word(body["object"]["id"], state)
+
+
+def _queued(body: Body) -> Iterator[Word]:
+    yield Word(body["object"]["id"], RolloutState.QUEUED)
+
+
+def _goal(body: Body) -> Iterator[Word]:
+    if "version" in body["facts"]:
+        facts = body["facts"]
+        yield Word(body["object"]["id"], f"version {facts['version']} to {facts['endpoint']}, files {facts['digest']}")
+
+
+def _goal_rows() -> Iterator[tuple[str, str]]:
+    rows = Rollout.objects.order_by("pk").values_list("pk", "version__version", "endpoint__name", "digest")
+    for key, number, endpoint, digest in rows.iterator():
+        yield str(key), f"version {number} to {endpoint}, files {digest}"
+
+
+def _installed(body: Body) -> Iterator[Word]:
+    if body["facts"]["kind"] != Rollout.Kind.WITHDRAW:
+        yield Word(body["object"]["id"], body["facts"]["digest"])
+
+
+def _withdrawn(body: Body) -> Iterator[Word]:
+    for number in body["facts"]["rollouts"]:
+        yield Word(str(number), WITHDRAWN)
+
+
+def _right_rows() -> Iterator[tuple[str, str]]:
+    rows = InstalledRight.objects.order_by("pk").values_list("rollout_id", "digest", "withdrawn_at")
+    for key, digest, withdrawn_at in rows.iterator():
+        yield str(key), WITHDRAWN if withdrawn_at else digest
+
+
+STATES = {f"rollout.{state}": _state for state in RolloutState} | {
+    "rollout.requested": _queued, "rollout.started": _state, "rollout.resumed": _state,
+}  # fmt: skip
+KINDS = (
+    *REGISTRY,
+    Kind(
+        "environment", "need of approval in",
+        {}, by_key(lambda: Environment.objects.order_by("pk").values_list("name", "needs_approval"), "{}"),
+        given={"staging": "False", "production": "True"},
+    ),
+    Kind("endpoint", "environment of endpoint", {"endpoint.created": _endpoint}, _endpoint_rows),
+    Kind(
+        "rollout", "state of", STATES, by_key(lambda: Rollout.objects.order_by("pk").values_list("pk", "state"), "{}"),
+    ),
+    Kind("goal", "goal of", {"rollout.requested": _goal}, _goal_rows, complete=False),
+    Kind("right", "right left by", {"rollout.done": _installed, "version.withdrawn": _withdrawn}, _right_rows),
+)  # fmt: skip
+
+
+def replay_state() -> turns.Turn:
+    """Replay the ledger and hold every row that governance rests on against it; see `audit.replay.turns`."""
+    return turns.take_turn(KINDS)
+
+
+def mismatches_for(actor: Actor) -> QuerySet[Mismatch]:
+    """Return what differs or differed from the ledger, open ones first, newest first.
+
+    Raises Denied for whoever does not read everything: a row of any model may be among them.
+    """
+    require(actor, Permission.MODEL_READ_RESTRICTED, "read what differs from the ledger")
+    return Mismatch.objects.order_by(F("settled_at").desc(nulls_first=True), "-pk")
+
+
+def find_mismatch(number: int, *, actor: Actor) -> Mismatch:
+    """Return the mismatch; raise NotFound where there is none, Denied for whoever does not read everything."""
+    row = mismatches_for(actor).filter(pk=number).first()
+    if row is None:
+        raise NotFound(f"There is no mismatch {number}.")
+    return row
+
+
+def row_now(row: Mismatch) -> str | None:
+    """Return what the row says now, or None where there is none."""
+    kind = next(kind for kind in KINDS if kind.name == row.kind)
+    return next((value for key, value in kind.rows() if key == row.key), None)
+
+
+def settle(row: Mismatch, *, found: str | None, reason: str, actor: Actor) -> Mismatch:
+    """Settle the mismatch with a reason; `found` is what the row said when the admin read it.
+
+    Raises Denied without the right, and as `mismatches.settle`. Doing it again changes nothing.
+    """
+    require(actor, Permission.STATE_SETTLE, "settle what differs from the ledger", about=mismatches.subject_of(row))
+    return mismatches.settle(row, found=found, now=row_now(row), reason=reason, actor=actor)
+
+
+def event_of(row: Mismatch) -> Event | None:
+    """Return the event that says what the ledger says, or None where nobody spoke of it."""
+    return Event.objects.select_related("seal").filter(pk=row.event_id).first() if row.event_id else None

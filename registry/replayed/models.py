@@ -1,0 +1,115 @@
+"""Models and their versions."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from django.db.models import QuerySet, Value
+from django.db.models.functions import Coalesce
+
+from audit.replay.story import Body, Kind, Word, by_key
+from core import canonical
+from registry.models import ModelVersion, RegisteredModel
+from registry.models.registered import RiskTier
+from registry.replayed.readers import Reader, gone, says
+from registry.stages import Stage
+
+
+def _versions_gone(body: Body) -> Iterator[Word]:
+    for number in body["before"]["versions"]:
+        yield Word(f"{body['model']}/{number}", None)
+
+
+def _field(name: str, column: str, words: str, first: object) -> Kind:
+    """Return the kind of one field of models that is set at creation and changed by updates."""
+    rows = by_key(lambda: RegisteredModel.objects.live().order_by("pk").values_list("uuid", column), "{}")
+    tells = {
+        "model.created": says(lambda _: first),
+        "model.updated": says(lambda body: body["after"].get(column)),
+        "model.deleted": gone,
+    }
+    return Kind(name, words, tells, rows)
+
+
+def _aliases_protected(body: Body) -> object:
+    return canonical.dump(body["after"]["protected_aliases"][1:]).decode()
+
+
+def _protected_rows() -> Iterator[tuple[str, str]]:
+    for key, names in RegisteredModel.objects.live().order_by("pk").values_list("uuid", "protected_aliases").iterator():
+        yield str(key), canonical.dump(names).decode()
+
+
+MODELS = (
+    Kind(
+        "name", "name of model",
+        {
+            "model.created": says(lambda body: body["object"]["label"]),
+            "model.renamed": says(lambda body: body["after"]["name"]),
+            "model.deleted": gone,
+        },
+        by_key(lambda: RegisteredModel.objects.live().order_by("pk").values_list("uuid", "name"), "{}"),
+    ),
+    Kind(
+        "owner", "owner of model",
+        {"model.created": says(lambda body: f"user {body['actor']['id']}"), "model.deleted": gone},
+        lambda: ((str(key), f"user {owner}") for key, owner in _owners().iterator()),
+    ),
+    _field("tier", "risk_tier", "risk tier of model", RiskTier.MEDIUM),
+    _field("restriction", "restricted", "restriction of model", first=False),
+    _field("strictness", "strict_sources", "strict sources of model", first=False),
+    Kind(
+        "protection", "protected aliases of model",
+        {
+            "model.created": says(lambda _: "[]"),
+            "alias.protected": says(_aliases_protected),
+            "alias.released": says(_aliases_protected),
+            "model.deleted": gone,
+        },
+        _protected_rows,
+    ),
+)  # fmt: skip
+
+
+def _owners() -> QuerySet[Any, tuple[Any, ...]]:
+    return RegisteredModel.objects.live().order_by("pk").values_list("uuid", "owner_id")
+
+
+def _live(*values: Any) -> Callable[[], QuerySet[Any, tuple[Any, ...]]]:
+    return lambda: ModelVersion.objects.live().order_by("pk").values_list("model__uuid", "version", *values)
+
+
+def _registrants() -> Iterator[tuple[str, str]]:
+    for model, number, person in _live("registered_by_id")().iterator():
+        yield f"{model}/{number}", f"user {person}"
+
+
+def _locked_rows() -> Iterator[tuple[str, str]]:
+    for model, number, environment in _live("environment")().iterator(chunk_size=500):
+        yield f"{model}/{number}", str(environment.get("lock", ""))
+
+
+ENDS: dict[str, Reader] = {"version.deleted": gone, "model.deleted": _versions_gone}
+VERSIONS = (
+    Kind(
+        "stage", "stage of",
+        {
+            "version.registered": says(lambda _: Stage.NONE),
+            "version.stage.changed": says(lambda body: body["after"]["stage"]),
+            **ENDS,
+        },
+        by_key(_live("stage"), "{}/{}"),
+    ),
+    Kind(
+        "files", "files of",
+        {"version.registered": says(lambda body: body["after"]["manifest"] or ""), **ENDS},
+        by_key(_live(Coalesce("manifest__digest", Value(""))), "{}/{}"),
+    ),
+    Kind(
+        "registrant", "who registered",
+        {"version.registered": says(lambda body: f"user {body['actor']['id']}"), **ENDS}, _registrants,
+    ),
+    Kind(
+        "lock", "environment lock of",
+        {"version.locked": says(lambda body: body["after"]["lock"]), **ENDS}, _locked_rows, complete=False,
+    ),
+)  # fmt: skip

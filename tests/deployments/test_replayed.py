@@ -1,0 +1,325 @@
+"""Rows against the ledger: what people did agrees; what was changed behind its back is named, and shuts the gate."""
+
+import dataclasses
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Group
+from django.core.management import CommandError, call_command
+from django.db import connection, transaction
+from django.test import Client
+
+from accounts import teams
+from accounts.actors import Actor
+from audit import seal
+from audit.models import Event, Mismatch, ReplayedFact, ReplayPosition
+from audit.replay import turns
+from audit.replay.story import Story
+from audit.replay.turns import Turn
+from core import clock
+from core.refusals import Conflict, Denied, Invalid
+from deployments import replayed, rollouts
+from deployments.models import Endpoint
+from registry import decisions, delegations, grants, protection, registered, transitions, versions
+from registry.models import Alias, ApprovalRequest, Decision, ModelVersion, RegisteredModel
+from registry.requests import ApprovalRequired
+from registry.stages import Stage
+from tests.deployments.hands import Hands
+from tests.deployments.story import AT_ONCE, installed, locked_version, run, signed
+from tests.factories import ask_production, make_model, make_version
+from tests.registry.policies.hands import put_in_force, text_of
+
+pytestmark = [pytest.mark.django_db, pytest.mark.postgresql]
+BACKEND = "django.contrib.auth.backends.ModelBackend"
+
+
+def turn() -> Turn:
+    seal.seal()
+    return replayed.replay_state()
+
+
+def sql(statement: str, *values: Any) -> None:
+    """Change rows as somebody with the database's password would."""
+    with connection.cursor() as cursor:
+        cursor.execute(statement, values)
+        assert cursor.rowcount, statement
+
+
+def only() -> Mismatch:
+    return Mismatch.objects.get(settled_at=None)
+
+
+@pytest.fixture
+def story(
+    people: dict[str, Actor], hands: Hands, model: RegisteredModel, production: Endpoint, staging: Endpoint,
+    unsealed: None,
+) -> ModelVersion:  # fmt: skip
+    """Something of each kind: versions in both stages, aliases, decisions, rights, a policy, deployments."""
+    dana, rita, olga, ada = (people[name] for name in ("dana", "rita", "olga", "ada"))
+    first = locked_version(model, dana)
+    signed(first, production, dana, rita)
+    transitions.transition(first, to=Stage.PRODUCTION, archive_existing=True, actor=olga)
+    run(hands, rollouts.start(first, production, AT_ONCE, actor=olga))
+    installed(hands, staging, dana, people["eli"], versions=2)
+    transitions.set_alias(first, "best", actor=dana)
+    grants.give(model, grants.Grant("person", "eli", grants.Right.WRITE), actor=dana)
+    protection.protect(model, "live", actor=dana)
+    registered.set_threshold(model, metric="auc", comparison=">", value=0.5, required=False, actor=rita)
+    delegations.delegate("rob", ends_at=clock.now() + timedelta(days=1), reason="away", actor=rita)
+    put_in_force(text_of(), people)
+    put_in_force(text_of(order=11), people)
+    team = teams.create_team("risk", actor=ada)
+    teams.set_members(team, [rita.person], actor=ada)
+    registered.update_model(model, risk_tier="high", actor=rita)
+    ask_production(make_version(model, dana), dana)
+    return first
+
+
+def test_what_people_did_through_the_server_agrees_with_the_ledger(
+    story: ModelVersion, people: dict[str, Actor]
+) -> None:
+    made = make_model(people["dana"], "Gone")
+    gone = make_version(made, people["dana"])
+    transitions.set_alias(gone, "a", actor=people["dana"])
+    versions.delete_version(make_version(made, people["dana"]), actor=people["dana"])
+    turn()
+    registered.delete_model(made, actor=people["dana"])
+    assert turn().found == 0, [vars(row) for row in Mismatch.objects.all()]
+    if connection.vendor == "sqlite":  # PostgreSQL seals nothing inside a test's own transaction
+        assert {kind.name for kind in replayed.KINDS} - {"glass", "environment"} == set(
+            ReplayedFact.objects.values_list("kind", flat=True)
+        )
+
+
+CHANGES = {
+    "stage": "UPDATE registry_modelversion SET stage = 'Production' WHERE version = 2",
+    "files": "UPDATE registry_modelversion SET manifest_id = NULL WHERE version = 1",
+    "registrant": "UPDATE registry_modelversion SET registered_by_id = "
+    "(SELECT id FROM accounts_user WHERE username = 'eli') WHERE version = 1",
+    "name": "UPDATE registry_registeredmodel SET name = 'Other'",
+    "owner": "UPDATE registry_registeredmodel SET owner_id = (SELECT id FROM accounts_user WHERE username = 'eli')",
+    "tier": "UPDATE registry_registeredmodel SET risk_tier = 'low'",
+    "restriction": "UPDATE registry_registeredmodel SET restricted = NOT restricted",
+    "strictness": "UPDATE registry_registeredmodel SET strict_sources = NOT strict_sources",
+    "protection": "UPDATE registry_registeredmodel SET protected_aliases = '[]'",
+    "alias": "UPDATE registry_alias SET version_id = (SELECT max(id) FROM registry_modelversion) WHERE name = 'best'",
+    "grant": "DELETE FROM registry_registeredmodeluserpermission",
+    "threshold": "DELETE FROM registry_metricthreshold",
+    "request": "UPDATE registry_approvalrequest SET state = 'approved' WHERE state = 'open'",
+    "subject": "UPDATE registry_approvalrequest SET subject_digest = 'f' WHERE state = 'open'",
+    "decision": "UPDATE registry_decision SET verdict = 'reject'",
+    "policy": "UPDATE registry_policyversion SET state = 'withdrawn' WHERE state = 'active'",
+    "delegation": "UPDATE registry_delegation SET to_id = (SELECT id FROM accounts_user WHERE username = 'ada')",
+    "roles": "UPDATE accounts_user SET is_superuser = NOT is_superuser WHERE username = 'otto'",
+    "access": "UPDATE accounts_user SET is_active = NOT is_active WHERE username = 'otto'",
+    "team": "DELETE FROM accounts_user_groups WHERE group_id = (SELECT id FROM auth_group WHERE name = 'risk')",
+    "endpoint": "UPDATE deployments_endpoint SET environment_id = "
+    "(SELECT id FROM deployments_environment WHERE name = 'staging') WHERE name = 'fraud'",
+    "environment": "UPDATE deployments_environment SET needs_approval = NOT needs_approval WHERE name = 'production'",
+    "rollout": "UPDATE deployments_rollout SET state = 'rolled_back' "
+    "WHERE id = (SELECT max(id) FROM deployments_rollout)",
+    "goal": "UPDATE deployments_rollout SET digest = 'f' WHERE id = (SELECT max(id) FROM deployments_rollout)",
+    "right": "UPDATE deployments_installedright SET digest = 'f' "
+    "WHERE id = (SELECT max(id) FROM deployments_installedright)",
+}
+
+
+def test_each_kind_of_row_changed_behind_the_ledgers_back_is_named(story: ModelVersion) -> None:
+    assert turn().found == 0
+    assert set(CHANGES) | {"glass", "lock"} == {kind.name for kind in replayed.KINDS}
+    for kind, statement in CHANGES.items():
+        with transaction.atomic():
+            sql(statement)
+            assert turn().found == 1, kind
+            row = only()
+            assert row.kind == kind
+            assert row.said != row.found
+            assert Event.objects.get(action="state.mismatched").object_label == row.label
+            assert turn().found == 0, "it is told once"
+            transaction.set_rollback(True)
+
+
+INSERTED: dict[str, Callable[[ModelVersion], object]] = {
+    "alias": lambda first: Alias.objects.bulk_create([Alias(model=first.model, name="champion2", version=first)]),
+    "decision": lambda first: Decision.objects.bulk_create(
+        [
+            Decision(
+                request=ApprovalRequest.objects.get(state="open"), person=first.registered_by, verdict="approve",
+                comment="x", subject_digest="f", via="password",
+            )
+        ]
+    ),
+    "roles": lambda first: first.registered_by.groups.add(Group.objects.get(name="admin")),
+}  # fmt: skip
+
+
+def test_a_row_that_no_event_tells_of_is_named(story: ModelVersion) -> None:
+    turn()
+    for kind, insert in INSERTED.items():
+        with transaction.atomic():
+            insert(story)
+            assert turn().found == 1
+            assert only().kind == kind
+            transaction.set_rollback(True)
+
+
+def test_a_deleted_row_is_named(story: ModelVersion) -> None:
+    turn()
+    sql("DELETE FROM registry_alias WHERE name = 'best'")
+    turn()
+    assert (only().kind, only().said, only().found) == ("alias", "1", None)
+
+
+@pytest.fixture
+def shut(story: ModelVersion) -> Mismatch:
+    turn()
+    sql(CHANGES["stage"])
+    turn()
+    return only()
+
+
+def test_the_gate_is_shut_until_an_admin_settles_it_with_a_reason(
+    shut: Mismatch, story: ModelVersion, people: dict[str, Actor], staging: Endpoint
+) -> None:
+    second = ModelVersion.objects.select_related("model", "manifest").get(version=2)
+    with pytest.raises(Conflict, match="gate is shut") as refused:
+        rollouts.start(second, staging, AT_ONCE, actor=people["eli"])
+    assert "/audit/mismatches" in refused.value.sentence
+    with pytest.raises(Denied):
+        replayed.settle(shut, found=shut.found, reason="x", actor=people["olga"])
+    with pytest.raises(Invalid):
+        replayed.settle(shut, found=shut.found, reason=" ", actor=people["ada"])
+    with pytest.raises(Conflict, match="changed since"):
+        replayed.settle(shut, found="Staging", reason="restored", actor=people["ada"])
+    replayed.settle(shut, found=shut.found, reason="a restore went wrong", actor=people["ada"])
+    replayed.settle(shut, found=shut.found, reason="again", actor=people["ada"])
+    assert Event.objects.filter(action="state.settled").count() == 1
+    assert Mismatch.objects.get().reason == "a restore went wrong"
+    assert turn().found == 0  # what was settled is what the ledger says now
+    rollouts.start(second, staging, AT_ONCE, actor=people["eli"])
+
+
+def approve(request: ApprovalRequest, *people: Actor) -> None:
+    accepted = [check.pk for check in request.checks.all()]
+    for person in people:
+        choice = decisions.Choice(decisions.Verdict.APPROVE, request.subject_digest, "fine", accepted)
+        decisions.decide(request, choice, actor=person)
+
+
+def test_a_version_goes_to_production_only_through_an_open_gate(shut: Mismatch, people: dict[str, Actor]) -> None:
+    dana, rita, rob = (people[name] for name in ("dana", "rita", "rob"))
+    version = make_version(make_model(dana, "Second"), dana)
+    approve(ask_production(version, dana), rita, rob)
+    with pytest.raises(Conflict, match="cannot go to Production"):
+        transitions.transition(version, to=Stage.PRODUCTION, archive_existing=True, actor=dana)
+    waiting = transitions.set_alias(version, "champion", actor=dana)
+    assert isinstance(waiting, ApprovalRequired)
+    approve(waiting.request, rita)
+    with pytest.raises(Conflict, match="cannot become @champion"):
+        transitions.set_alias(version, "champion", actor=dana)
+    assert ApprovalRequest.objects.filter(version=version, state="approved").count() == 2, "signatures wait meanwhile"
+    transitions.transition(version, to=Stage.STAGING, actor=people["eli"])
+
+
+def test_what_is_queued_waits_and_what_goes_back_goes(
+    story: ModelVersion, people: dict[str, Actor], staging: Endpoint, hands: Hands
+) -> None:
+    turn()
+    third = locked_version(staging.model, people["dana"])
+    queued = rollouts.start(third, staging, AT_ONCE, actor=people["eli"])
+    sql(CHANGES["tier"])
+    turn()
+    assert run(hands, queued).state == "queued"
+    rollouts.cancel(queued, actor=people["eli"], reason="never mind")
+    back = rollouts.roll_back(staging, reason="worse", actor=people["eli"])
+    assert run(hands, back).state == "done"
+
+
+def test_a_row_put_back_still_waits_for_the_admins_word(shut: Mismatch, people: dict[str, Actor]) -> None:
+    sql("UPDATE registry_modelversion SET stage = 'None' WHERE version = 2")
+    assert turn().found == 0
+    assert replayed.row_now(shut) == "None"
+    replayed.settle(shut, found="None", reason="put back from the backup", actor=people["ada"])
+    assert turn().found == 0
+
+
+def test_a_row_changed_again_is_told_again(shut: Mismatch) -> None:
+    sql("UPDATE registry_modelversion SET stage = 'Archived' WHERE version = 2")
+    assert turn().found == 1
+    assert only().pk == shut.pk
+    assert only().found == "Archived"
+
+
+def test_a_turn_cut_off_in_the_middle_is_taken_up_again(story: ModelVersion, monkeypatch: pytest.MonkeyPatch) -> None:
+    seal.seal()
+    if connection.vendor != "sqlite":
+        pytest.skip("nothing is sealed inside a test's own transaction")
+    monkeypatch.setattr(turns, "BATCH", 7)
+    written = iter(range(3))
+
+    def killed(_: object) -> None:
+        if next(written, None) is None:
+            raise KeyboardInterrupt
+
+    def keep(story: Story) -> None:
+        killed(story)
+        usual(story)
+
+    usual = turns._keep
+    monkeypatch.setattr(turns, "_keep", keep)
+    with pytest.raises(KeyboardInterrupt):
+        replayed.replay_state()
+    assert ReplayPosition.objects.get().seq == 21
+    monkeypatch.setattr(turns, "_keep", usual)
+    assert replayed.replay_state() == Turn(Event.objects.count() - 21, caught_up=True, found=0)
+
+
+def test_a_turn_without_time_goes_on_at_the_next(story: ModelVersion, monkeypatch: pytest.MonkeyPatch) -> None:
+    if connection.vendor != "sqlite":
+        pytest.skip("nothing is sealed inside a test's own transaction")
+    monkeypatch.setattr(turns, "BATCH", 50)
+    short = turns.take_turn(replayed.KINDS, limit_s=0)
+    assert dataclasses.astuple(short) == (50, False, 0)
+    assert replayed.replay_state().caught_up
+
+
+def test_kept_facts_that_were_changed_do_not_hide_a_row_from_a_whole_replay(story: ModelVersion) -> None:
+    turn()
+    sql(CHANGES["stage"])
+    ReplayedFact.objects.filter(kind="stage", key__endswith="/2").update(value="Production")
+    if connection.vendor == "sqlite":
+        assert turn().found == 0
+    turns.forget()
+    assert turn().found == 1
+
+
+def test_an_admin_is_told_looks_and_settles_it_on_its_page(
+    shut: Mismatch, people: dict[str, Actor], client: Client
+) -> None:
+    assert client.get("/health").content.decode().splitlines()[0] == "OK"
+    assert "1 row differs" in client.get("/health").content.decode()
+    assert client.get("/readyz").json()["alerts"] == client.get("/health").content.decode().splitlines()[1:]
+    client.force_login(people["ada"].person, backend=BACKEND)
+    for path in ("/", "/notifications", "/audit/mismatches"):
+        assert f"/audit/mismatches/{shut.pk}" in client.get(path).content.decode(), path
+    page = client.get(f"/audit/mismatches/{shut.pk}").content.decode()
+    assert "stage of Fraud-Detection version 2" in page
+    assert "<code>None</code>" in page
+    assert "<code>Production</code>" in page
+    address = f"/audit/mismatches/{shut.pk}/settle"
+    stale = {"is_there": "yes", "found": "Staging", "reason": "mine"}
+    assert client.post(address, stale).status_code == 409
+    assert client.post(address, {**stale, "found": "Production", "reason": ""}).status_code == 400
+    assert client.post(address, {**stale, "found": "Production"}).status_code == 302
+    assert client.get("/health").content == b"OK"
+    assert "mine" in client.get(f"/audit/mismatches/{shut.pk}").content.decode()
+
+
+def test_the_command_ends_with_1_while_a_row_differs(story: ModelVersion, capsys: pytest.CaptureFixture[str]) -> None:
+    call_command("audit_replay")
+    assert "0 new mismatches, 0 open" in capsys.readouterr().out
+    sql(CHANGES["stage"])
+    with pytest.raises(CommandError, match="differ"):
+        call_command("audit_replay", "--from-start")
