@@ -134,7 +134,11 @@ def _baked(rollout: Rollout, step: RolloutStep) -> Seen:
     return Seen(Sight.REACHED if left_s <= 0 else Sight.UNDER_WAY, {"left_s": max(0.0, round(left_s, 1))})
 
 
-LOOKED_AT_HERE = {"bake": _baked, "watch": watching.look}  # a target has no part in these
+LOOKED_AT_HERE = {
+    "bake": _baked,
+    "watch": watching.look,
+    "gate": watching.look_at_gate,
+}  # no target has a part in these
 
 
 def _view(step: RolloutStep, moment: datetime) -> StepView:
@@ -165,6 +169,8 @@ def _do(turn: Turn, decision: plan.Decision, seen: Seen) -> bool:
         return _give_up_step(turn, why, dict(seen.facts))
     if decision.act is Act.ASK_OPERATOR:
         return _ask_operator(turn, why)
+    if decision.act is Act.PAUSE:
+        _pause(turn, str(seen.facts["sentence"]))
     if seen.facts != turn.step.observed:
         RolloutStep.objects.filter(pk=turn.step.pk).update(observed=dict(seen.facts))
     return False
@@ -241,6 +247,13 @@ def _give_up_step(turn: Turn, why: str, facts: dict[str, object] | None = None) 
         _fail(turn.step, why, facts)
         rollouts.send_back(row, why=why)
     return True
+
+
+def _pause(turn: Turn, why: str) -> None:
+    """Keep the rollout at its share until a person decides."""
+    with _held(turn.rollout, turn.holder) as row:
+        if row is not None:
+            steering.keep(row, reason=why, actor=SYSTEM)
 
 
 def _ask_operator(turn: Turn, why: str) -> bool:

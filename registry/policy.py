@@ -178,9 +178,14 @@ def _parts(move: Move, deployment: Mapping[str, Any] | None) -> list[Action]:
     else:
         parts = [] if move.gone else [Action("alias", move.alias)]
     if deployment:
-        shares = deployment["plan"].get("shares") or [100]
-        parts.append(Action("deploy", deployment["environment"], shares[0]))
+        parts.append(Action("deploy", deployment["environment"], begins_pct(deployment["plan"])))
     return parts
+
+
+def begins_pct(plan: Mapping[str, Any]) -> int:
+    """Return the share of the requests, in percent, that a plan gives first: all of them where it says no less."""
+    first = (plan.get("shares") or [plan.get("step_pct") or 100])[0]
+    return int(first["pct"] if isinstance(first, Mapping) else first)
 
 
 def _is_guarded(move: Move, model: Guarded) -> bool:

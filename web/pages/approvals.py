@@ -219,10 +219,9 @@ def _deployment_facts(found: ApprovalRequest) -> list[dict[str, object]]:
     if deployment is None:
         return []
     plan = Plan.of(deployment["plan"])  # type: ignore[arg-type]
-    shares = "".join(f" {share} →" for share in plan.shares) + " 100 %" if plan.shares else ""
     return [
         {"label": "Endpoint", "value": f"{deployment['endpoint']} ({deployment['environment']})"},
-        {"label": "Plan", "value": f"{plan.strategy}{shares}"},
+        {"label": "Plan", "value": plan.short},
     ]
 
 

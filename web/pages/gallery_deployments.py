@@ -3,8 +3,7 @@
 from typing import Any
 
 from deployments.states import RolloutState
-from web.pages import gallery_charts
-from web.pages.endpoints import PLAN
+from web.pages import gallery_charts, plan_form
 from web.pages.gallery_pages import EVENTS, MODEL
 from web.pages.gallery_stock import DIGEST, Context, at
 
@@ -46,7 +45,7 @@ RUNNING = rollout(8, 6, RolloutState.RUNNING, ended_at=None)
 FAILED = rollout(9, 6, RolloutState.ROLLED_BACK, why="install was tried 3 times: the model cannot be loaded")
 STEPS = [("Install beside", "done"), ("Send traffic over", "now"), ("Stop the old", "later")]
 FORM: Context = {name: {"value": "", "errors": []} for name in ("version", "reason", "label")}
-FORM |= {name: {"value": value, "errors": []} for name, value in PLAN.items()}
+FORM |= {name: {"value": value, "errors": []} for name, value in plan_form.EMPTY.items()}
 FORM |= {"days": {"value": "30", "errors": []}, "errors": []}
 CHOICES = [{"value": 6, "label": "Version 6 (None)"}, {"value": 5, "label": "Version 5 (Production)"}]
 SIGNED: Context = {
@@ -63,9 +62,11 @@ ENDPOINT_PAGE: Context = {
     "endpoint": ENDPOINT,
     "serving": DONE,
     "previous": BEFORE,
-    "history": [FAILED, DONE, BEFORE],
+    "history": [{"rollout": row, "how": "all-at-once"} for row in (FAILED, DONE, BEFORE)],
     "versions": CHOICES,
-    "strategies": [{"value": "all-at-once", "label": "All at once"}],
+    "strategies": plan_form.STRATEGIES,
+    "holds": plan_form.HOLDS,
+    "fails": plan_form.FAILS,
     "may_deploy": True,
     "may_ask": True,
     "rights": [
@@ -132,6 +133,25 @@ CONDEMNED_STEPS = [
     for label, state in (("5 % of traffic", "done"), ("Watch at 5 %", "failed"), ("Send traffic back", "done"))
 ]
 
+AT_GATE: Context = {
+    "verdict": "hold",
+    "sentence": "The gate behind 5 % waits for a person to let it go on.",
+    "needs_person": True,
+    "gate_pct": 5,
+}
+GATE_STEPS = [
+    {"label": label, "state": state, "at": None if state == "later" else at(20)}
+    for label, state in (("Watch at 5 %", "done"), ("Gate at 5 %", "now"), ("Send traffic over", "later"))
+]
+KEPT: Context = {
+    "verdict": "rollback",
+    "sentence": f"{CONDEMNED['sentence']} The plan leaves it to a person.",
+    "guards": CONDEMNED["guards"],
+    "needs_person": True,
+    "paused_at": at(20),
+    "share_pct": 5,
+}
+
 RIGHT = {"kind": "person", "name": "eli", "right": "write"}
 GIVEN: Context = {"holder": {"value": "", "errors": []}, "right": {"value": "read", "errors": []}, "errors": []}
 PAGES: dict[str, dict[str, Context]] = {
@@ -168,6 +188,15 @@ PAGES: dict[str, dict[str, Context]] = {
         "canary, reader": shown(RUNNING, is_live=True, needed=NEEDED, canary=CANARY, steps=NINE_STEPS),
         "canary, nothing observed": shown(RUNNING, is_live=True, canary={"version": 6, "before": 5}),
         "canary, a person decides": shown(RUNNING, is_live=True, may_steer=True, canary={**CANARY, **STUCK}),
+        "canary, at a gate": shown(
+            RUNNING, is_live=True, may_steer=True, canary={**CANARY, **AT_GATE}, steps=GATE_STEPS
+        ),
+        "canary, kept by its plan": shown(
+            {**RUNNING, "shown_state": "paused", "paused_at": at(20)},
+            is_live=True,
+            may_steer=True,
+            canary={**CANARY, **KEPT},
+        ),
         "canary, rolled back": shown(FAILED, took_s=41.0, canary={**CANARY, **CONDEMNED}, steps=CONDEMNED_STEPS),
         "done": shown(DONE, took_s=7.0, back=BEFORE),
         "rolled back": shown(FAILED, took_s=41.0),

@@ -165,7 +165,9 @@ class Steering(serializers.Serializer[Any]):
     do = serializers.ChoiceField(choices=list(steering.BY_NAME))
     reason = serializers.CharField(default="", allow_blank=True, max_length=2000)
     share_pct = serializers.IntegerField(
-        required=False, min_value=0, help_text="for promote: refused where the canary has gone on from this share"
+        required=False,
+        min_value=0,
+        help_text="for promote and open_gate: refused where the canary has gone on from this share",
     )
 
 
