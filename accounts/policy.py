@@ -1,6 +1,6 @@
 """Refuses an actor who does not hold a permission, in a sentence that says who does."""
 
-from accounts.actors import Actor
+from accounts.actors import Actor, Via
 from accounts.permissions import Permission, needed_scope, roles_with
 from audit.record import Subject
 from core.refusals import Denied
@@ -18,7 +18,8 @@ def denied(actor: Actor, permission: Permission, deed: str, *, about: Subject | 
     whole_person = Actor(actor.user, actor.via, groups=actor.groups)
     if whole_person.holds(permission):
         scope = needed_scope(permission)
-        step = f"Use a token with the scope '{scope}', made under Account, API tokens."
-        return Denied(f"This token may not {deed}.", needs=permission, next_step=step, about=about)
+        step = f"Use a token with the scope '{scope}', made under Account, API tokens, or sign in on the pages."
+        what = "A password sent along" if actor.via == Via.BASIC else "This token"
+        return Denied(f"{what} may not {deed}.", needs=permission, next_step=step, about=about)
     who = " or ".join(role.label for role in roles_with(permission)) or "nobody by role"
     return Denied(f"{actor.name} may not {deed}.", needs=permission, next_step=f"It needs the role {who}.", about=about)

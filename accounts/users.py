@@ -14,6 +14,7 @@ from accounts.roles import Role
 from audit.record import Change, Subject, record
 from core import clock
 from core.refusals import AlreadyExists, Denied, Invalid
+from core.words import written
 
 
 def subject_of(user: User) -> Subject:
@@ -96,7 +97,7 @@ def request_access(user: User, *, role: Role, reason: str, actor: Actor) -> Acce
     """Ask for `role`; asking again returns the open wish. Raises Invalid for a role that is hers already."""
     if role in roles_of(user):
         raise Invalid(f"You are {role.label} already.", field="role")
-    if not reason.strip():
+    if not written(reason):
         raise Invalid("Say what you need the role for.", field="reason")
     with transaction.atomic():
         wish, new = AccessRequest.objects.get_or_create(

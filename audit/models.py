@@ -62,6 +62,20 @@ class Checkpoint(models.Model):
         return f"checkpoint of {self.size}"
 
 
+class OutsideCopy(models.Model):
+    """How far the checkpoints were copied outside the database: the size of the newest that was, and since when.
+
+    `why` says what hindered the last try. One row.
+    """
+
+    size = models.BigIntegerField(default=0)
+    at = models.DateTimeField(null=True)
+    why = models.CharField(max_length=300, blank=True, default="")
+
+    def __str__(self) -> str:
+        return f"outside copy of {self.size}"
+
+
 class Denial(models.Model):
     """Refusals of one minute, summed, so that nobody can grow the ledger for ever. Removed once written to it."""
 

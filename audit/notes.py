@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 ED25519 = b"\x01"
 DASH = "\u2014"
+ORIGIN = "signoff/ledger"  # the name of our checkpoints and of the key that signs them
 
 
 def key_id(name: str, public: bytes) -> bytes:

@@ -1,17 +1,14 @@
-"""The sealer: numbers events without a gap, signs the tree over them, copies each checkpoint outside the database."""
-
-import os
-from pathlib import Path
+"""The sealer: numbers events without a gap, signs the tree over them, has it copied outside the database."""
 
 from django.conf import settings
 from django.db import IntegrityError, connection, transaction
 
-from audit import notes
+from audit import copies, notes
 from audit.merkle import Frontier
 from audit.models import Checkpoint, Seal
+from audit.notes import ORIGIN
 from core import clock
 
-ORIGIN = "signoff/ledger"
 BATCH = 5_000
 SEALER_LOCK = 0x5163_0FF1
 # One statement, so one snapshot: a row seen in it that has a number from its xmax on was written under another server's
@@ -78,33 +75,15 @@ def checkpoint() -> Checkpoint | None:
             row.save(force_insert=True)
     except IntegrityError:
         return None
-    copy_outside(note, settings.CHECKPOINT_FILE)
     return row
 
 
-def copy_outside(note: str, path: Path) -> None:
-    """Append `note` and a blank line to `path` and wait until it is on the disk."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a", encoding="utf-8") as out:
-        out.write(("" if _ends_a_line(path) else "\n") + note + "\n")
-        out.flush()
-        os.fsync(out.fileno())
-
-
-def _ends_a_line(path: Path) -> bool:
-    """Whether the file is empty or ends in a newline: a full disk may have cut off what was written last."""
-    with path.open("rb") as file:
-        if not file.seek(0, os.SEEK_END):
-            return True
-        file.seek(-1, os.SEEK_END)
-        return file.read() == b"\n"
-
-
 def seal() -> None:
-    """Seal what waits and sign it: what the tick calls."""
+    """Seal what waits, sign it and copy it outside: what the tick calls."""
     while seal_pending() == BATCH:
         pass
     checkpoint()
+    copies.catch_up()
 
 
 def latest_note() -> str:

@@ -10,7 +10,7 @@ from django.db import connection
 
 from audit import merkle, notes
 from audit.copies import Kept
-from audit.models import Checkpoint, Event
+from audit.models import Checkpoint, Event, Seal
 
 LABEL_MAX = 400
 CHUNK = 5_000
@@ -188,30 +188,37 @@ def _stated(
     report: Report, verifier_key: str, kept: Kept | None, anchors: list[str]
 ) -> dict[int, list[tuple[bytes, str]]]:
     stated: dict[int, list[tuple[bytes, str]]] = {}
-    same = set()
+    same, sizes = set(), set()
     for row in Checkpoint.objects.order_by("size").iterator():
         report.checkpoints += 1
         same.add(row.note)
+        sizes.add(row.size)
         _add(report, stated, verifier_key, row.note, f"checkpoint {row.size}")
     if kept and not kept.why:
         report.copies, report.copies_file = len(kept.notes), str(kept.path)
         for place, note in enumerate(kept.notes, 1):
-            if note not in same:  # what the database holds as well was looked at
-                _add(report, stated, verifier_key, note, f"checkpoint {place} of {kept.path.name}")
+            if note in same:  # it was looked at
+                continue
+            source = f"checkpoint {place} of {kept.path.name}"
+            size = _add(report, stated, verifier_key, note, source)
+            if size and size not in sizes and Seal.objects.filter(seq=size - 1).exists():  # else events are named
+                report.blame(None, f"{source}, of {size} events, is gone from the database")
     for note in anchors:
         report.anchors += 1
         _add(report, stated, verifier_key, note, f"outside copy {report.anchors}")
     return stated
 
 
-def _add(report: Report, stated: dict[int, list[tuple[bytes, str]]], key: str, note: str, source: str) -> None:
+def _add(report: Report, stated: dict[int, list[tuple[bytes, str]]], key: str, note: str, source: str) -> int | None:
+    """Keep what the note states; return its size, or None where it is not signed by `key`."""
     try:
         said = notes.opened(note, key)
     except ValueError as why:
         last = max(stated, default=0)  # what is newer is vouched for by nothing before it
         report.blame(last, f"{source}: {why}")
-        return
+        return None
     stated.setdefault(said.size, []).append((said.root, source))
+    return said.size
 
 
 def _checked_leaf(report: Report, row: tuple[Any, ...]) -> bytes:

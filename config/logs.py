@@ -20,6 +20,14 @@ def renderer(form: str) -> structlog.typing.Processor:
     return structlog.dev.ConsoleRenderer(colors=False)
 
 
+class NoProbes(logging.Filter):
+    """Drops what Django says of a probe that was answered with 503: the answer itself says what is down."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether the line is written."""
+        return getattr(getattr(record, "request", None), "path", "") != "/readyz"
+
+
 def configuration(level: str, form: str) -> dict[str, object]:
     """Return the standard library's logging configuration."""
     return {
@@ -32,11 +40,12 @@ def configuration(level: str, form: str) -> dict[str, object]:
                 "foreign_pre_chain": SHARED,
             }
         },
+        "filters": {"no probes": {"()": NoProbes}},
         "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "structured"}},
         "root": {"handlers": ["stderr"], "level": level.upper()},
         "loggers": {
             "django.server": {"handlers": ["stderr"], "level": "WARNING", "propagate": False},
-            "django.request": {"handlers": ["stderr"], "level": "ERROR", "propagate": False},
+            "django.request": {"handlers": ["stderr"], "level": "ERROR", "propagate": False, "filters": ["no probes"]},
             "axes": {"level": "WARNING"},
             "celery": {"level": "WARNING"},
         },

@@ -1,18 +1,23 @@
 """Which processes make up Signoff, in the order they start."""
 
 import http.client
+import json
 import socket
 import ssl
 import sys
+import time
 from dataclasses import dataclass
 
+import structlog
 from django.conf import settings
 
 from config import valkey
 from config.supervisor import Process
 from serving.contract import Layout
 
+log = structlog.get_logger(__name__)
 MODES = ("web", "all")
+PATIENCE_S = 5.0  # a start that is only under way is no news
 LONELY = ("--without-gossip", "--without-mingle", "--without-heartbeat")  # workers need not know of each other
 
 
@@ -36,14 +41,16 @@ class Address:
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{'https' if self.tls_cert else 'http'}://{host}:{self.port}"
 
-    def answers(self) -> bool:
-        """Return whether /readyz says 200."""
+    def down(self) -> dict[str, str] | None:
+        """Return what /readyz says is down, nothing of it where the server is ready; None where it does not answer."""
         connection = self.connection()
         try:
             connection.request("GET", "/readyz", headers={"Host": "localhost"})
-            return connection.getresponse().status == http.client.OK
-        except (OSError, http.client.HTTPException):
-            return False
+            answer = connection.getresponse()
+            said = json.loads(answer.read() or b"null") if answer.status != http.client.OK else {"down": {}}
+            return dict(said["down"])
+        except (OSError, http.client.HTTPException, ValueError, TypeError, KeyError):
+            return None
         finally:
             connection.close()
 
@@ -56,13 +63,30 @@ class Address:
         return http.client.HTTPSConnection(self.host, self.port, timeout=1, context=context)
 
 
+class Ready:
+    """Whether the web server is ready; what keeps it from that for long is said once, in the words of /readyz."""
+
+    def __init__(self, address: Address) -> None:
+        self.address = address
+        self.began = time.monotonic()
+        self.told: dict[str, str] = {}
+
+    def __call__(self) -> bool:
+        """Ask."""
+        down = self.address.down()
+        if down and down != self.told and time.monotonic() - self.began > PATIENCE_S:
+            self.told = down
+            log.warning("not ready yet", **down)
+        return down == {}
+
+
 def web(address: Address) -> Process:
     """Return the web server."""
     options = {"--host": address.bind, "--port": address.port}
     tls = {"--tls-cert": address.tls_cert, "--tls-key": address.tls_key} if address.tls_cert else {}
     words = [str(word) for pair in {**options, **tls}.items() for word in pair]
     command = [sys.executable, "-m", "config.web", *words]
-    return Process("web", command, ready=address.answers, wave=2)
+    return Process("web", command, ready=Ready(address), wave=2)
 
 
 def tick(group: str, name: str = "tick") -> Process:

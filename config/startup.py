@@ -18,7 +18,7 @@ from django.core.management import call_command
 from django.db import connections
 
 from config.env import is_loopback
-from core import schema
+from core import home, schema
 
 PORT_MAX = 65_535
 
@@ -52,6 +52,17 @@ def check_tls(cert: str, key: str) -> None:
     except (OSError, ValueError) as why:
         raise CannotStart(
             f"{cert} and {key} are no certificate and its private key in PEM form, without a passphrase ({why})."
+        ) from why
+
+
+def check_checkpoint_file(path: Path) -> None:
+    """Refuse a place for the checkpoints' copies that cannot be written; makes its folder."""
+    try:
+        home.to_append(path).close()
+    except OSError as why:
+        raise CannotStart(
+            f"The checkpoints cannot be copied to {path} ({why.strerror}). Set SIGNOFF_CHECKPOINT_FILE to a file that "
+            "can be written, best on another disk."
         ) from why
 
 

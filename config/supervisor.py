@@ -27,6 +27,7 @@ STEADY_S = 10.0
 STOP_S = 4.5  # shared by all, so that the whole stop stays under 5 s
 KEPT_S = 0.5  # of it for each wave still to come
 PROBE_EVERY_S = 0.05
+SLOW_AFTER_S, PROBE_SLOWLY_S = 20.0, 1.0
 IDLE_S = 60.0
 PR_SET_PDEATHSIG = 1
 libc = ctypes.CDLL(None)
@@ -122,7 +123,9 @@ class Child:
         """Return how long this child needs no look, unless a signal comes."""
         if self.popen is None:
             return max(0.0, self.due - now)
-        return IDLE_S if self.ready else PROBE_EVERY_S
+        if self.ready:
+            return IDLE_S
+        return PROBE_EVERY_S if now - self.started < SLOW_AFTER_S else PROBE_SLOWLY_S
 
 
 def bind_to(parent: int) -> None:

@@ -4,6 +4,7 @@ import json
 import os
 import time
 from pathlib import Path
+from typing import IO
 
 from django.conf import settings
 
@@ -59,3 +60,12 @@ def _runs(record: Path) -> bool:
 def server_url() -> str:
     """Return the address to print in links: the public one, else the running server's, else the default."""
     return str(settings.PUBLIC_URL or running().get("url") or DEFAULT_URL)
+
+
+def to_append(path: Path) -> IO[str]:
+    """Return the text file opened at its end, made with its folder where it is missing. Raises OSError."""
+    try:
+        return path.open("a", encoding="utf-8")
+    except FileNotFoundError:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path.open("a", encoding="utf-8")

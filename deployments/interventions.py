@@ -9,6 +9,7 @@ from accounts.actors import Actor
 from accounts.policy import require
 from core import hints
 from core.refusals import Conflict, Invalid
+from core.words import written
 from deployments import rollouts
 from deployments.endpoints import last_withdrawn
 from deployments.models import Rollout
@@ -26,19 +27,19 @@ def resume(rollout: Rollout, *, reason: str, actor: Actor) -> None:
             raise Conflict(
                 f"{row.version} was withdrawn from {row.endpoint}.", next_step="Turn it back, or give it up."
             )
-        rollouts.go_forward(row, why=reason.strip(), actor=actor)
+        rollouts.go_forward(row, why=written(reason), actor=actor)
 
 
 def turn_back(rollout: Rollout, *, reason: str, actor: Actor) -> None:
     """Send requests back to what served before."""
     with _in_hand(rollout, "turn back", reason, actor) as row:
-        rollouts.send_back(row, why=reason.strip(), actor=actor)
+        rollouts.send_back(row, why=written(reason), actor=actor)
 
 
 def give_up(rollout: Rollout, *, reason: str, actor: Actor) -> None:
     """End the rollout as failed and free its endpoint; the target is left as it is."""
     with _in_hand(rollout, "give up", reason, actor) as row:
-        rollouts.advance(row, RolloutState.FAILED, why=reason.strip(), actor=actor)
+        rollouts.advance(row, RolloutState.FAILED, why=written(reason), actor=actor)
         rollouts.settle_holds(row)
 
 
@@ -47,7 +48,7 @@ def _in_hand(rollout: Rollout, verb: str, reason: str, actor: Actor) -> Iterator
     """Give the rollout under its model's lock to someone who may deploy there, and wake the engine afterwards."""
     about = rollouts.rollout_subject(rollout)
     require(actor, rollout.endpoint.environment.permission, f"{verb} {rollout}", about=about)
-    if not reason.strip():
+    if not written(reason):
         raise Invalid("Say why: it is kept in the ledger.", field="reason")
     with transaction.atomic():
         row = rollouts.lock(rollout)

@@ -8,6 +8,7 @@ from accounts.policy import require
 from audit.record import Change, record
 from core import clock
 from core.refusals import Conflict, Invalid, NotFound
+from core.words import written
 from deployments import rollouts
 from deployments.endpoints import endpoint_subject, serving, stand_by
 from deployments.models import Endpoint, InstalledRight, Rollout
@@ -51,7 +52,7 @@ def withdraw(right: InstalledRight, *, reason: str, actor: Actor) -> Rollout | N
     endpoint, version = right.endpoint, right.version
     about = endpoint_subject(endpoint)
     require(actor, endpoint.environment.permission, f"withdraw {version} from {endpoint}", about=about)
-    if not reason.strip():
+    if not written(reason):
         raise Invalid("Say why: a withdrawal needs a reason.", field="reason")
     with transaction.atomic():
         access.locked(endpoint.model)
@@ -63,10 +64,10 @@ def withdraw(right: InstalledRight, *, reason: str, actor: Actor) -> Rollout | N
         rights.update(withdrawn_at=clock.now())
         facts: dict[str, object] = {"endpoint": endpoint.name, "digest": right.digest, "rollouts": numbers}
         subject = access.version_subject(version)
-        record("version.withdrawn", subject, actor=actor, change=Change(comment=reason.strip(), facts=facts))
-        requests.supersede_deployments(version, endpoint.name, comment=f"Withdrawn: {reason.strip()}", actor=actor)
+        record("version.withdrawn", subject, actor=actor, change=Change(comment=written(reason), facts=facts))
+        requests.supersede_deployments(version, endpoint.name, comment=f"Withdrawn: {written(reason)}", actor=actor)
         _end_rollouts_to(version, endpoint, actor)
-        taken = _take_out(right, reason.strip(), actor) if runs else None
+        taken = _take_out(right, written(reason), actor) if runs else None
         rollouts.settle_holds(right.rollout)
         return taken
 

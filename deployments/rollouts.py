@@ -11,6 +11,7 @@ from audit.record import Change, Subject, record
 from audit.replay.mismatches import require_open_gate
 from core import clock, hints
 from core.refusals import Conflict, Invalid, NotFound
+from core.words import written
 from deployments.endpoints import endpoint_subject, last_withdrawn, serving, stand_by
 from deployments.models import WAY_BACK, Endpoint, InstalledRight, Rollout, RolloutStep
 from deployments.plan import REVERT, Spec, Strategy
@@ -88,7 +89,7 @@ def roll_back(
     sent twice does not turn a rollback round.
     """
     require(actor, endpoint.environment.permission, f"roll back {endpoint}", about=endpoint_subject(endpoint))
-    if not reason.strip():
+    if not written(reason):
         raise Invalid("Say why: a rollback needs a reason.", field="reason")
     goal = to or previous(endpoint)
     if goal is None or goal.endpoint_id != endpoint.pk:
@@ -110,7 +111,7 @@ def roll_back(
             return again
         _refuse_busy(endpoint)
         asked = Rollout(endpoint=endpoint, version=goal.version, digest=right.digest, plan=plan.document)
-        asked.kind, asked.reason = Rollout.Kind.ROLLBACK, reason.strip()
+        asked.kind, asked.reason = Rollout.Kind.ROLLBACK, written(reason)
         return queue(asked, plan.steps, actor=actor)
 
 

@@ -14,6 +14,7 @@ from accounts.policy import require
 from audit.record import Change, record
 from core import clock, hints
 from core.refusals import Conflict, Invalid
+from core.words import written
 from deployments.models import Rollout, RolloutStep
 from deployments.plan import ALL
 from deployments.rollouts import lock, rollout_subject, send_back
@@ -35,7 +36,7 @@ def keep(row: Rollout, *, reason: str, actor: Actor) -> None:
     if row.paused_at is None:
         row.paused_at, row.paused_by = clock.now(), actor.user
         row.save(update_fields=["paused_at", "paused_by"])
-        record("rollout.paused", rollout_subject(row), actor=actor, change=Change(comment=reason.strip()))
+        record("rollout.paused", rollout_subject(row), actor=actor, change=Change(comment=written(reason)))
 
 
 def go_on(rollout: Rollout, *, reason: str, actor: Actor) -> None:
@@ -50,7 +51,7 @@ def go_on(rollout: Rollout, *, reason: str, actor: Actor) -> None:
         if row.paused_at is not None:
             row.paused_at, row.paused_by = None, None
             row.save(update_fields=["paused_at", "paused_by"])
-            record("rollout.resumed", rollout_subject(row), actor=actor, change=Change(comment=reason.strip()))
+            record("rollout.resumed", rollout_subject(row), actor=actor, change=Change(comment=written(reason)))
             hints.hint(hints.MOVE_ROLLOUTS)
 
 
@@ -185,9 +186,9 @@ def _running(rollout: Rollout) -> Rollout:
 
 
 def _reason(reason: str, what: str) -> str:
-    if not reason.strip():
+    if not written(reason):
         raise Invalid(f"Say why: a {what} needs a reason.", field="reason")
-    return reason.strip()
+    return written(reason)
 
 
 BY_NAME: dict[str, Callable[..., None]] = {

@@ -9,6 +9,7 @@ from accounts.actors import Actor
 from accounts.permissions import Permission
 from audit.record import Change, record
 from core.refusals import Conflict, Denied, Invalid
+from core.words import written
 from registry import access, checks, conditions, requests
 from registry.models import ApprovalRequest, Check, Decision
 from registry.models.approvals import RequestState
@@ -61,7 +62,7 @@ def decide(request: ApprovalRequest, choice: Choice, *, actor: Actor) -> Decisio
     access.require(actor, Permission.REQUEST_DECIDE, request.model, f"decide on request #{request.pk}", about=about)
     if why := conflict_of_interest(request, actor):
         raise Denied(why, about=about)
-    comment = choice.comment.strip()
+    comment = written(choice.comment)
     if not comment or len(comment) > requests.COMMENT_MAX:
         raise Invalid("Say why: a decision needs a comment.", field="comment")
     with transaction.atomic():

@@ -13,6 +13,7 @@ from accounts.users import subject_of
 from audit.record import Change, record
 from core import clock
 from core.refusals import Invalid
+from core.words import written
 from registry.models import ApprovalRequest, Decision, Delegation
 
 LONGEST = timedelta(days=30)
@@ -34,12 +35,12 @@ def delegate(name: str, *, ends_at: datetime, reason: str, actor: Actor) -> Dele
         raise Invalid("Name somebody else who decides on requests.", field="to")
     if not clock.now() < ends_at <= clock.now() + LONGEST:
         raise Invalid(f"The end is within the next {LONGEST.days} days.", field="ends_at")
-    if not reason.strip() or len(reason) > 500:  # noqa: PLR2004 - what the row holds
+    if not written(reason) or len(reason) > 500:  # noqa: PLR2004 - what the row holds
         raise Invalid("Say why, in at most 500 characters.", field="reason")
     with transaction.atomic():
         User.objects.select_for_update().get(pk=actor.person.pk)
         _end(actor.person)
-        row = Delegation.objects.create(person=actor.person, to=to, ends_at=ends_at, reason=reason.strip())
+        row = Delegation.objects.create(person=actor.person, to=to, ends_at=ends_at, reason=written(reason))
         change = Change(after={"to": to.username, "ends_at": clock.iso(ends_at)}, comment=row.reason)
         record("delegation.given", subject_of(actor.person), actor=actor, change=change)
     return row

@@ -12,6 +12,7 @@ from accounts.permissions import Permission
 from audit.record import Change, record
 from core import clock
 from core.refusals import Conflict, Denied, Invalid, NotFound
+from core.words import written
 from registry import access
 from registry.models import ApprovalRequest, Comment, CommentRevision
 from registry.models.approvals import RequestState
@@ -92,7 +93,7 @@ def _rewrite(comment: Comment, text: str, event: str, actor: Actor) -> Comment:
 
 
 def _checked(body: str) -> str:
-    text = body.strip()
+    text = written(body)
     if not text or len(text) > COMMENT_MAX:
         raise Invalid(f"A comment has 1 to {COMMENT_MAX:,} characters.", field="comment")
     return text

@@ -13,6 +13,7 @@ from accounts.permissions import Permission
 from audit.record import Change, record
 from core import clock
 from core.refusals import Conflict, Denied, Invalid
+from core.words import written
 from registry import access, checks, conditions, requests, subjects
 from registry.decisions import Moved, conflict_of_interest
 from registry.models import ApprovalRequest, BrokenGlass
@@ -97,7 +98,7 @@ def review(request: ApprovalRequest, *, comment: str, actor: Actor) -> BrokenGla
 
 
 def _said(words: str) -> str:
-    text = words.strip()
+    text = written(words)
     if not text or len(text) > requests.COMMENT_MAX:
         raise Invalid("Say why: it is kept in the ledger.", field="reason")
     return text

@@ -16,6 +16,7 @@ from registry.models import ModelVersion, RegisteredModel
 from registry.stages import Stage
 
 PAGE = 50
+BRIEF = 60
 DIGEST_LENGTH = 64
 LIVE_ACTIONS = ("version.stage.changed", "alias.set", "alias.deleted", "version.deleted", "model.deleted")
 
@@ -132,7 +133,9 @@ def _brief(value: object) -> str:
     if isinstance(value, dict) and {"from", "to"} <= value.keys():
         return f"{value['from']} → {value['to']}"
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    return text[:12] + "…" if len(text) == DIGEST_LENGTH else text[:60]
+    if len(text) == DIGEST_LENGTH:
+        return text[:12] + "…"
+    return text if len(text) <= BRIEF else text[: BRIEF - 1] + "…"
 
 
 def tell(event: Event) -> Told:

@@ -126,32 +126,30 @@ def delete_model(model: RegisteredModel, *, actor: Actor) -> None:
 def refuse_protected_model(model: RegisteredModel, deed: str) -> None:
     """Raise Conflict where a version of `model` is protected, in words that say what cannot be done to the model."""
     for version in ModelVersion.objects.live().filter(model=model).order_by("version"):
-        try:
-            refuse_protected(version)
-        except Conflict as why:
-            message = why.message.replace(f"{version} ", f"Version {version.version} ", 1)
-            raise Conflict(f"{model.name} cannot be {deed}. {message}", next_step=why.next_step) from why
+        if why := _protected(version):
+            words = f"{model.name} cannot be {deed}. Version {version.version} is {why[0]}."
+            raise Conflict(words, next_step=why[1])
 
 
 def refuse_protected(version: ModelVersion) -> None:
     """Raise Conflict where `version` is live or being decided on, so deleting it would hide what people rely on."""
+    if why := _protected(version):
+        raise Conflict(f"{version} is {why[0]}, so it cannot be deleted.", next_step=why[1])
+
+
+def _protected(version: ModelVersion) -> tuple[str, str] | None:
+    """Return what the version is that protects it, and what frees it; None where nothing does."""
     if not settings.APPROVALS:
-        return
+        return None
     if version.stage == Stage.PRODUCTION:
-        raise Conflict(
-            f"{version} is in Production and cannot be deleted.", next_step="Move it to Archived first; that needs Ops."
-        )
+        return "in Production", "Move it to Archived first; that needs Ops."
     for alias in filter(lambda held: version.model.protects(held.name), version.aliases.all()):
-        raise Conflict(
-            f"{version} is @{alias.name} and cannot be deleted.", next_step="Point the alias at another version first."
-        )
+        return f"@{alias.name}", "Point the alias at another version first."
     if held := version.holds.first():
-        raise Conflict(f"{version} is held by {held.label}.", next_step="It can be deleted once nothing serves it.")
-    waiting = ApprovalRequest.objects.pending().filter(version=version).first()
-    if waiting:
-        raise Conflict(
-            f"{version} is the subject of approval request #{waiting.pk}.", next_step="Withdraw the request first."
-        )
+        return f"held by {held.label}", "It is free once nothing serves it."
+    if waiting := ApprovalRequest.objects.pending().filter(version=version).first():
+        return f"the subject of approval request #{waiting.pk}", "Withdraw the request first."
+    return None
 
 
 def set_model_tag(model: RegisteredModel, key: str, value: str, *, actor: Actor) -> None:

@@ -14,6 +14,7 @@ from accounts.policy import denied
 from audit.record import Change, Subject, record
 from core import canonical, clock, rows
 from core.refusals import Conflict, Denied, Invalid, NotFound
+from core.words import written
 from registry import access, checks, subjects
 from registry.models import ApprovalRequest, ModelVersion, RegisteredModel, RequestRule
 from registry.models.approvals import MOVES, RequestState
@@ -173,7 +174,7 @@ def _open(
     subject = subjects.build(version, move, subjects.Asked(actor.user, clock.iso(expires)), deployment)
     request = ApprovalRequest.objects.create(
         model=version.model, version=version, move_key=key_of(move, deployment), subject=canonical.dump(subject),
-        subject_digest=canonical.digest(subject), requester=actor.user, reason=reason.strip(),
+        subject_digest=canonical.digest(subject), requester=actor.user, reason=written(reason),
         approvals_needed=terms.approvals, expires_at=expires, due_at=moment + terms.due if terms.due else None,
     )  # fmt: skip
     RequestRule.objects.bulk_create(RequestRule(request=request, **vars(rule)) for rule in terms.rules)

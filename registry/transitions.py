@@ -45,9 +45,13 @@ def transition(
         row = access.reread(version, model)
         move = StageMove(Stage(row.stage), to, archive_existing=archive_existing)
         others = _others(row, move)
-        if row.stage == to and not others:
-            return Transitioned(row)
         need = requirement(move, model)
+        if row.stage == to and not others:
+            _require_part(row, move, need, actor)
+            row.updated_at = model.updated_at = clock.now()  # as MLflow does
+            rows.update(row, "updated_at")
+            rows.update(model, "updated_at")
+            return Transitioned(row)
         granted = authorise(row, move, need, actor=actor, reason=comment)
         if isinstance(granted, ApprovalRequired):
             return granted
@@ -63,12 +67,9 @@ def authorise(
 
     Runs under the model's lock, in the transaction that makes the move.
     """
-    about = access.version_subject(version)
+    _require_part(version, move, need, actor)
     if not need.approvals:
-        access.require(actor, need.permission, version.model, move.deed(version), about=about)
         return None
-    if not actor.holds(need.permission):
-        access.require(actor, Permission.REQUEST_OPEN, version.model, move.deed(version), about=about)
     waiting = requests.usable(version, move) or requests.open_request(version, move, reason=reason, actor=actor)
     request = waiting.request
     if request.state != RequestState.APPROVED:
@@ -77,9 +78,18 @@ def authorise(
     if frozen and not broken_for(request):
         raise Conflict(f"{version} may {move.goal}, but not now. {frozen}", next_step="The approval waits meanwhile.")
     if actor.user != request.requester:
-        access.require(actor, need.permission, version.model, f"use the approval of request #{request.pk}", about=about)
+        deed, about = f"use the approval of request #{request.pk}", access.version_subject(version)
+        access.require(actor, need.permission, version.model, deed, about=about)
     requests.advance(request, RequestState.EXECUTED, actor=actor)
     return request
+
+
+def _require_part(version: ModelVersion, move: Move, need: Requirement, actor: Actor) -> None:
+    """Raise Denied where the actor may neither make the move nor, where it takes a decision, ask for it."""
+    may_make = need.approvals and actor.holds(need.permission)
+    needed = Permission.REQUEST_OPEN if need.approvals else need.permission
+    if not may_make:
+        access.require(actor, needed, version.model, move.deed(version), about=access.version_subject(version))
 
 
 def approval_facts(need: Requirement, granted: ApprovalRequest | None) -> dict[str, object]:
@@ -135,9 +145,10 @@ def set_alias(version: ModelVersion, name: str, *, actor: Actor, comment: str = 
     move = AliasMove(name)
     with transaction.atomic():
         row = access.reread(version, access.locked(version.model))
-        if (held := aliases.held(row.model, name)) and held.version_id == row.pk:
-            return Transitioned(row)
         need = requirement(move, row.model)
+        if (held := aliases.held(row.model, name)) and held.version_id == row.pk:
+            _require_part(row, move, need, actor)
+            return Transitioned(row)
         granted = authorise(row, move, need, actor=actor, reason=comment)
         if isinstance(granted, ApprovalRequired):
             return granted

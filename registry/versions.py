@@ -9,6 +9,7 @@ from accounts.permissions import Permission
 from audit.record import Change, Subject, record
 from core import clock, hints, rows
 from core.refusals import Conflict, Invalid
+from core.words import written
 from registry import access, artifacts, evidence, manifests, names, numbering, requests, semver, sources
 from registry.models import Alias, Annotation, Manifest, ModelVersion, RegisteredModel, VersionTag, VersionValue
 from registry.origins import Origin
@@ -214,11 +215,11 @@ def annotate(version: ModelVersion, *, title: str, body: str, actor: Actor) -> A
         raise Invalid(
             f"An annotation has a title of at most {TITLE_MAX} characters, such as Training data.", field="title"
         )
-    if not body.strip() or len(body) > BODY_MAX:
+    if not written(body) or len(body) > BODY_MAX:
         raise Invalid(f"An annotation has a text of at most {BODY_MAX} characters.", field="body")
     with transaction.atomic():
         row = access.reread(version, access.locked(version.model))
-        note = Annotation.objects.create(version=row, title=title.strip(), body=body.strip(), author=actor.person)
+        note = Annotation.objects.create(version=row, title=title.strip(), body=written(body), author=actor.person)
         record(
             "version.annotated",
             access.version_subject(row),

@@ -6,6 +6,7 @@ from functools import partial
 from django.db import DatabaseError, connections
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
+from audit import copies
 from audit.checks import missing_triggers
 from audit.replay.mismatches import open_count
 from core import broker, home, schema
@@ -30,11 +31,12 @@ def health(request: HttpRequest) -> HttpResponse:
 def alerts() -> list[str]:
     """Return what works and yet needs a person, in sentences; no probe should restart anything for it."""
     try:
-        count = open_count()
+        count, uncopied = open_count(), copies.trouble()
     except DatabaseError:
         return []
     what = "1 row differs" if count == 1 else f"{count} rows differ"
-    return [f"{what} from the ledger: the deploy gate is shut (/audit/mismatches)"] if count else []
+    said = f"{what} from the ledger: the deploy gate is shut (/audit/mismatches)" if count else ""
+    return [line for line in (said, uncopied) if line]
 
 
 def version(request: HttpRequest) -> HttpResponse:

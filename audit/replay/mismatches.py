@@ -11,6 +11,7 @@ from audit.record import Accountable, Change, Subject, record
 from audit.replay.story import SETTLED, Kept, Kind
 from core import clock
 from core.refusals import Conflict, Invalid
+from core.words import written
 
 MOST = 100  # a turn tells so many; whoever changed more is found again at the next one
 REASON_MAX = 10_000
@@ -96,7 +97,7 @@ def settle(row: Mismatch, *, found: str | None, now: str | None, reason: str, ac
     Who may is asked by the caller. Raises Invalid without a reason, Conflict where the row is not what was `found`
     when the person read it. Doing it again changes nothing.
     """
-    if not reason.strip() or len(reason) > REASON_MAX:
+    if not written(reason) or len(reason) > REASON_MAX:
         raise Invalid("Say what happened and why the row may be as it is: it is kept in the ledger.", field="reason")
     with transaction.atomic():
         locked = Mismatch.objects.select_for_update().get(pk=row.pk)
@@ -104,7 +105,7 @@ def settle(row: Mismatch, *, found: str | None, now: str | None, reason: str, ac
             return locked
         if now != found:
             raise Conflict("The row has changed since you looked.", next_step="Reload the page and read it again.")
-        locked.settled_at, locked.reason = clock.now(), reason.strip()
+        locked.settled_at, locked.reason = clock.now(), written(reason)
         locked.settled_by = str(actor.facts["name"])
         locked.save(update_fields=["settled_at", "settled_by", "reason"])
         facts: dict[str, object] = {"kind": locked.kind, "key": locked.key}

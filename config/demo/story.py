@@ -25,6 +25,7 @@ COMMENTS = {
     2: "Better on every metric than the live champion, same signature. Go.",
     3: "The best validation accuracy so far. Five percent first.",
 }
+SERVE = "The version I signed, for the callers of fraud. Its environment is locked."
 AGAIN = "The refusals were the caller's. Five percent first this time."
 PLAN = {
     "strategy": "canary", "shares": "5, 25", "guardrails": "error, accuracy", "min_units": "40", "min_labels": "25",
@@ -74,13 +75,18 @@ class Story:
         self.sign_in()
         self.set_threshold()
         self.make_token()
-        for version in (1, 2):
-            self.register(version)
-            self.await_lock(version)
-            self.to_staging(version)
-            self.ask(version)
-            self.promote(version)
-            self.to_production(version)
+        self.register(1)
+        self.await_lock(1)
+        self.promote(1)
+        self.to_staging(1)
+        self.ask_to_serve(1)
+        self.to_production(1)
+        self.register(2)
+        self.await_lock(2)
+        self.to_staging(2)
+        self.ask(2)
+        self.promote(2)
+        self.to_production(2)
         self.make_endpoint_token()
         self.predict()
         self.roll_back()
@@ -215,21 +221,37 @@ class Story:
             self.has_endpoint("eli", "fraud-staging", "staging")
             found.append(self.deploy("eli", "fraud-staging", version))
 
+    def ask_to_serve(self, version: int) -> None:
+        """Dana asks that a version in Production is served on an endpoint; rita signs that too."""
+        with self.teller.telling(f"dana asks that version {version} serves the endpoint fraud") as found:
+            self.has_endpoint("olga", "fraud", "production")
+            if f"<td>v{version}</td>" in self.visitors["olga"].get("/endpoints/fraud").text:
+                found.append("asked in an earlier run")
+                self.teller.step += 1
+                return
+            found.append(self._ask(version))
+        self.review(int(found[-1].rpartition("/")[2]), version, SERVE)
+
+    def _ask(self, version: int) -> str:
+        """Ask for all requests to go over to the version; return the request's address."""
+        answer = self.visitors["dana"].submit(
+            "/endpoints/fraud", "/endpoints/fraud/deploy", version=str(version), strategy="all-at-once", bake_s="0",
+            reason="better on rows held out", ask="yes",
+        )  # fmt: skip
+        expect(answer, 200, "dana asks")
+        if not REQUEST.search(answer.url):
+            raise StoryBroke(f"no request was opened: {answer.url}")
+        return answer.url
+
     def ask(self, version: int) -> None:
         """Dana asks for Production and the production endpoint in one request."""
         with self.teller.telling(
             f"dana asks for Production and the endpoint fraud for version {version}, in one request"
         ) as found:
-            self.has_endpoint("olga", "fraud", "production")
             if self.asked(version)["stage"] in {"Production", "Archived"}:
                 found.append("asked in an earlier run")
                 return
-            answer = self.visitors["dana"].submit(
-                "/endpoints/fraud", "/endpoints/fraud/deploy", version=str(version), strategy="all-at-once", bake_s="0",
-                reason="better on rows held out", ask="yes",
-            )  # fmt: skip
-            expect(answer, 200, "dana asks")
-            found.append(answer.url)
+            found.append(self._ask(version))
 
     def to_production(self, version: int) -> None:
         """Olga starts the rollout that was signed."""

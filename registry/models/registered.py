@@ -1,5 +1,6 @@
 """Registered models, their tags, the rights given on them and the thresholds their versions must pass."""
 
+import unicodedata
 import uuid
 from typing import TYPE_CHECKING
 
@@ -82,8 +83,8 @@ class RegisteredModel(models.Model):
         return self.name
 
     def protects(self, alias: str) -> bool:
-        """Whether moving `alias` needs a signature; a look-alike in other case does too."""
-        return alias.lower() in {ALWAYS_PROTECTED, *self.protected_aliases}
+        """Whether moving `alias` needs a signature; a look-alike in other case or width does too."""
+        return unicodedata.normalize("NFKC", alias).lower() in {ALWAYS_PROTECTED, *self.protected_aliases}
 
 
 class ModelTag(models.Model):

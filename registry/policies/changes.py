@@ -13,6 +13,7 @@ from accounts.roles import Role
 from audit.record import Change, Subject, record
 from core import clock
 from core.refusals import Conflict, Denied, Invalid, NotFound
+from core.words import written
 from registry import requests
 from registry.models import Policy, PolicyState, PolicyVersion
 from registry.models.policies import POLICY_MOVES
@@ -102,7 +103,7 @@ def propose(text: str, *, actor: Actor, reason: str = "", name: str = "") -> Pro
             _advance(waiting, PolicyState.WITHDRAWN, actor, "Another version was proposed.")
         number = (policy.versions.aggregate(last=Max("number"))["last"] or 0) + 1
         row = PolicyVersion.objects.create(
-            policy=policy, number=number, text=text, digest=digest, reason=reason.strip(), author=actor.person
+            policy=policy, number=number, text=text, digest=digest, reason=written(reason), author=actor.person
         )
         facts: dict[str, object] = {"digest": digest, "in_force": in_use.number if in_use else None}
         change = Change(after={"text": text}, comment=row.reason, facts=facts)
@@ -156,7 +157,7 @@ def turn_down(version: PolicyVersion, *, comment: str, actor: Actor) -> PolicyVe
 
 
 def _said(comment: str) -> str:
-    text = comment.strip()
+    text = written(comment)
     if not text or len(text) > WORDS_MAX:
         raise Invalid("Say why: it is kept in the ledger.", field="comment")
     return text

@@ -7,12 +7,12 @@ from django.conf import settings
 from django.db import DatabaseError, connection, transaction
 
 from accounts.actors import COMMAND
-from audit import seal, triggers
+from audit import copies, seal, triggers
 from audit.checks import missing_triggers
 from audit.copies import own_copies
 from audit.merkle import leaf_hash
 from audit.models import Checkpoint, Event, Seal
-from audit.notes import checkpoint_text
+from audit.notes import ORIGIN, checkpoint_text
 from audit.record import Change, Subject, record
 from audit.verify import Report, split_notes, verify
 from tests.audit.intruder import unguarded
@@ -178,13 +178,38 @@ def test_a_checkpoint_cut_off_by_a_full_disk_spoils_no_other() -> None:
     assert (report.ok, report.copies) == (True, len(kept.notes))
 
 
+def test_what_could_not_be_copied_is_told_and_copied_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "folder").touch()
+    monkeypatch.setattr(settings, "CHECKPOINT_FILE", tmp_path / "folder" / "checkpoints.txt")
+    write(2)
+    sealed()
+    assert "Not a directory; there is no copy yet" in copies.trouble()
+    (tmp_path / "folder").unlink()
+    copies.catch_up()
+    copies.catch_up()
+    assert not copies.trouble()
+    sizes = list(Checkpoint.objects.order_by("size").values_list("size", flat=True))
+    assert len(own_copies().notes) == len(sizes) >= 1
+
+
+def test_a_checkpoint_that_is_gone_from_the_database_is_named() -> None:
+    path = Path(settings.CHECKPOINT_FILE)
+    path.unlink(missing_ok=True)
+    write(3)
+    sealed()
+    size = Checkpoint.objects.latest("size").size
+    unguarded("DELETE FROM audit_checkpoint")
+    report = verify(seal.signer().verifier_key, kept=own_copies())
+    assert report.problems == [f"checkpoint 1 of {path.name}, of {size} events, is gone from the database"]
+
+
 def test_the_homes_own_checkpoints_tell_of_events_that_are_gone() -> None:
     path = Path(settings.CHECKPOINT_FILE)
     path.unlink(missing_ok=True)
     write(2)
     sealed()
     size = Checkpoint.objects.latest("size").size
-    path.write_text(path.read_text() + seal.signer().sign(checkpoint_text(seal.ORIGIN, size + 3, b"x" * 32)))
+    path.write_text(path.read_text() + seal.signer().sign(checkpoint_text(ORIGIN, size + 3, b"x" * 32)))
     report = verify(seal.signer().verifier_key, kept=own_copies())
     assert report.first_bad == size
     assert f"states {size + 3} events, the ledger holds {size}" in report.problems[0]

@@ -23,7 +23,7 @@ from tests.sealing import sealed
 
 pytestmark = pytest.mark.postgresql
 SIZE, HALF = 9, 5  # events, and how many the first checkpoint signs
-INTRUDER = notes.Signer(seal.ORIGIN, Ed25519PrivateKey.from_private_bytes(b"i" * 32))
+INTRUDER = notes.Signer(notes.ORIGIN, Ed25519PrivateKey.from_private_bytes(b"i" * 32))
 
 
 @pytest.fixture(autouse=True)
@@ -98,7 +98,7 @@ def resealed(signer: notes.Signer, leaves: list[bytes]) -> list[str]:
     for size in (HALF, SIZE):
         frontier = merkle.Frontier()
         frontier.extend(leaves[:size])
-        note = signer.sign(notes.checkpoint_text(seal.ORIGIN, size, frontier.root())).replace("'", "''")
+        note = signer.sign(notes.checkpoint_text(notes.ORIGIN, size, frontier.root())).replace("'", "''")
         root, nodes = literal(frontier.root()), literal(frontier.dump())
         statements.append(
             f"UPDATE audit_checkpoint SET note = '{note}', root = {root}, frontier = {nodes} WHERE size = {size}"
@@ -239,7 +239,7 @@ def sign_anew(pack: Path) -> None:
     edit(pack, replaced(3, b'"name":"system"', b'"name":"rita"'), seals=True)
     frontier = merkle.Frontier()
     frontier.extend([merkle.leaf_hash(line.rstrip(b"\n")) for line in lines_of(pack / "events.jsonl")])
-    note = seal.signer().sign(notes.checkpoint_text(seal.ORIGIN, SIZE, frontier.root()))
+    note = seal.signer().sign(notes.checkpoint_text(notes.ORIGIN, SIZE, frontier.root()))
     (pack / "checkpoints.txt").write_text(note)
 
 

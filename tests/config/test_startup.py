@@ -1,4 +1,5 @@
 import json
+import logging
 import os
 import socket
 import subprocess
@@ -6,9 +7,12 @@ import sys
 from pathlib import Path
 
 import pytest
+import structlog
+from django.test import RequestFactory
 
-from config import startup
+from config import processes, startup
 from config.env import is_loopback
+from config.logs import NoProbes
 from config.processes import Address
 from tests.certificates import certificate
 
@@ -97,4 +101,33 @@ def test_the_shown_address_is_one_this_machine_can_open(address: Address, url: s
 
 
 def test_nothing_that_listens_is_not_ready() -> None:
-    assert not Address("127.0.0.1", startup.free_port("127.0.0.1", 0)).answers()
+    assert Address("127.0.0.1", startup.free_port("127.0.0.1", 0)).down() is None
+
+
+def test_what_keeps_it_from_being_ready_is_said_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    answers: list[dict[str, str] | None] = [None, {"ledger": "lost"}, {"ledger": "lost"}, {"files": "full"}, {}]
+    monkeypatch.setattr(Address, "down", lambda _self: answers.pop(0))
+    ready = processes.Ready(Address("127.0.0.1", 1))
+    ready.began -= processes.PATIENCE_S + 1
+    with structlog.testing.capture_logs() as said:
+        assert [ready() for _ in range(5)] == [False, False, False, False, True]
+    assert [line for line in said if line["event"] == "not ready yet"] == [
+        {"event": "not ready yet", "log_level": "warning", "ledger": "lost"},
+        {"event": "not ready yet", "log_level": "warning", "files": "full"},
+    ]
+
+
+def test_a_place_for_the_checkpoints_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
+    startup.check_checkpoint_file(tmp_path / "new" / "checkpoints.txt")
+    assert (tmp_path / "new" / "checkpoints.txt").exists()
+    (tmp_path / "plain").touch()
+    with pytest.raises(startup.CannotStart, match="Set SIGNOFF_CHECKPOINT_FILE to a file that"):
+        startup.check_checkpoint_file(tmp_path / "plain" / "x")
+
+
+def test_a_probe_that_is_not_ready_fills_no_log() -> None:
+    said = logging.LogRecord("django.request", logging.ERROR, "", 0, "Service Unavailable: %s", ("/readyz",), None)
+    said.request = RequestFactory().get("/readyz")
+    other = logging.LogRecord("django.request", logging.ERROR, "", 0, "Internal Server Error: %s", ("/",), None)
+    other.request = RequestFactory().get("/")
+    assert [NoProbes().filter(said), NoProbes().filter(other)] == [False, True]

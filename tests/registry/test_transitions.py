@@ -371,3 +371,15 @@ def test_whatever_is_tried_production_is_reached_by_a_signature_only(
         assert len(entered) <= used
         if version.stage == Stage.PRODUCTION:
             assert entered
+
+
+def test_a_move_that_was_made_is_repeated_by_those_who_may_make_it(people: dict[str, Actor]) -> None:
+    version = make_version(make_model(people["dana"]), people["dana"])
+    transitions.transition(version, to=Stage.STAGING, actor=people["eli"])
+    transitions.set_alias(version, "ready", actor=people["dana"])
+    assert isinstance(transitions.transition(version, to=Stage.STAGING, actor=people["eli"]), Transitioned)
+    for name in ("rita", "aude"):
+        with pytest.raises(Denied):
+            transitions.transition(version, to=Stage.STAGING, actor=people[name])
+        with pytest.raises(Denied):
+            transitions.set_alias(version, "ready", actor=people[name])

@@ -94,6 +94,7 @@ PAGES = [
     Deed("POST", "models/<str:name>/versions/<int:number>/annotations", WRITERS, body={"title": "t", "body": "b"}),
     Deed("POST", "models/<str:name>/versions/<int:number>/semver", WRITERS, body={"semver": "1.0.0"}),
     Deed("GET", "runs/<str:run_id>"),
+    anyhow("GET", "experiments/<str:experiment_id>"),
     anyhow("GET", "approvals", EVERYONE),
     Deed("GET", "approvals/<int:number>"),
     Deed("POST", "approvals/<int:number>/decide", JUDGES, body=DECISION),

@@ -119,7 +119,8 @@ def address(deed: Deed, scene: SimpleNamespace) -> str:
         "name": "scene" if at_endpoint or at_policy else scene.name, "number": number_in(deed, scene),
         "token_id": scene.caller if at_endpoint else scene.token_id,
         "threshold_id": scene.threshold_id, "comment_id": scene.comment_id,
-        "seq": scene.seq, "row": scene.row, "run_id": scene.run, "model_id": scene.logged, "tag_key": "old",
+        "seq": scene.seq, "row": scene.row, "run_id": scene.run, "experiment_id": "0",
+        "model_id": scene.logged, "tag_key": "old",
         "form": "csv", "secret": "x" * 43, "path": f"{scene.root}/plots/roc.png",
         "webhook_id": scene.webhook, "delivery_id": scene.delivery, "folder": f"{scene.root}/plots", "signed": "x" * 43,
     }  # fmt: skip

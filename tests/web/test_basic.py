@@ -12,6 +12,7 @@ from django.test import Client
 from accounts.actors import Actor
 from accounts.models import User
 from accounts.users import change_password, deactivate
+from tests.factories import ask_production, make_model, make_version
 from web import actors
 
 pytestmark = pytest.mark.django_db
@@ -109,3 +110,19 @@ def test_a_guess_is_never_remembered(hashed: list[str]) -> None:
 def test_another_name_with_a_remembered_password_is_another_question(hashed: list[str], eli: Actor) -> None:
     call()
     assert call(name="eli").status_code == 401
+
+
+def test_a_password_sent_along_decides_nothing(hashed: list[str], dana: Actor, rita: Actor) -> None:
+    User.objects.filter(pk=rita.person.pk).update(password=make_password(PASSWORD))
+    request = ask_production(make_version(make_model(dana), dana), dana)
+    secret = base64.b64encode(f"rita:{PASSWORD}".encode()).decode()
+    body = {"verdict": "approve", "comment": "fine", "subject_digest": request.subject_digest}
+    answer = Client().post(
+        f"/api/v1/requests/{request.pk}/decisions",
+        body,
+        "application/json",
+        headers={"Authorization": f"Basic {secret}"},
+    )
+    assert answer.status_code == 403
+    assert "A password sent along may not" in answer.json()["message"]
+    assert hashed

@@ -16,8 +16,8 @@ def _asked(call: Call) -> LoggedModel:
     return logged_models.find_logged_model(call.fields.need("model_id"), actor=call.actor)
 
 
-def _shown(model: LoggedModel) -> Json:
-    return {"model": render.logged_models([model])[0]}
+def _shown(model: LoggedModel, call: Call) -> Json:
+    return {"model": render.logged_models([model], call.actor)[0]}
 
 
 def create(call: Call) -> Json:
@@ -33,18 +33,18 @@ def create(call: Call) -> Json:
         tags=fields.tags(),
         actor=call.actor,
     )
-    return _shown(model)
+    return _shown(model, call)
 
 
 def get(call: Call) -> Json:
     """Return a logged model."""
-    return _shown(_asked(call))
+    return _shown(_asked(call), call)
 
 
 def finalize(call: Call) -> Json:
     """Say how the upload ended."""
     status = call.fields.need("status")
-    return _shown(logged_models.finalize_logged_model(_asked(call), status, actor=call.actor))
+    return _shown(logged_models.finalize_logged_model(_asked(call), status, actor=call.actor), call)
 
 
 def delete(call: Call) -> Json:
@@ -59,7 +59,7 @@ def find(call: Call) -> Json:
     plain = Fields({name: value for name, value in fields.said.items() if name != "order_by"})
     asked = replace(listing.asked(plain), order_by=tuple(_order(part) for part in fields.parts("order_by")))
     found = logged_models.search_logged_models(fields.texts("experiment_ids"), asked, actor=call.actor)
-    return listing.paged("models", render.logged_models(found.rows), found)
+    return listing.paged("models", render.logged_models(found.rows, call.actor), found)
 
 
 def _order(part: Fields) -> str:
@@ -69,7 +69,7 @@ def _order(part: Fields) -> str:
 
 def set_tags(call: Call) -> Json:
     """Set tags."""
-    return _shown(logged_models.set_logged_model_tags(_asked(call), call.fields.tags(), actor=call.actor))
+    return _shown(logged_models.set_logged_model_tags(_asked(call), call.fields.tags(), actor=call.actor), call)
 
 
 def delete_tag(call: Call) -> Json:

@@ -5,10 +5,12 @@ from collections.abc import Iterable, Sequence
 
 from django.db.models import Prefetch, prefetch_related_objects
 
+from accounts.actors import Actor
 from core.clock import millis
 from registry import artifacts, reads
 from registry.models import Alias, Experiment, LoggedModel, Metric, ModelVersion, RegisteredModel, Run
 from registry.reads import VersionRead
+from registry.restricted import tags_shown
 from registry.webhooks.models import Delivery, DeliveryState, Webhook
 from web.mlflow.wire import Json
 
@@ -141,16 +143,17 @@ def metric(row: Metric) -> Json:
     )
 
 
-def logged_models(rows: Sequence[LoggedModel]) -> list[Json]:
-    """Return logged models with the newest metrics of each, in one query more."""
+def logged_models(rows: Sequence[LoggedModel], actor: Actor) -> list[Json]:
+    """Return logged models as the actor may see them, with the newest metrics of each."""
     ids = [row.pk for row in rows]
     measured: dict[str, list[Json]] = {}
     for value in Metric.objects.filter(logged_model_id__in=ids).newest("logged_model_id") if ids else ():
         measured.setdefault(value.logged_model_id, []).append(metric(value))
-    return [_logged_model(row, measured.get(row.pk, [])) for row in rows]
+    tags = tags_shown(rows, actor=actor)
+    return [_logged_model(row, tags[row.pk], measured.get(row.pk, [])) for row in rows]
 
 
-def _logged_model(row: LoggedModel, measured: list[Json]) -> Json:
+def _logged_model(row: LoggedModel, tags: dict[str, str], measured: list[Json]) -> Json:
     info = shape(
         model_id=row.pk,
         experiment_id=str(row.experiment_id),
@@ -161,7 +164,7 @@ def _logged_model(row: LoggedModel, measured: list[Json]) -> Json:
         status=row.status,
         model_type=row.model_type or None,
         source_run_id=row.source_run_id,
-        tags=pairs(row.tags.items()),
+        tags=pairs(tags.items()),
     )
     return {"info": info, "data": shape(params=pairs(row.params.items()), metrics=measured)}
 

@@ -69,7 +69,13 @@ COMPONENTS: Context = {
         "shield-check",
         "git-compare",
     ],
-    "seal_shown": {"size": 48212, "last": 48211, "root": PLAN, "at": at(24, 15, 2, 10)},
+    "seal_shown": {
+        "size": 48212,
+        "last": 48211,
+        "root": PLAN,
+        "at": at(24, 15, 2, 10),
+        "outside_at": at(24, 15, 2, 10),
+    },
     "chart": gallery_charts.LATENCY,
     "empty_link": {"label": "Your first model, step by step", "href": "/help/start"},
 }

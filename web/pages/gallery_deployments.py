@@ -252,12 +252,44 @@ PAGES: dict[str, dict[str, Context]] = {
             "run": {"run_id": "4be1c2aa5520f7d1c9a05f5b86a1e4d3", "name": "calm-owl-417", "status": "FINISHED"},
             "started": at(19),
             "ended": at(19, 9, 40),
-            "metrics": [{"key": "auc", "value": 0.93}],
+            "metrics": [
+                {"key": "auc", "value": 0.93},
+                {
+                    "key": "validation_accuracy",
+                    "value": 0.9999,
+                    "later": [{"model": NAME, "version": 5, "kept": 0.9543}],
+                },
+            ],
             "params": [{"key": "depth", "value": "3"}],
             "tags": [{"key": "mlflow.runName", "value": "calm-owl-417"}],
             "versions": [{"model": NAME, "version": 5, "stage": "Production"}],
         },
         "empty": {"run": {"run_id": "4be1", "name": "wren", "status": "RUNNING"}, "started": at(19)},
+    },
+    "runs/experiment": {
+        "usual": {
+            "experiment": {"name": "Default", "experiment_id": "0"},
+            "rows": [
+                {
+                    "run_id": "4be1c2aa5520f7d1c9a05f5b86a1e4d3",
+                    "name": "calm-owl-417",
+                    "status": "FINISHED",
+                    "author": "dana",
+                    "started": at(19),
+                    "versions": [{"model": NAME, "version": 5}],
+                },
+                {
+                    "run_id": "9be1c2aa5520f7d1c9a05f5b86a1e4d3",
+                    "name": "wren-8",
+                    "status": "FAILED",
+                    "author": "emil",
+                    "started": at(18),
+                    "versions": [],
+                },
+            ],
+            "older": "?after=x",
+        },
+        "empty": {"experiment": {"name": "churn", "experiment_id": "7"}, "rows": []},
     },
     "models/deleted": {
         "usual": {"model": {"name": NAME, "owner": {"username": "dana"}, "deleted_at": at(21)}, "events": EVENTS},

@@ -532,7 +532,13 @@ PAGES: dict[str, dict[str, Context]] = {
         "waiting": {
             **VERSION_PAGE,
             "moves": [],
-            "open_request": {"number": 128, "href": "/approvals/128", "to": "Production", "state": "open"},
+            "open_request": {
+                "title": "A request is open",
+                "number": 128,
+                "href": "/approvals/128",
+                "to": "Production",
+                "state": "open",
+            },
         },
     },
     "models/compare": {

@@ -1,14 +1,14 @@
 """What every page shows around its content."""
 
 from django.conf import settings
-from django.db.models import QuerySet
+from django.db.models import QuerySet, Subquery
 from django.http import HttpRequest
 
 from accounts.actors import Actor
 from accounts.models import User
 from accounts.permissions import Permission
 from accounts.preferences import preferences_of
-from audit.models import Checkpoint
+from audit.models import Checkpoint, OutsideCopy
 from audit.replay.mismatches import unsettled
 from core import clock, rows
 from core.version import VERSION
@@ -64,13 +64,12 @@ def theme_of(request: HttpRequest, user: User | None) -> str:
 
 
 def latest_seal() -> dict[str, object] | None:
-    """Return the last checkpoint: size, root in hex, moment."""
-    row = Checkpoint.objects.order_by("-size").values("size", "root", "at").first()
-    return (
-        {"size": row["size"], "root": bytes(row["root"]).hex(), "at": row["at"], "last": row["size"] - 1}
-        if row
-        else None
-    )
+    """Return the last checkpoint: size, root in hex, moment, number of its last event; when one was copied outside."""
+    copied = Subquery(OutsideCopy.objects.values("at")[:1])
+    row = Checkpoint.objects.order_by("-size").annotate(outside_at=copied).values("size", "root", "at", "outside_at")
+    if (newest := row.first()) is None:
+        return None
+    return {**newest, "root": bytes(newest["root"]).hex(), "last": newest["size"] - 1}
 
 
 def _waiting(actor: Actor) -> QuerySet[ApprovalRequest]:

@@ -64,6 +64,7 @@ urlpatterns: list[URLPattern] = [
     path("models/<str:name>/versions/<int:number>/semver", versions.number, name="semver"),
     path("models/<str:name>/versions/<int:number>/annotations", versions.annotate, name="annotate"),
     path("runs/<str:run_id>", runs.run, name="run"),
+    path("experiments/<str:experiment_id>", runs.experiment, name="experiment"),
     path("approvals", approvals.inbox, name="approvals"),
     path("approvals/<int:number>", approvals.review, name="review"),
     path("approvals/<int:number>/decide", approvals.decide, name="decide"),

@@ -184,6 +184,7 @@ def _open_request(pending: list[ApprovalRequest]) -> dict[str, object] | None:
         return None
     row = pending[0]
     return {
+        "title": "A request is approved" if row.state == RequestState.APPROVED else "A request is open",
         "number": row.pk,
         "href": f"/approvals/{row.pk}",
         "to": labels.move_words(row)["target"],
@@ -309,10 +310,10 @@ def _numbering(found: ModelVersion, form: Form | None) -> dict[str, object]:
 
 def _snippets(found: ModelVersion) -> list[dict[str, str]]:
     name = found.model.name
-    return [
-        {"label": "Load this version", "code": load_snippet(name, f"/{found.version}")},
-        {"label": "Ask for Production", "code": promote_snippet(name, found.version)},
-    ]
+    snippets = [{"label": "Load this version", "code": load_snippet(name, f"/{found.version}")}]
+    if found.verified and found.stage != Stage.PRODUCTION:
+        snippets.append({"label": "Ask for Production", "code": promote_snippet(name, found.version)})
+    return snippets
 
 
 @require_POST

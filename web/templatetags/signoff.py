@@ -18,7 +18,7 @@ register = template.Library()
 
 UNMEASURED = "not measured"
 WHOLE_FROM = 1000  # from here on, four digits need no fraction
-SEPARATED = re.compile(r"[^_./-]*[_./-]+|[^_./-]+")
+SEPARATED = re.compile(r"[^_./-]{0,24}[_./-]+|[^_./-]{1,24}")
 BREAK = SafeString("<wbr>")
 SHORT_FROM = 9  # a digest of fewer characters is short already
 KILO = 1000
@@ -336,7 +336,7 @@ def size(count: int | None) -> str:
 
 @register.filter
 def breakable(name: object) -> SafeString:
-    """Return a name that a narrow column breaks after its separators, not inside its words."""
+    """Return a name that a narrow column breaks after its separators; a longer word, every 24 letters."""
     return format_html_join(BREAK, "{}", ((part,) for part in SEPARATED.findall(str(name))))
 
 

@@ -17,6 +17,8 @@ from audit.checks import has_ledger, missing_triggers
 from audit.copies import own_copies
 from audit.verify import Report, split_notes, verify
 
+MOST = 20  # problems that are printed
+
 
 class Command(BaseCommand):
     """Reads everything, changes nothing."""
@@ -78,5 +80,7 @@ def as_text(report: Report) -> str:
         held = f"{report.size} events, {report.checkpoints} checkpoints hold"
         return f"ok: {held}; root {report.root.hex()}{waiting}; held against {report.held_against}"
     head = "BROKEN" if report.first_bad is None else f"BROKEN at #{report.first_bad}"
-    lines = [head, *(f"  {problem}" for problem in report.problems[:20])]
+    lines = [head, *(f"  {problem}" for problem in report.problems[:MOST])]
+    if len(report.problems) > MOST:
+        lines.append(f"  and {len(report.problems) - MOST:,} more (--json names all of them)")
     return "\n".join([*lines, f"  held against {report.held_against}"])

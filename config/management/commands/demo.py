@@ -32,7 +32,7 @@ PEOPLE = {
     "aude": Role.AUDITOR,
     "ada": Role.ADMIN,
 }
-STEPS = 36
+STEPS = 37
 READY_S = 60.0
 
 

@@ -42,6 +42,7 @@ def serve(bind: str, port: int, mode: str, router_port: int) -> None:
     run = settings.HOME / "run"
     startup.check_bind(bind, cert=settings.TLS_CERT, key=settings.TLS_KEY, proxy=settings.TLS_PROXY)
     startup.check_tls(settings.TLS_CERT, settings.TLS_KEY)
+    startup.check_checkpoint_file(settings.CHECKPOINT_FILE)
     if not is_loopback(bind) and not settings.PUBLIC_HOSTS:
         log.warning("answers under loopback names only: set SIGNOFF_PUBLIC_URL or SIGNOFF_ALLOWED_HOSTS", bind=bind)
     with startup.sole(run), startup.noted(run / "up.json"):

@@ -1,9 +1,14 @@
 """runs/*, experiments/* and logged-models/* as MLflow answers them."""
 
 import json
+from typing import Any
 
 import pytest
 
+from accounts.actors import Actor
+from registry import registered
+from registry.restricted import REGISTERED_AS
+from tests.factories import make_model
 from tests.web.mlflow.conftest import Api, refused
 
 pytestmark = pytest.mark.django_db
@@ -140,3 +145,19 @@ def test_a_deleted_tag_that_is_absent_is_told(api: Api, run_id: str) -> None:
     refused(
         api.post("runs/delete-tag", run_id=run_id, key="none"), 404, "RESOURCE_DOES_NOT_EXIST", "No tag with name: none"
     )
+
+
+def test_a_logged_model_is_silent_on_registered_models_that_the_reader_may_not_see(dana: Actor, eli: Actor) -> None:
+    api, other = Api(dana), Api(eli)
+    model_id = api.post("logged-models", experiment_id="0", name="model").json()["model"]["info"]["model_id"]
+    names = [{"name": name, "version": "1"} for name in ("Secret", "Open")]
+    api.patch(f"logged-models/{model_id}/tags", tags=[{"key": REGISTERED_AS, "value": json.dumps(names)}])
+    registered.update_model(make_model(dana, "Secret"), actor=dana, restricted=True)
+    make_model(dana, "Open")
+
+    def told(caller: Api) -> Any:
+        (tag,) = caller.get(f"logged-models/{model_id}").json()["model"]["info"]["tags"]
+        return json.loads(tag["value"])
+
+    assert told(api) == names
+    assert told(other) == names[1:]
