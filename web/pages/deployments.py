@@ -15,6 +15,7 @@ from core.refusals import Invalid
 from deployments import endpoints, interventions, rollouts, steering
 from deployments.models import Rollout, RolloutStep
 from deployments.plan import ALL
+from deployments.plans import Plan
 from deployments.states import ENDED, RolloutState, StepStatus
 from deployments.watching import share_of
 from registry import access, history
@@ -25,6 +26,7 @@ from web.pages.forms import posted, seen_number
 from web.pages.needed import needed
 from web.pages.paging import counted, listed
 from web.pages.parts import unchanged
+from web.pages.plan_picture import under_way
 
 ENDED_STEPS = {StepStatus.DONE, StepStatus.FAILED}
 AT_SHARE = {"watch": "Watch at {} %", "gate": "Gate at {} %"}
@@ -83,6 +85,7 @@ def _told(found: Rollout, actor: Actor) -> dict[str, object]:
         "rollout": found,
         "canary": canaries.told(found, steps),
         "steps": _bar(found, steps),
+        "picture": under_way(Plan.of(found.plan), steps) if found.kind == Rollout.Kind.DEPLOY else None,
         "rows": [_step(step) for step in steps],
         "is_live": found.state not in ENDED and found.state != RolloutState.NEEDS_OPERATOR,
         "events": history.page_of(told).events,

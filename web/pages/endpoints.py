@@ -25,6 +25,7 @@ from web.actors import actor_of
 from web.pages import plan_form
 from web.pages.forms import Form, posted, whole_number
 from web.pages.needed import needed
+from web.pages.plan_picture import planned
 
 
 @require_GET
@@ -85,7 +86,13 @@ def endpoint(request: HttpRequest, name: str) -> HttpResponse:
 
 
 def _page(
-    request: HttpRequest, found: Endpoint, actor: Actor, *, form: Form | None = None, token: str = ""
+    request: HttpRequest,
+    found: Endpoint,
+    actor: Actor,
+    *,
+    form: Form | None = None,
+    token: str = "",
+    plan: Plan | None = None,
 ) -> HttpResponse:
     now, before = endpoints.serving(found), rollouts.previous(found)
     may_deploy = actor.holds(found.environment.permission)
@@ -108,6 +115,8 @@ def _page(
         "tokens": found.tokens.order_by("-pk")[:50] if may_deploy else [],
         "new_token": token,
         "max_days": settings.TOKEN_TTL_DAYS,
+        "preview_action": f"/endpoints/{found.name}/plan",
+        "picture": planned(plan) if plan else None,
         "form": form or Form(version="", reason="", label="", days="30", **plan_form.EMPTY),
         "address": f"/endpoints/{found.name}/invocations",
     }
@@ -150,10 +159,7 @@ def deploy(request: HttpRequest, name: str) -> HttpResponse:
     """Start a rollout, or ask for the signature over stage, endpoint and plan together."""
     actor = actor_of(request)
     found = endpoints.find_endpoint(name, actor=actor)
-    plan_said = {
-        name: posted(request, name) if name in request.POST else default for name, default in plan_form.EMPTY.items()
-    }
-    form = Form(label="", days="30", version=posted(request, "version"), reason=posted(request, "reason"), **plan_said)
+    form, plan_said = _typed(request)
     try:
         number = whole_number(str(form["version"].value), "version", 1, 2_000_000_000)
         version = access.find_version(found.model.name, number, actor=actor)
@@ -167,6 +173,28 @@ def deploy(request: HttpRequest, name: str) -> HttpResponse:
         form.blame(why)
         return _page(request, found, actor, form=form)
     return HttpResponseRedirect(f"/deployments/{rollout.pk}")
+
+
+def _typed(request: HttpRequest) -> tuple[Form, dict[str, str]]:
+    """Return the form as it was sent, and its fields of the plan."""
+    said = {name: posted(request, name) if name in request.POST else usual for name, usual in plan_form.EMPTY.items()}
+    return Form(label="", days="30", version=posted(request, "version"), reason=posted(request, "reason"), **said), said
+
+
+@require_POST
+def preview(request: HttpRequest, name: str) -> HttpResponse:
+    """Show what the plan in the form would do, and do nothing: the picture alone to a page that asks for its part."""
+    actor = actor_of(request)
+    found = endpoints.find_endpoint(name, actor=actor)
+    form, said = _typed(request)
+    plan = None
+    try:
+        plan = plan_form.plan_of(said)
+    except Invalid as why:
+        form.blame(why)
+    if request.headers.get("HX-Request"):
+        return render(request, "endpoints/preview.html", {"picture": planned(plan) if plan else None, "form": form})
+    return _page(request, found, actor, form=form, plan=plan)
 
 
 def _ask(request: HttpRequest, version: ModelVersion, found: Endpoint, plan: Plan, actor: Actor) -> HttpResponse:

@@ -2,10 +2,13 @@
 
 from typing import Any
 
+from deployments.models import RolloutStep
+from deployments.plans import Plan
 from deployments.states import RolloutState
 from web.pages import gallery_charts, plan_form
 from web.pages.gallery_pages import EVENTS, MODEL
 from web.pages.gallery_stock import DIGEST, Context, at
+from web.pages.plan_picture import Picture, planned, under_way
 
 NAME = "credit-risk"
 ENDPOINT = {"name": "risk", "environment": {"name": "production", "needs_approval": True}, "model": {"name": NAME}}
@@ -58,6 +61,7 @@ NEEDED: Context = {
     "who_can_grant": ["ada"],
     "request_access_url": "/account/access?role=ops",
 }
+STAIRS = Plan.of({"strategy": "canary", "shares": [5, 10, {"pct": 25, "gate": True}, {"pct": 50, "min_s": 5400}]})
 ENDPOINT_PAGE: Context = {
     "endpoint": ENDPOINT,
     "serving": DONE,
@@ -77,7 +81,16 @@ ENDPOINT_PAGE: Context = {
     "tokens": [{"pk": 1, "label": "checkout", "prefix": "c0ffee00", "expires_at": at(28)}],
     "max_days": 90,
     "form": FORM,
+    "preview_action": "/endpoints/risk/plan",
 }
+
+
+def climbed(done: int, *, failed: bool = False) -> Picture:
+    """Return the picture of a plan whose first steps are done, and where it may have failed at the next."""
+    specs = [spec for spec in STAIRS.steps if "share_pct" in spec.arguments]
+    states = ["done"] * done + ["failed" if failed else "applied"] + ["pending"] * len(specs)
+    steps = zip(specs, states, strict=False)
+    return under_way(STAIRS, [RolloutStep(arguments=spec.arguments, status=state) for spec, state in steps])
 
 
 def shown(found: Context, **more: Any) -> Context:
@@ -165,6 +178,16 @@ PAGES: dict[str, dict[str, Context]] = {
     "endpoints/detail": {
         "usual": ENDPOINT_PAGE,
         "signed": {**ENDPOINT_PAGE, "signed": [SIGNED]},
+        "previewed": {
+            **ENDPOINT_PAGE,
+            "form": {**FORM, "strategy": {"value": "canary", "errors": []}},
+            "picture": planned(STAIRS),
+        },
+        "linear": {
+            **ENDPOINT_PAGE,
+            "form": {**FORM, "strategy": {"value": "linear", "errors": []}},
+            "picture": planned(Plan.of({"strategy": "linear", "step_pct": 5})),
+        },
         "under way": {**ENDPOINT_PAGE, "live": RUNNING, "new_token": "se_c0ffee00_" + "x" * 43},
         "reader": {**ENDPOINT_PAGE, "may_deploy": False, "may_ask": False, "needed": NEEDED, "previous": None},
         "nothing yet": {
@@ -189,7 +212,7 @@ PAGES: dict[str, dict[str, Context]] = {
         "canary, nothing observed": shown(RUNNING, is_live=True, canary={"version": 6, "before": 5}),
         "canary, a person decides": shown(RUNNING, is_live=True, may_steer=True, canary={**CANARY, **STUCK}),
         "canary, at a gate": shown(
-            RUNNING, is_live=True, may_steer=True, canary={**CANARY, **AT_GATE}, steps=GATE_STEPS
+            RUNNING, is_live=True, may_steer=True, canary={**CANARY, **AT_GATE}, steps=GATE_STEPS, picture=climbed(6)
         ),
         "canary, kept by its plan": shown(
             {**RUNNING, "shown_state": "paused", "paused_at": at(20)},
@@ -197,7 +220,13 @@ PAGES: dict[str, dict[str, Context]] = {
             may_steer=True,
             canary={**CANARY, **KEPT},
         ),
-        "canary, rolled back": shown(FAILED, took_s=41.0, canary={**CANARY, **CONDEMNED}, steps=CONDEMNED_STEPS),
+        "canary, rolled back": shown(
+            FAILED,
+            took_s=41.0,
+            canary={**CANARY, **CONDEMNED},
+            steps=CONDEMNED_STEPS,
+            picture=climbed(3, failed=True),
+        ),
         "done": shown(DONE, took_s=7.0, back=BEFORE),
         "rolled back": shown(FAILED, took_s=41.0),
         "queued": shown(rollout(10, 6, RolloutState.QUEUED), is_live=True, may_cancel=True),

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from types import SimpleNamespace
 
+from deployments.plans import Plan
 from registry import history
 from registry.comparison import Row
 from web.pages import gantt
@@ -22,6 +23,7 @@ from web.pages.gallery_stock import (
     Context,
     at,
 )
+from web.pages.plan_picture import planned
 
 CHAMPION = {"name": "champion", "protected": True}
 CHALLENGER = {"name": "challenger", "protected": False}
@@ -282,6 +284,7 @@ APPROVAL_PAGE: Context = {
     "params": LINES,
     "files": FILES,
     "signature": {"verdict": "compatible", "reasons": ["new optional input age (long)"]},
+    "picture": planned(Plan.of({"strategy": "canary", "shares": [5, {"pct": 25, "gate": True}, 50]})),
     "effects": ["Version 5 goes to Production and @champion points at it.", "Version 3 goes to Archived."],
     "decision": {
         **DECISION,
