@@ -19,7 +19,7 @@ from audit.models import Checkpoint, Event
 from audit.record import Change, record
 from audit.replay.mismatches import open_count
 from core import clock
-from deployments import holders, orders, plan, rollouts, steering, watching
+from deployments import freezing, holders, orders, plan, rollouts, steering, watching
 from deployments.models import Rollout, RolloutStep
 from deployments.plan import Act, Sight, StepView
 from deployments.states import LIVE, WORKED_ON, RolloutState, StepStatus
@@ -73,11 +73,11 @@ def work(pk: int, holder: str) -> None:
 def _begin(rollout: Rollout, holder: str) -> bool:
     """Start a queued rollout once its approval is inside a signed checkpoint and its endpoint is free.
 
-    While a row differs from the ledger only what goes back starts.
+    While a row differs from the ledger, and in a freeze, only what goes back starts.
     """
     if rollout.request_id and not _is_sealed(rollout):
         return False
-    if rollout.kind == Rollout.Kind.DEPLOY and open_count():
+    if rollout.kind == Rollout.Kind.DEPLOY and (open_count() or freezing.frozen(rollout)):
         return False
     with _held(rollout, holder) as row:
         if row is None or row.endpoint.rollouts.filter(state__in=LIVE).exists():
@@ -181,6 +181,9 @@ def _apply(turn: Turn) -> bool:
     moment, step = clock.now(), turn.step
     if why := steering.uncovered(turn.rollout, step):
         return _give_up_step(turn, why)
+    if step.name == "route" and turn.rollout.state == RolloutState.RUNNING and freezing.frozen(turn.rollout):
+        against = watching.against(turn.rollout)
+        return _give_up_step(turn, against) if against else False
     pause_s = BACK_OFF_S[min(step.attempts, len(BACK_OFF_S) - 1)]
     with transaction.atomic():
         if not _still_mine(turn.rollout, turn.holder):

@@ -15,6 +15,7 @@ from audit.record import Change, record
 from core import clock, hints
 from core.refusals import Conflict, Invalid
 from core.words import written
+from deployments import freezing
 from deployments.models import Rollout, RolloutStep
 from deployments.plan import ALL
 from deployments.rollouts import lock, rollout_subject, send_back
@@ -72,6 +73,7 @@ def promote(rollout: Rollout, *, reason: str, actor: Actor, to_all: bool = False
                 next_step="Look at what is seen there, then decide.",
             )
         _refuse_unsigned(row, skipped)
+        _refuse_frozen(row)
         _end(skipped, f"promoted by {actor.name}")
         _unpause(row)
         facts: dict[str, object] = {"from_share_pct": share_of(skipped[0]), "seen": skipped[0].observed}
@@ -91,6 +93,7 @@ def open_gate(rollout: Rollout, *, reason: str, actor: Actor, share_pct: int | N
         gate = _first_open(row)
         if gate is None or gate.name != "gate" or (share_pct is not None and share_of(gate) != share_pct):
             raise Conflict(f"{row} waits at no such gate.", next_step="Look at where it is, then decide.")
+        _refuse_frozen(row)
         _end([gate], f"let through by {actor.name}")
         _unpause(row)
         facts: dict[str, object] = {"share_pct": share_of(gate), "seen": gate.observed}
@@ -165,6 +168,12 @@ def _refuse_unsigned(row: Rollout, skipped: list[RolloutStep]) -> None:
             f"{row} was not signed to begin with {share_of(begun)} %: {lacks}",
             next_step="Let it go from share to share, or ask for a plan that begins there.",
         )
+
+
+def _refuse_frozen(row: Rollout) -> None:
+    """Raise Conflict in a freeze: while nothing grows it is better watched than let go on."""
+    if frozen := freezing.frozen_words(row):
+        raise Conflict(f"{row} cannot grow now. {frozen}", next_step="Let it go on after that, or send it back.")
 
 
 def _refuse_condemned(row: Rollout) -> None:

@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from core import clock
+from deployments import freezing
 from deployments.models import Rollout, RolloutStep
 from deployments.plan import ALL, Sight
 from deployments.plans import Plan
@@ -63,10 +64,25 @@ def _at_share(rollout: Rollout, step: RolloutStep) -> Seen:
     if said.decision is Decision.PROMOTE and not said.units and _is_unobserved(rollout, since):
         said = replace(said, decision=Decision.HOLD, sentence=UNOBSERVED, needs_person=True)
     sight = _sight(rollout, said)
+    if sight is Sight.REACHED and (freeze := freezing.frozen(rollout)):
+        sight, said = Sight.UNDER_WAY, replace(said, decision=Decision.HOLD, sentence=f"Hold: {freeze.words}")
+        _keep_time(step, freeze.end)
     facts = {**_facts(said), **since}
     if sight is not Sight.UNDER_WAY:
         facts["tracks"] = verdicts.performance(str(rollout.uuid), str(share_of(step)))
     return Seen(sight, facts, said.sentence if sight is Sight.CONDEMNED else "")
+
+
+def _keep_time(step: RolloutStep, until: datetime) -> None:
+    """Let the step's time run from the end of a freeze."""
+    deadline_at = until + timedelta(seconds=float(str(step.arguments["deadline_s"])))
+    RolloutStep.objects.filter(pk=step.pk, deadline_at__lt=deadline_at).update(deadline_at=deadline_at)
+
+
+def against(rollout: Rollout) -> str:
+    """Return the evidence that sends the rollout back whatever it waits for, or an empty string."""
+    said = verdicts.verdict(str(rollout.uuid))
+    return said.sentence if said and said.guardrail and not said.needs_person else ""
 
 
 def _at_gate(rollout: Rollout, step: RolloutStep) -> Seen:

@@ -13,7 +13,7 @@ from accounts.actors import Actor
 from accounts.permissions import Permission
 from accounts.policy import denied
 from core.refusals import Invalid, Refusal
-from deployments import endpoints, rights, rollouts
+from deployments import endpoints, freezing, rights, rollouts
 from deployments.models import Endpoint, InstalledRight, Rollout
 from deployments.plans import Plan
 from deployments.states import ENDED
@@ -101,6 +101,7 @@ def _page(
         "endpoint": found,
         "serving": now,
         "previous": before,
+        "frozen": freezing.over_endpoint(found),
         "live": found.rollouts.exclude(state__in=ENDED).order_by("-pk").first(),
         "history": [_past(row) for row in _history(found)],
         "versions": _deployable(found),

@@ -62,6 +62,7 @@ NEEDED: Context = {
     "request_access_url": "/account/access?role=ops",
 }
 STAIRS = Plan.of({"strategy": "canary", "shares": [5, 10, {"pct": 25, "gate": True}, {"pct": 50, "min_s": 5400}]})
+FROZEN = "Frozen until 2027-01-02 23:00 UTC: no change over the year's end."
 ENDPOINT_PAGE: Context = {
     "endpoint": ENDPOINT,
     "serving": DONE,
@@ -190,6 +191,7 @@ PAGES: dict[str, dict[str, Context]] = {
         },
         "under way": {**ENDPOINT_PAGE, "live": RUNNING, "new_token": "se_c0ffee00_" + "x" * 43},
         "reader": {**ENDPOINT_PAGE, "may_deploy": False, "may_ask": False, "needed": NEEDED, "previous": None},
+        "frozen": {**ENDPOINT_PAGE, "frozen": FROZEN},
         "nothing yet": {
             **ENDPOINT_PAGE,
             "serving": None,
@@ -230,6 +232,9 @@ PAGES: dict[str, dict[str, Context]] = {
         "done": shown(DONE, took_s=7.0, back=BEFORE),
         "rolled back": shown(FAILED, took_s=41.0),
         "queued": shown(rollout(10, 6, RolloutState.QUEUED), is_live=True, may_cancel=True),
+        "waits for the end of a freeze": shown(
+            rollout(10, 6, RolloutState.QUEUED), is_live=True, may_cancel=True, waits=FROZEN
+        ),
         "needs operator": shown(
             rollout(11, 6, RolloutState.NEEDS_OPERATOR, why="the target says no"), may_intervene=True
         ),

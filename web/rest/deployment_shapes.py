@@ -5,7 +5,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from deployments import endpoints, interventions, rights, steering
+from deployments import endpoints, freezing, interventions, rights, steering
 from deployments.models import Endpoint, Rollout
 from deployments.states import RolloutState, StepStatus
 from deployments.targets.kinds import KINDS
@@ -51,9 +51,14 @@ class RolloutShape(serializers.Serializer[Any]):
 
 
 class RolloutWithSteps(RolloutShape):
-    """The same, with its steps in order."""
+    """The same, with its steps in order; `waits` says until when a freeze keeps it, or nothing."""
 
     steps = Step(many=True)
+    waits = serializers.SerializerMethodField()
+
+    def get_waits(self, rollout: Rollout) -> str:
+        """Until when a freeze keeps it."""
+        return freezing.waits(rollout)
 
 
 class Serving(serializers.Serializer[Any]):
