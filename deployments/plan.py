@@ -18,6 +18,7 @@ class Strategy(StrEnum):
     BLUE_GREEN = "blue-green"
     LINEAR = "linear"
     CANARY = "canary"
+    AB = "a-b"
 
 
 @dataclass(frozen=True)

@@ -30,6 +30,15 @@ def linear(shares: Sequence[Share], rules: Rules, every_s: float) -> str:
     )
 
 
+def ab(share_pct: int, rules: Rules, for_s: float, units: int) -> str:
+    """Return what an A/B test does."""
+    until = f"{for_s:g} s or {units:,} canary requests" if units else f"{for_s:g} s"
+    return (
+        f"{share_pct} % of the requests go over for {until}; then both versions are told apart and a person chooses. "
+        f"{AGAINST[rules.on_fail]} ({guarded(rules)})."
+    )
+
+
 def ramp(shares: Sequence[Share]) -> str:
     """Return the shares one after the other."""
     return " → ".join([*(f"{share.pct} %" for share in shares), "100 %"])

@@ -8,11 +8,12 @@ from core.refusals import Invalid
 from deployments import plan_words
 from deployments.plan import Spec, Stay, Strategy, steps_of
 from deployments.shares import Share, even, percent, shares_of
-from monitoring.stats.rules import ASK, GO_BACK, Rules
+from monitoring.stats.rules import ASK, GO_BACK, GO_ON, Rules
 from monitoring.verdicts import rules_of
 
 BAKE_MAX_S = 7 * 24 * 3600.0
 EVERY_S, EVERY_MIN_S, EVERY_MAX_S = 600.0, 1.0, 30 * 86_400.0
+AB_PCT, AB_S, UNITS_MAX = 50, 86_400.0, 10_000_000
 SHARES = (5, 10, 25, 50)  # then 100
 STEP_PCT, STEP_MIN_PCT, STEP_MAX_PCT = 10, 5, 50
 IN_EVERY_PLAN = frozenset({"guardrails", "alpha", "tolerance", "latency_quantile", "warmup", "on_fail"})
@@ -22,7 +23,8 @@ IN_EVERY_PLAN = frozenset({"guardrails", "alpha", "tolerance", "latency_quantile
 class Plan:
     """How a rollout goes: `shares` (percent, rising, under 100) and `rules` are a canary's.
 
-    Of a linear one the shares are whole steps of `step_pct`, each for `every_s` seconds.
+    Of a linear one the shares are whole steps of `step_pct`, each for `every_s` seconds. An A/B test is one share until
+    `every_s` is over or, where `units` is not 0, so many canary requests came; then a person chooses.
     """
 
     strategy: Strategy
@@ -30,6 +32,7 @@ class Plan:
     shares: tuple[Share, ...] = ()
     rules: Rules = field(default_factory=Rules)
     every_s: float = 0.0
+    units: int = 0
 
     @property
     def document(self) -> dict[str, object]:
@@ -37,9 +40,12 @@ class Plan:
         said: dict[str, object] = {"strategy": str(self.strategy), "bake_s": self.bake_s}
         if self.strategy is Strategy.CANARY:
             said |= {"shares": [share.document for share in self.shares], "rules": _document(self.rules)}
+        judged = {name: value for name, value in _document(self.rules).items() if name in IN_EVERY_PLAN}
         if self.strategy is Strategy.LINEAR:
-            rules = {name: value for name, value in _document(self.rules).items() if name in IN_EVERY_PLAN}
-            said |= {"step_pct": self.shares[0].pct, "every_s": self.every_s, "rules": rules}
+            said |= {"step_pct": self.shares[0].pct, "every_s": self.every_s, "rules": judged}
+        if self.strategy is Strategy.AB:
+            units = {"units": self.units} if self.units else {}
+            said |= {"shares": [self.shares[0].pct], "for_s": self.every_s, **units, "rules": judged}
         return said
 
     @property
@@ -51,9 +57,9 @@ class Plan:
     def rules_at(self, share_pct: int) -> Rules:
         """Return the rules by which the rollout is judged at a share; the plan's own where it has no such share."""
         found = next((share for share in self.shares if share.pct == share_pct), Share(share_pct))
-        if self.strategy is Strategy.LINEAR:
-            alone = replace(self.rules, min_units=0, min_labels=0, ratio_bound=None)
-            return replace(alone, min_s=self.every_s, max_s=self.every_s)
+        if self.every_s:
+            alone = replace(self.rules, min_units=self.units, min_labels=0, ratio_bound=None, on_hold=GO_ON)
+            return replace(alone, min_s=0.0 if self.units else self.every_s, max_s=self.every_s)
         return found.rules(self.rules)
 
     @property
@@ -63,6 +69,8 @@ class Plan:
             return plan_words.canary(self.shares, self.rules)
         if self.strategy is Strategy.LINEAR:
             return plan_words.linear(self.shares, self.rules, self.every_s)
+        if self.strategy is Strategy.AB:
+            return plan_words.ab(self.shares[0].pct, self.rules, self.every_s, self.units)
         if self.strategy is Strategy.BLUE_GREEN:
             return f"All requests go over at once; the old version stands by for {self.bake_s:g} s."
         return "All requests go over at once."
@@ -87,17 +95,34 @@ class Plan:
         if strategy is Strategy.CANARY:
             found = rules_of(rules)
             return cls(strategy, 0.0, shares_of(said.get("shares", SHARES), found), found)
-        if strategy is Strategy.LINEAR:
-            return _linear(said, rules)
+        if strategy in BY_TIME:
+            return BY_TIME[strategy](said, _by_time(rules, strategy))
         return cls(strategy, bake_s)
 
 
-def _linear(said: Mapping[str, Any], rules: Mapping[str, Any]) -> Plan:
+def _by_time(rules: Mapping[str, Any], strategy: Strategy) -> Rules:
     if unused := sorted(rules.keys() - IN_EVERY_PLAN):
-        raise Invalid(f"{unused[0]} has no part in a linear plan: time alone moves it on.", field="rules")
+        raise Invalid(f"{unused[0]} has no part in a plan of {strategy}, which goes by time.", field="rules")
+    return rules_of(rules)
+
+
+def _linear(said: Mapping[str, Any], rules: Rules) -> Plan:
     shares = even(percent(said.get("step_pct", STEP_PCT), "step_pct", STEP_MIN_PCT, STEP_MAX_PCT))
-    every_s = _seconds(said, "every_s", EVERY_S, EVERY_MIN_S, EVERY_MAX_S)
-    return Plan(Strategy.LINEAR, 0.0, shares, rules_of(rules), every_s)
+    return Plan(Strategy.LINEAR, 0.0, shares, rules, _seconds(said, "every_s", EVERY_S, EVERY_MIN_S, EVERY_MAX_S))
+
+
+def _ab(said: Mapping[str, Any], rules: Rules) -> Plan:
+    shares = said.get("shares", [AB_PCT])
+    if not isinstance(shares, list | tuple) or len(shares) != 1:
+        raise Invalid("An A/B test has one share.", field="shares")
+    units = said.get("units", 0)
+    if isinstance(units, bool) or not isinstance(units, int) or not 0 <= units <= UNITS_MAX:
+        raise Invalid(f"units are a whole number up to {UNITS_MAX:,}; 0 for time alone.", field="units")
+    for_s = _seconds(said, "for_s", AB_S, EVERY_MIN_S, EVERY_MAX_S)
+    return Plan(Strategy.AB, 0.0, (Share(percent(shares[0], "shares"), gate=True),), rules, for_s, units)
+
+
+BY_TIME = {Strategy.LINEAR: _linear, Strategy.AB: _ab}
 
 
 def _seconds(said: Mapping[str, Any], name: str, default: float, least: float, most: float) -> float:

@@ -8,7 +8,7 @@ from typing import Any
 from core import clock
 from deployments import freezing
 from deployments.models import Rollout, RolloutStep
-from deployments.plan import ALL, Sight
+from deployments.plan import ALL, Sight, Strategy
 from deployments.plans import Plan
 from deployments.targets.contract import Seen, TryAgain
 from deployments.targets.kinds import target
@@ -18,6 +18,7 @@ from monitoring.stats.judge import Decision, Verdict
 LOOK_EVERY = timedelta(seconds=1)
 NOTHING = {"verdict": Decision.HOLD, "sentence": "Hold: nothing is observed."}
 UNOBSERVED = "Hold: the router sent it requests, and nothing is observed of them. A person decides."
+CHOOSES = "A person chooses: let it have all requests, or send it back."
 WAITS = "The gate behind {} % waits for a person to let it go on."
 
 
@@ -89,7 +90,9 @@ def _at_gate(rollout: Rollout, step: RolloutStep) -> Seen:
     said = verdicts.verdict(str(rollout.uuid))
     if said and said.guardrail:
         return Seen(_sight(rollout, said), _facts(said), said.sentence)
-    waits = {"sentence": WAITS.format(share_of(step)), "needs_person": True, "verdict": Decision.HOLD}
+    apart = verdicts.comparison(str(rollout.uuid)) if rollout.plan["strategy"] == Strategy.AB else ""
+    sentence = f"{apart} {CHOOSES if apart else WAITS.format(share_of(step))}".strip()
+    waits = {"sentence": sentence, "needs_person": True, "verdict": Decision.HOLD}
     return Seen(Sight.UNDER_WAY, {**(_facts(said) if said else {}), **waits})
 
 

@@ -11,7 +11,7 @@ from core.refusals import Invalid
 from monitoring.evidence import FAILED_FROM
 from monitoring.models import Prediction, Watch
 from monitoring.stats.documents import of_document, to_document
-from monitoring.stats.judge import Verdict, judge
+from monitoring.stats.judge import Verdict, judge, told_apart
 from monitoring.stats.rules import ON_FAIL, ON_HOLD, Rules
 from monitoring.stats.summary import quantile
 from monitoring.stats.tally import Tally
@@ -102,6 +102,12 @@ def verdict(rollout: str) -> Verdict | None:
         return None
     at = row.ended_at or clock.now()
     return judge(of_document(row.tally), _kept(row.rules), at.timestamp())
+
+
+def comparison(rollout: str) -> str:
+    """Return how the two versions differ, by guardrail, in sentences; nothing where nobody watches."""
+    row = Watch.objects.filter(rollout=rollout).first()
+    return told_apart(of_document(row.tally), _kept(row.rules)) if row else ""
 
 
 def end(rollout: str) -> None:

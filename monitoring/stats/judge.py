@@ -135,6 +135,20 @@ def _rolled(guard: Guard, rules: Rules) -> str:
     return f"Roll back: {guard.words} (evidence {guard.stakes.peak:,.0f}, limit {rules.limit:,.0f})."
 
 
+def told_apart(tally: Tally, rules: Rules) -> str:
+    """Return in which direction the canary differs, by guardrail, where the evidence shows it."""
+    told = [_apart(guard, rules) for guard in tally.guards.values() if isinstance(guard, RateGuard)]
+    return f"{' '.join(told)}"
+
+
+def _apart(guard: RateGuard, rules: Rules) -> str:
+    low, high = guard.told(rules.part)["ratio"]
+    what = WORDS[guard.name][0]
+    shown = "Fewer" if high is not None and high < 1 else "More" if low > 1 else "No difference is shown in"
+    span = f"{low:.2g} to {'any' if high is None else format(high, '.2g')} times the live rate"
+    return f"{shown} {what} ({span}): {guard.words}."
+
+
 def nothing_against(tally: Tally) -> str:
     """Return what was seen where no guardrail speaks against the canary."""
     told = "; ".join(guard.words for guard in tally.guards.values())

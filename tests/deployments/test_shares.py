@@ -145,6 +145,25 @@ def test_a_linear_rollout_goes_on_by_time_alone(hands: Hands, begun: Any, monkey
     assert run(hands, rollout).state == RolloutState.DONE
 
 
+@pytest.mark.parametrize("units", [0, 20])
+def test_an_ab_test_ends_with_what_differs_and_a_persons_choice(
+    hands: Hands, begun: Any, traffic: Traffic, monkeypatch: pytest.MonkeyPatch, eli: Actor, units: int
+) -> None:
+    rollout = begun({"strategy": "a-b", "shares": [40], "for_s": 60, "units": units})
+    traffic(rollout, 40, wrong=0.001, requests=2_000)
+    run(hands, rollout)
+    assert (rollout.steps.get(name="gate").started_at is None) == (not units)
+    later(monkeypatch, 61)
+    run(hands, rollout)
+    said = rollout.steps.get(name="gate").observed["sentence"]
+    assert "No difference is shown in errors" in said
+    assert "Fewer wrong predictions (" in said
+    assert said.endswith("A person chooses: let it have all requests, or send it back.")
+    assert routes(hands, rollout)["canary"] == 4_000
+    steering.open_gate(rollout, reason="fewer are wrong", actor=eli)
+    assert run(hands, rollout).state == RolloutState.DONE
+
+
 def test_evidence_sends_a_linear_rollout_back(hands: Hands, begun: Any, traffic: Traffic) -> None:
     rollout = begun({"strategy": "linear", "step_pct": 25, "every_s": 600})
     traffic(rollout, 25, requests=400, status=500)

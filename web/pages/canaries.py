@@ -12,7 +12,7 @@ from monitoring import verdicts
 from serving.contract import SHARES
 
 WORDS = {"error": "Failed requests", "accuracy": "Wrong predictions", "latency": "Slow answers"}
-JUDGED = {Strategy.CANARY, Strategy.LINEAR}
+JUDGED = {Strategy.CANARY, Strategy.LINEAR, Strategy.AB}
 TRACKS = (("canary", "canary"), ("stable", "live"))
 
 

@@ -62,6 +62,7 @@ NEEDED: Context = {
     "request_access_url": "/account/access?role=ops",
 }
 STAIRS = Plan.of({"strategy": "canary", "shares": [5, 10, {"pct": 25, "gate": True}, {"pct": 50, "min_s": 5400}]})
+AB = Plan.of({"strategy": "a-b"})
 FROZEN = "Frozen until 2027-01-02 23:00 UTC: no change over the year's end."
 ENDPOINT_PAGE: Context = {
     "endpoint": ENDPOINT,
@@ -153,6 +154,15 @@ AT_GATE: Context = {
     "needs_person": True,
     "gate_pct": 5,
 }
+CHOICE: Context = {
+    **AT_GATE,
+    "sentence": "No difference is shown in errors (0.6 to 1.9 times the live rate): 11 of 4,107 canary requests failed, against "
+    "10 of 4,081 of the live version. Fewer wrong predictions (0.4 to 0.9 times the live rate): 88 of 2,020 canary "
+    "predictions were wrong, against 143 of 1,998 of the live version. A person chooses: let it have all requests, "
+    "or send it back.",
+    "gate_pct": 50,
+    "split": {"asked_pct": 50, "seen_pct": 50.2, "canary": 4_107, "all": 8_188, "width": 50},
+}
 GATE_STEPS = [
     {"label": label, "state": state, "at": None if state == "later" else at(20)}
     for label, state in (("Watch at 5 %", "done"), ("Gate at 5 %", "now"), ("Send traffic over", "later"))
@@ -215,6 +225,14 @@ PAGES: dict[str, dict[str, Context]] = {
         "canary, a person decides": shown(RUNNING, is_live=True, may_steer=True, canary={**CANARY, **STUCK}),
         "canary, at a gate": shown(
             RUNNING, is_live=True, may_steer=True, canary={**CANARY, **AT_GATE}, steps=GATE_STEPS, picture=climbed(6)
+        ),
+        "A/B, a person chooses": shown(
+            RUNNING,
+            is_live=True,
+            may_steer=True,
+            canary={**CANARY, **CHOICE},
+            steps=GATE_STEPS,
+            picture=under_way(AB, [RolloutStep(arguments={"share_pct": 50}, status="applied")]),
         ),
         "canary, kept by its plan": shown(
             {**RUNNING, "shown_state": "paused", "paused_at": at(20)},

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from core.refusals import Invalid
 from deployments.plan import Strategy
-from deployments.plans import EVERY_S, SHARES, STEP_PCT, Plan
+from deployments.plans import AB_PCT, AB_S, EVERY_S, SHARES, STEP_PCT, Plan
 from monitoring.stats.rules import ASK, GO_BACK, GO_ON, Rules
 from web.pages.forms import whole_number
 
@@ -13,6 +13,7 @@ STRATEGIES = [
     {"value": str(Strategy.BLUE_GREEN), "label": "Blue/green, with a bake time"},
     {"value": str(Strategy.LINEAR), "label": "Linear, by time"},
     {"value": str(Strategy.CANARY), "label": "Canary, on evidence"},
+    {"value": str(Strategy.AB), "label": "A/B, a person chooses"},
 ]
 HOLDS = [
     {"value": ASK, "label": "a person decides"},
@@ -31,6 +32,9 @@ EMPTY = {
     "bake_s": "0",
     "step_pct": str(STEP_PCT),
     "every_s": f"{EVERY_S:g}",
+    "share_pct": str(AB_PCT),
+    "for_s": f"{AB_S:g}",
+    "units": "0",
     "shares": ", ".join(map(str, SHARES)),
     "own": "",
     "guardrails": ", ".join(RULES.guardrails),
@@ -48,6 +52,13 @@ def plan_of(said: Mapping[str, str]) -> Plan:
         step_pct = whole_number(said["step_pct"], "step_pct", 1, 99)
         rules = _rules(said, EVERYWHERE)
         return Plan.of({"strategy": strategy, "step_pct": step_pct, "every_s": said["every_s"], "rules": rules})
+    if strategy == Strategy.AB:
+        shares, units = (
+            [whole_number(said["share_pct"], "share_pct", 1, 99)],
+            whole_number(said["units"], "units", 0, 10**9),
+        )
+        rules = _rules(said, EVERYWHERE)
+        return Plan.of({"strategy": strategy, "shares": shares, "for_s": said["for_s"], "units": units, "rules": rules})
     if strategy != Strategy.CANARY:
         return Plan.of({"strategy": strategy, "bake_s": said["bake_s"] or "0"})
     rules = _rules(said, NUMBERS) | {"on_hold": said["on_hold"]}
