@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 from core import clock
+from deployments import orders
 from deployments.models import Rollout, RolloutStep
 from deployments.plan import ALL, Sight
 from deployments.targets.contract import Seen, TryAgain
@@ -38,6 +39,8 @@ def look(rollout: Rollout, step: RolloutStep) -> Seen:
     if step.not_before > clock.now():
         return Seen(Sight.UNDER_WAY, step.observed)
     RolloutStep.objects.filter(pk=step.pk).update(not_before=clock.now() + LOOK_EVERY)
+    if gone := _gave_up(rollout):
+        return Seen(Sight.CONDEMNED, {**step.observed, "verdict": str(Decision.ROLLBACK), "sentence": gone}, gone)
     said = verdicts.verdict(str(rollout.uuid))
     since = step.observed.get("since") or _counters(rollout)
     if said is None:
@@ -49,6 +52,15 @@ def look(rollout: Rollout, step: RolloutStep) -> Seen:
     if sight is not Sight.UNDER_WAY:
         facts["tracks"] = verdicts.performance(str(rollout.uuid), str(share_of(step)))
     return Seen(sight, facts, said.sentence if sight is Sight.CONDEMNED else "")
+
+
+def _gave_up(rollout: Rollout) -> str:
+    """Return, in a sentence, that the canary's model server is given up; or an empty string."""
+    try:
+        seen = target(rollout.endpoint.target).runs(orders.release_of(rollout))
+    except TryAgain:
+        return ""
+    return f"Roll back: the canary's model server is given up: {seen.why}." if seen.sight is Sight.BROKEN else ""
 
 
 def _counters(rollout: Rollout) -> dict[str, int]:

@@ -15,13 +15,14 @@ from deployments import endpoints, rights, rollouts
 from deployments.models import Endpoint, InstalledRight, Rollout
 from deployments.plan import Strategy
 from deployments.plans import SHARES, Plan
-from deployments.states import ENDED
+from deployments.states import ENDED, RolloutState
 from monitoring.stats.rules import Rules
 from registry import access
 from registry.models import ModelVersion, RegisteredModel
 from registry.policy import StageMove
 from registry.stages import Stage
 from web.actors import actor_of
+from web.pages import canaries, replicas
 from web.pages.forms import Form, posted, whole_number
 from web.pages.needed import needed
 
@@ -56,7 +57,8 @@ def listing(request: HttpRequest) -> HttpResponse:
 def _row(endpoint: Endpoint) -> dict[str, object]:
     now = endpoints.serving(endpoint)
     live = endpoint.rollouts.exclude(state__in=ENDED).order_by("-pk").first()
-    return {"endpoint": endpoint, "serving": now, "live": live}
+    since = endpoints.serving_since(now) if now else None
+    return {"endpoint": endpoint, "serving": now, "since": since, "live": live}
 
 
 @require_http_methods(["GET", "POST"])
@@ -103,13 +105,16 @@ def _page(
     request: HttpRequest, found: Endpoint, actor: Actor, *, form: Form | None = None, token: str = ""
 ) -> HttpResponse:
     now, before = endpoints.serving(found), rollouts.previous(found)
+    live = found.rollouts.exclude(state__in=ENDED).order_by("-pk").first()
     may_deploy = actor.holds(found.environment.permission)
     may_ask = found.environment.needs_approval and actor.holds(Permission.REQUEST_OPEN)
     context = {
         "endpoint": found,
         "serving": now,
+        "serving_since": endpoints.serving_since(now) if now else None,
+        **_under_way(live),
         "previous": before,
-        "live": found.rollouts.exclude(state__in=ENDED).order_by("-pk").first(),
+        "live": live,
         "history": found.rollouts.select_related("version", "created_by", "request").order_by("-pk")[:50],
         "versions": _deployable(found),
         "strategies": STRATEGIES,
@@ -131,7 +136,20 @@ def _right(right: InstalledRight, now: Rollout | None, before: Rollout | None) -
     """A right as its row shows it."""
     serves, ready = (row is not None and row.version_id == right.version_id for row in (now, before))
     use = "serves" if serves else "stands by" if ready else ""
-    return {"right": right, "use": use, "leaves_nothing": rights.leaves_nothing(right)}
+    seen = replicas.seen(now if serves else before) if use else None
+    server = {"server": replicas.words(seen), "is_down": replicas.is_down(seen)} if seen else {}
+    return {"right": right, "use": use, "leaves_nothing": rights.leaves_nothing(right), **server}
+
+
+def _under_way(live: Rollout | None) -> dict[str, object]:
+    """Return what a page says of the deployment under way: the share it takes, and how its model server does."""
+    if live is None or live.state != RolloutState.RUNNING:
+        return {}
+    return {
+        "live_canary": canaries.may_steer(live),
+        "live_share": canaries.asked_pct(list(live.steps.all())),
+        "live_server": replicas.words(replicas.seen(live)),
+    }
 
 
 def _deployable(found: Endpoint) -> list[dict[str, object]]:
