@@ -34,7 +34,12 @@ class Actor:
     token_prefix: str = ""
     address: str = ""
     request_id: str = ""
-    roles: frozenset[Role] = field(default_factory=frozenset)
+    groups: frozenset[str] = field(default_factory=frozenset)
+
+    @cached_property
+    def roles(self) -> frozenset[Role]:
+        """The roles among the names of the person's groups; the others are teams."""
+        return _among(self.groups)
 
     @property
     def name(self) -> str:
@@ -83,10 +88,18 @@ COMMAND = Actor(user=None, via=Via.COMMAND)
 
 def roles_of(user: "User") -> frozenset[Role]:
     """Return the roles `user` holds through her groups; one query."""
-    names = set(user.groups.values_list("name", flat=True))
-    return frozenset(role for role in Role if role in names)
+    return _among(groups_of(user))
+
+
+def groups_of(user: "User") -> frozenset[str]:
+    """Return the names of the user's roles and teams; one query."""
+    return frozenset(user.groups.values_list("name", flat=True))
+
+
+def _among(groups: frozenset[str]) -> frozenset[Role]:
+    return frozenset(role for role in Role if role in groups)
 
 
 def person(user: "User", via: Via, *, address: str = "", request_id: str = "") -> Actor:
     """Return `user` acting as a whole, by session or command."""
-    return Actor(user, via, address=address, request_id=request_id, roles=roles_of(user))
+    return Actor(user, via, address=address, request_id=request_id, groups=groups_of(user))

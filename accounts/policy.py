@@ -15,7 +15,7 @@ def require(actor: Actor, permission: Permission, deed: str, *, about: Subject |
 
 def denied(actor: Actor, permission: Permission, deed: str, *, about: Subject | None = None) -> Denied:
     """Return the refusal: the token's scope where that is what is missing, else the roles that may."""
-    whole_person = Actor(actor.user, actor.via, roles=actor.roles)
+    whole_person = Actor(actor.user, actor.via, groups=actor.groups)
     if whole_person.holds(permission):
         scope = needed_scope(permission)
         step = f"Use a token with the scope '{scope}', made under Account, API tokens."

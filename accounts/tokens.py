@@ -12,7 +12,6 @@ from django.db import connection, transaction
 from accounts.actors import Actor, Via
 from accounts.models import ApiToken, User
 from accounts.permissions import Scope
-from accounts.roles import Role
 from audit.record import Change, Subject, record
 from core import clock
 from core.refusals import Denied, Invalid, NotFound
@@ -90,5 +89,5 @@ def actor_by(token: str, *, address: str, request_id: str) -> Actor | None:
     if is_stale:
         ApiToken.objects.filter(pk=key).update(last_used_at=moment)
     user = User.from_db("default", PERSON, person)
-    roles = frozenset(role for role in Role if role in {row[-1] for row in rows})
-    return Actor(user, Via.TOKEN, frozenset(map(Scope, json.loads(scopes))), prefix, address, request_id, roles)
+    groups = frozenset(row[-1] for row in rows if row[-1])
+    return Actor(user, Via.TOKEN, frozenset(map(Scope, json.loads(scopes))), prefix, address, request_id, groups)

@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
+from django.core.exceptions import EmptyResultSet
 from django.db import connection
-from django.db.models import Field, Model
+from django.db.models import Field, Model, QuerySet
 from django.db.models.sql import Query
 from django.db.models.sql.compiler import SQLCompiler
 
@@ -35,6 +36,22 @@ def find(model: type[M], where: str, values: Sequence[Any], *, lock: bool = Fals
     if converters:
         (row,) = _compiler(model).apply_converters([row], converters)
     return model.from_db("default", names, row)
+
+
+def counts(*querysets: QuerySet[Any]) -> list[int]:
+    """Return how many rows each of `querysets` has, by one statement; unions count too."""
+    columns, values = [], []
+    for rows in querysets:
+        try:
+            sql, params = rows.order_by().query.get_compiler("default").as_sql()
+        except EmptyResultSet:
+            columns.append("0")
+            continue
+        columns.append(f"(SELECT COUNT(*) FROM ({sql}) counted)")  # noqa: S608 - Django's own SQL
+        values += params
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT {', '.join(columns)}", values)
+        return list(cursor.fetchone())
 
 
 def insert(row: Model) -> None:

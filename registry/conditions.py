@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from accounts.actors import Actor
+from accounts.actors import Actor, groups_of
 from accounts.models import User
 from core import clock
 from registry import delegations, subjects
@@ -88,17 +88,13 @@ class Voice:
 
 def voice_of(request: ApprovalRequest, actor: Actor) -> Voice:
     """Return what the actor's approval of the request counts for: her own place, else that of somebody absent."""
-    rules, given, own = _rules(request), _given(request), _groups(actor.person)
+    rules, given, own = _rules(request), _given(request), sorted(actor.groups)
     if not quorum.would_count(rules, given, own):
         for absent in delegations.absent_for(request, actor):
-            both = sorted({*own, *_groups(absent)})
+            both = sorted({*own, *groups_of(absent)})
             if quorum.would_count(rules, given, both):
                 return Voice(both, absent)
     return Voice(own)
-
-
-def _groups(user: User) -> list[str]:
-    return sorted(user.groups.values_list("name", flat=True))
 
 
 def _unasked(request: ApprovalRequest, actor: Actor) -> str:

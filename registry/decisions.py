@@ -84,7 +84,8 @@ def decide(request: ApprovalRequest, choice: Choice, *, actor: Actor) -> Decisio
 
 def spoken_for(request: ApprovalRequest, actor: Actor) -> str:
     """Return who decided in the actor's place already, in a sentence, or an empty string."""
-    spoken = Decision.objects.select_related("person").filter(request=request, for_person=actor.user).first()
+    mine = (one for one in request.decisions.all() if one.for_person_id == actor.person.pk)
+    spoken = next(mine, None)
     return f"{spoken.person.username} decided for you." if spoken else ""
 
 

@@ -28,9 +28,7 @@ def of(request: ApprovalRequest) -> BrokenGlass | None:
 
 
 def forbidden(request: ApprovalRequest) -> str:
-    """Return why nobody can break the glass for the request, or an empty string."""
-    if why := undecidable(request):
-        return why
+    """Return which policy allows nobody to break the glass for the request, or an empty string."""
     closed = [one for one in subjects.terms_of(request).policies if not one.document.break_glass]
     return f"Policy {closed[0].name} v{closed[0].version} allows no break-glass." if closed else ""
 
@@ -50,7 +48,7 @@ def break_glass(request: ApprovalRequest, *, digest: str, reason: str, actor: Ac
             return broken
         if past := requests.settle(row):
             return Moved(row, past)
-        if why := forbidden(row):
+        if why := undecidable(row) or forbidden(row):
             raise Conflict(why)
         if digest != row.subject_digest:
             raise Conflict(

@@ -141,8 +141,21 @@ class Requirement:
 
 def requirement(move: Move, model: Guarded, deployment: Mapping[str, Any] | None = None) -> Requirement:
     """Return what the policies in force ask of `move`, and of a deployment with it, by a version of `model`."""
-    terms = terms_by(in_force(), move, model, deployment) if settings.APPROVALS else shared([OFF])
-    return Requirement(_permission(move, model), terms)
+    return requirement_by(in_force() if settings.APPROVALS else [], move, model, deployment)
+
+
+def requirements(moves: Sequence[Move], model: Guarded) -> list[Requirement]:
+    """Return what the policies in force ask of each of `moves`; they are read once."""
+    book = in_force() if settings.APPROVALS else []
+    return [requirement_by(book, move, model) for move in moves]
+
+
+def requirement_by(
+    book: Sequence[Governing], move: Move, model: Guarded, deployment: Mapping[str, Any] | None = None
+) -> Requirement:
+    """Return what the policies of `book` ask; with approvals off, nobody's."""
+    terms = terms_by(book, move, model, deployment) if settings.APPROVALS else shared([OFF])
+    return Requirement(permission_for(move, model), terms)
 
 
 def terms_by(
@@ -177,7 +190,8 @@ def _is_guarded(move: Move, model: Guarded) -> bool:
     return move.to_stage is Stage.PRODUCTION
 
 
-def _permission(move: Move, model: Guarded) -> Permission:
+def permission_for(move: Move, model: Guarded) -> Permission:
+    """Return what whoever carries out `move` without having asked for it needs, whatever policies say."""
     if isinstance(move, AliasMove):
         return Permission.ALIAS_PROTECTED if model.protects(move.alias) else Permission.MODEL_WRITE
     if Stage.PRODUCTION in {move.from_stage, move.to_stage}:

@@ -18,7 +18,7 @@ from registry import access, checks, subjects
 from registry.models import ApprovalRequest, ModelVersion, RegisteredModel, RequestRule
 from registry.models.approvals import MOVES, RequestState
 from registry.policies.terms import Terms
-from registry.policy import Move, move_from, requirement
+from registry.policy import Move, move_from, permission_for, requirement
 from registry.staleness import Stale, stale
 
 COMMENT_MAX = 10_000
@@ -231,7 +231,7 @@ def withdraw(request: ApprovalRequest, *, comment: str, actor: Actor) -> None:
     if request.requester_id != (actor.user.pk if actor.user else None):
         access.require(
             actor,
-            requirement(move_of(request), request.model).permission,
+            permission_for(move_of(request), request.model),
             request.model,
             f"withdraw request #{request.pk}",
             about=request_subject(request),

@@ -3,9 +3,11 @@
 import json
 from dataclasses import dataclass, replace
 
+from django.db.models import Exists, OuterRef, Q
+
 from accounts.models import User
 from core import canonical
-from registry.models import ApprovalRequest, MetricThreshold, ModelVersion
+from registry.models import Alias, ApprovalRequest, MetricThreshold, ModelVersion
 from registry.policies.book import named_in
 from registry.policies.terms import Terms, shared
 from registry.policy import Move, StageMove, requirement
@@ -75,14 +77,10 @@ def displaced(version: ModelVersion, move: Move) -> list[dict[str, object]]:
 
 def champion_of(version: ModelVersion) -> ModelVersion | None:
     """Return the live champion `version` is measured against: @champion, else the newest in Production; not itself."""
-    others = (
-        ModelVersion.objects.live()
-        .filter(model=version.model)
-        .exclude(pk=version.pk)
-        .select_related("model", "manifest", "registered_by")
-    )
-    by_alias = others.filter(aliases__name="champion").first()
-    return by_alias or others.filter(stage=Stage.PRODUCTION).order_by("-version").first()
+    others = ModelVersion.objects.live().filter(model=version.model).exclude(pk=version.pk)
+    named = others.annotate(named=Exists(Alias.objects.filter(version=OuterRef("pk"), name="champion")))
+    rows = named.filter(Q(named=True) | Q(stage=Stage.PRODUCTION)).select_related("model", "manifest", "registered_by")
+    return rows.order_by("-named", "-version").first()
 
 
 def compared_with(request: ApprovalRequest) -> ModelVersion | None:

@@ -4,6 +4,7 @@ import uuid
 from dataclasses import dataclass
 
 from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
 
 from audit.models import Event, Mismatch
 from audit.record import Accountable, Change, Subject, record
@@ -112,9 +113,14 @@ def settle(row: Mismatch, *, found: str | None, now: str | None, reason: str, ac
     return locked
 
 
+def waiting() -> QuerySet[Mismatch]:
+    """Return the mismatches that wait to be settled, each of which shuts the gate."""
+    return Mismatch.objects.filter(settled_at=None)
+
+
 def open_count() -> int:
     """Return how many mismatches wait to be settled."""
-    return Mismatch.objects.filter(settled_at=None).count()
+    return waiting().count()
 
 
 def require_open_gate(deed: str) -> None:

@@ -1,6 +1,6 @@
 // Keys of every page: / search, ? the list of keys, g + letter goes, e edits, Esc closes a menu. A dialog that the
 // address names (#withdraw) is open.
-const typing = (target) => target.closest("input:not([type=checkbox]), textarea, select, [contenteditable], dialog");
+const typing = (target) => target.closest("input:not([type=checkbox]), textarea, select, [contenteditable], dialog[open]");
 let last = "";
 
 const deeds = {

@@ -1,5 +1,5 @@
 // <row-keys> around a table or list: j k move, Enter opens, x ticks, c compares.
-const typing = (target) => target.closest("input:not([type=checkbox]), textarea, select, [contenteditable], dialog");
+const typing = (target) => target.closest("input:not([type=checkbox]), textarea, select, [contenteditable], dialog[open]");
 
 customElements.define("row-keys", class extends HTMLElement {
   connectedCallback() {

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 from django.db import IntegrityError, transaction
+from pytest_django import DjangoAssertNumQueries
 
 from accounts.actors import Actor
 from core import rows
@@ -41,3 +42,15 @@ def test_a_constraint_holds(dana: Actor) -> None:
     model = make_model(dana)
     with pytest.raises(IntegrityError), transaction.atomic():
         rows.insert(RegisteredModel(name=model.name, owner=dana.person))
+
+
+def test_rows_of_several_queries_are_counted_by_one_statement(
+    dana: Actor, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    for name in ("A", "B", "C'%"):
+        make_model(dana, name)
+    all_of_them = RegisteredModel.objects.order_by("name")
+    some, none = RegisteredModel.objects.filter(name="C'%").order_by(), all_of_them.none()
+    both = some.values_list("pk").union(RegisteredModel.objects.order_by().values_list("pk"), all=True)
+    with django_assert_num_queries(1):
+        assert rows.counts(all_of_them, some, none, both) == [3, 1, 0, 4]

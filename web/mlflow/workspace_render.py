@@ -5,7 +5,7 @@ from accounts.permissions import Permission
 from core.clock import millis
 from registry import access, decisions, discussion, reads, requests
 from registry.models import ApprovalRequest, Comment, Decision, ModelVersion, RegisteredModel
-from registry.policy import StageMove, requirement
+from registry.policy import StageMove, permission_for
 from web.mlflow import render
 from web.mlflow.render import shape
 from web.mlflow.wire import Json
@@ -91,9 +91,7 @@ def _activity(row: ApprovalRequest, kind: str, who: str, words: str, at_ms: int,
 
 def _actions(row: ApprovalRequest, actor: Actor) -> list[str]:
     may = actor.holds(Permission.REQUEST_DECIDE) and not decisions.conflict_of_interest(row, actor)
-    may_end = row.requester == actor.user or access.may(
-        actor, requirement(stage_move(row), row.model).permission, row.model
-    )
+    may_end = row.requester == actor.user or access.may(actor, permission_for(stage_move(row), row.model), row.model)
     deciding = ["APPROVE_TRANSITION_REQUEST", "REJECT_TRANSITION_REQUEST"] if may else []
     return deciding + (["CANCEL_TRANSITION_REQUEST"] if may_end else [])
 

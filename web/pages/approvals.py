@@ -20,7 +20,7 @@ from registry.delegations import had_part
 from registry.listing import Box, requests_in
 from registry.models import ApprovalRequest, Check, Comment, Decision, ModelVersion
 from registry.models.approvals import RequestState
-from registry.policy import Move, StageMove, requirement
+from registry.policy import Move, StageMove, permission_for
 from registry.stages import Stage
 from registry.staleness import Stale, stale, undecidable
 from web.actors import actor_of
@@ -101,7 +101,7 @@ def review_page(
         if actor.holds(Permission.REQUEST_DISCUSS)
         else None,
         "withdraw": _withdraw(found, actor),
-        **glass_parts(found, actor),
+        **glass_parts(found, actor, holds=past is None),
         "execute": None if past else _execute(found, actor),
         "changed": [compare.Line(c.part, _plain(c.before), _plain(c.after)) for c in changed or _superseded_by(events)],
         "errors": [{"field": "decision-comment" if isinstance(refusal, Invalid) else "", "message": refusal.sentence}]
@@ -310,14 +310,14 @@ def _told_comment(found: ApprovalRequest, comment: Comment, actor: Actor) -> dic
 def _withdraw(found: ApprovalRequest, actor: Actor) -> dict[str, object] | None:
     usable = found.state in {RequestState.OPEN, RequestState.APPROVED}
     may = found.requester == actor.user or access.may(
-        actor, requirement(requests.move_of(found), found.model).permission, found.model
+        actor, permission_for(requests.move_of(found), found.model), found.model
     )
     return {"action": f"/approvals/{found.pk}/withdraw", "errors": {}} if usable and may else None
 
 
 def _execute(found: ApprovalRequest, actor: Actor) -> dict[str, object] | None:
     move = requests.move_of(found)
-    may = found.requester == actor.user or access.may(actor, requirement(move, found.model).permission, found.model)
+    may = found.requester == actor.user or access.may(actor, permission_for(move, found.model), found.model)
     if found.state != RequestState.APPROVED or not may or not isinstance(move, StageMove):
         return None
     path = labels.version_path(found.model.name, found.version.version)

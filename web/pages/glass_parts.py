@@ -8,10 +8,13 @@ from registry.models import ApprovalRequest, BrokenGlass
 from registry.models.approvals import RequestState
 
 
-def glass_parts(found: ApprovalRequest, actor: Actor) -> dict[str, object]:
-    """Return `glass`, what was let through, and `emergency`, the form, where the actor may."""
+def glass_parts(found: ApprovalRequest, actor: Actor, *, holds: bool) -> dict[str, object]:
+    """Return `glass`, what was let through, and `emergency`, the form, where the request still holds and she may."""
     broken = glass.of(found)
-    return {"glass": _told(found, broken, actor) if broken else None, "emergency": _form(found, actor)}
+    return {
+        "glass": _told(found, broken, actor) if broken else None,
+        "emergency": _form(found, actor) if holds else None,
+    }
 
 
 def _told(found: ApprovalRequest, broken: BrokenGlass, actor: Actor) -> dict[str, object]:

@@ -1,5 +1,6 @@
 """Home: what waits for this person, what is being rolled out, what is in production, what happened."""
 
+from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
 
@@ -13,6 +14,7 @@ from accounts.actors import Actor
 from accounts.models import AccessRequest, ApiToken
 from accounts.permissions import Permission
 from audit.models import Mismatch
+from audit.replay import mismatches
 from core import clock
 from deployments.models import Rollout, RolloutStep
 from deployments.states import LIVE, RolloutState
@@ -38,10 +40,11 @@ def home(request: HttpRequest) -> HttpResponse:
     production = history.production_now(actor)
     shown = list(production[:SHOWN])
     held = standing.entries(shown)
+    live = list(live_rollouts(actor))
     any_model = bool(shown) or RegisteredModel.objects.visible_to(actor).exists()
     context = {
-        "needs_you": needs(actor),
-        "live": [_live_row(rollout) for rollout in live_rollouts(actor)],
+        "needs_you": needs(actor, live),
+        "live": [_live_row(rollout) for rollout in live],
         "production": [_production_row(version, held[version.pk]) for version in shown],
         "production_total": production.count(),
         "events": history.page_of(history.events_visible_to(actor), size=10).events,
@@ -57,19 +60,19 @@ def rolling_out(request: HttpRequest) -> HttpResponseBase:
     return unchanged(request, render(request, "home/live.html", context))
 
 
-def needs(actor: Actor) -> list[dict[str, object]]:
-    """Return what waits for the actor: to decide, to carry out, to mend, to renew, to grant."""
+def needs(actor: Actor, live: Iterable[Rollout]) -> list[dict[str, object]]:
+    """Return what waits for the actor to decide, carry out, mend, renew or grant; of the `live` rollouts too."""
     rows = ApprovalRequest.objects.select_related("model", "version", "requester").order_by("expires_at")
     found = [_to_decide(row) for row in rows.waiting_for(actor).prefetch_related("checks")[:SHOWN]]
     found += [_to_carry_out(row) for row in rows.usable_by(actor)[:SHOWN]]
     broken = BrokenGlass.objects.waiting_for(actor).select_related("person", "request__version__model")
     found += [_to_review(row) for row in broken.order_by("opened_at")[:SHOWN]]
     if actor.holds(Permission.MODEL_READ_RESTRICTED):
-        found += [_to_settle(row) for row in Mismatch.objects.filter(settled_at=None).order_by("-pk")[:SHOWN]]
+        found += [_to_settle(row) for row in mismatches.waiting().order_by("-pk")[:SHOWN]]
     proposals = PolicyVersion.objects.waiting_for(actor).select_related("policy", "author").order_by("created_at")
     found += [_to_accept(version) for version in proposals[:SHOWN]]
     found += [_to_mend(rollout) for rollout in _broken(actor)[:SHOWN]]
-    found += [row for rollout in live_rollouts(actor) if (row := _to_judge(rollout, actor))]
+    found += [row for rollout in live if (row := _to_judge(rollout, actor))]
     soon = clock.now() + ENDING
     ending = ApiToken.objects.filter(user=actor.user, revoked_at=None, expires_at__range=(clock.now(), soon))
     ending = ending.filter(created_at__lt=F("expires_at") - ENDING)  # one made for a day is not news

@@ -18,6 +18,7 @@ from accounts.permissions import Permission
 from accounts.preferences import preferences_of
 from accounts.roles import Role
 from audit.models import Mismatch
+from audit.replay import mismatches
 from core import clock
 from deployments.models import Rollout
 from registry import history
@@ -109,7 +110,7 @@ def _glass(actor: Actor) -> QuerySet[Any]:
 
 
 def _mismatches(actor: Actor) -> QuerySet[Any]:
-    rows = Mismatch.objects.filter(settled_at=None)
+    rows = mismatches.waiting()
     return (rows if actor.holds(Permission.MODEL_READ_RESTRICTED) else rows.none()).annotate(moment=F("found_at"))
 
 
@@ -138,10 +139,9 @@ def _all(actor: Actor, since: datetime | None = None) -> QuerySet[Any]:
     return united
 
 
-def unread(actor: Actor) -> int:
-    """Return how many notices the person has not seen, up to 99; one query."""
-    seen = actor.person.notices_seen_at
-    return min(_all(actor, seen).count(), COUNT_UP_TO)
+def unread(actor: Actor) -> QuerySet[Any]:
+    """Return what the person has not seen, as (kind, key, moment)."""
+    return _all(actor, actor.person.notices_seen_at)
 
 
 def mark_read(user: User, *, until: datetime) -> None:

@@ -139,7 +139,7 @@ def _of_version(found: ModelVersion, actor: Actor) -> list[Item]:
     path = labels.version_path(found.model.name, found.version)
     moves = [
         Item(f"{move['label']} for v{found.version}", f"{path}#move-{move['to']}", "do")
-        for move in versions.moves_of(found, actor)
+        for move in versions.moves_of(found, versions.pending_of(found), actor)
     ]
     ends = endpoints.endpoints_visible_to(actor).filter(model=found.model).order_by("name")[:EACH]
     may = [end for end in ends if actor.holds(end.environment.permission)]

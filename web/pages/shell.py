@@ -1,6 +1,7 @@
 """What every page shows around its content."""
 
 from django.conf import settings
+from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from accounts.actors import Actor
@@ -8,8 +9,8 @@ from accounts.models import User
 from accounts.permissions import Permission
 from accounts.preferences import preferences_of
 from audit.models import Checkpoint
-from audit.replay.mismatches import open_count
-from core import clock
+from audit.replay import mismatches
+from core import clock, rows
 from core.version import VERSION
 from registry.models import ApprovalRequest
 from web.pages import notices
@@ -29,7 +30,8 @@ SECTIONS = (
 def shell(request: HttpRequest) -> dict[str, object]:
     """Return the context of base.html; see the comment there for each name."""
     actor: Actor | None = getattr(request, "actor", None)
-    waiting = _waiting(actor)
+    counted = (_waiting(actor), notices.unread(actor), mismatches.waiting()) if actor else ()
+    waiting, unread, shut = rows.counts(*counted) if counted else (0, 0, 0)
     user = actor.user if actor else None
     liked = preferences_of(user)
     return {
@@ -38,10 +40,10 @@ def shell(request: HttpRequest) -> dict[str, object]:
         else None,
         "nav": [_section(label, href, request.path, waiting) for label, href in SECTIONS] if actor else [],
         "json_href": twin_of(request) if actor else "",
-        "unread": notices.unread(actor) if actor else 0,
+        "unread": min(unread, notices.COUNT_UP_TO),
         "demo_run": bool(settings.DEMO_RUN),
         "break_glass": banner(actor),
-        "gate_shut": open_count() if actor and actor.roles else 0,
+        "gate_shut": shut if actor and actor.roles else 0,
         "reads_all": bool(actor and actor.holds(Permission.MODEL_READ_RESTRICTED)),
         "approvals_off": not settings.APPROVALS,
         "app_version": VERSION,
@@ -70,11 +72,9 @@ def latest_seal() -> dict[str, object] | None:
     )
 
 
-def _waiting(actor: Actor | None) -> int:
-    if actor is None:
-        return 0
-    rows = ApprovalRequest.objects
-    return (rows.waiting_for(actor) if actor.holds(Permission.REQUEST_DECIDE) else rows.usable_by(actor)).count()
+def _waiting(actor: Actor) -> QuerySet[ApprovalRequest]:
+    asked = ApprovalRequest.objects
+    return asked.waiting_for(actor) if actor.holds(Permission.REQUEST_DECIDE) else asked.usable_by(actor)
 
 
 def _section(label: str, href: str, path: str, waiting: int) -> dict[str, object]:

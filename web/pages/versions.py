@@ -1,5 +1,7 @@
 """Pages of a model version: where it stands, what may happen next, what it is; and two versions side by side."""
 
+from collections.abc import Collection
+
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
@@ -23,7 +25,7 @@ from registry import (
 from registry.compare import Compatibility
 from registry.models import ApprovalRequest, Imported, ModelVersion, RegisteredModel
 from registry.models.approvals import RequestState
-from registry.policy import Requirement, StageMove, requirement
+from registry.policy import Requirement, StageMove, requirements
 from registry.requests import ApprovalRequired
 from registry.stages import ACTIVE, Stage, parse_stage
 from web.actors import actor_of
@@ -53,12 +55,14 @@ def version_page(request: HttpRequest, found: ModelVersion, actor: Actor, form: 
     champion = subjects.champion_of(found)
     said = evidence.read(found)
     files, damaged = _files(found)
-    moves = moves_of(found, actor)
+    aliases = list(found.aliases.values_list("name", flat=True))
+    pending = pending_of(found)
+    moves = moves_of(found, pending, actor)
     may_write = access.may(actor, Permission.MODEL_WRITE, found.model)
     context = {
         "model": found.model,
         "version": found,
-        "aliases": labels.aliases(found.aliases.values_list("name", flat=True), found.model),
+        "aliases": labels.aliases(aliases, found.model),
         "digest": found.manifest.digest if found.manifest else None,
         "verification": "held" if found.verified else "unverified",
         "imported": Imported.objects.filter(kind="version", here=str(found.pk)).first(),
@@ -66,11 +70,11 @@ def version_page(request: HttpRequest, found: ModelVersion, actor: Actor, form: 
         "steps": _steps(found, told),
         "moves": moves,
         "no_move": _no_move(found),
-        "open_request": _open_request(found),
+        "open_request": _open_request(pending),
         "compare_href": f"{labels.model_path(found.model.name)}/compare?v={champion.version}&v={found.version}"
         if champion
         else "",
-        "difference": _difference(found, champion),
+        "difference": _difference(found, champion, aliases),
         "champion": {"version": champion.version, "href": labels.version_path(found.model.name, champion.version)}
         if champion
         else None,
@@ -100,27 +104,50 @@ def _files(found: ModelVersion) -> tuple[list[manifests.FileLine], list[str]]:
         return [], [str(why)]
 
 
-def moves_of(found: ModelVersion, actor: Actor) -> list[dict[str, object]]:
+def moves_of(found: ModelVersion, pending: list[ApprovalRequest], actor: Actor) -> list[dict[str, object]]:
     """Return the moves the actor may make or ask for, the likeliest first."""
-    return [move for stage in (Stage.PRODUCTION, Stage.STAGING, Stage.ARCHIVED) if (move := _move(found, stage, actor))]
-
-
-def _move(found: ModelVersion, to: Stage, actor: Actor) -> dict[str, object] | None:
-    if found.stage == to or (to is Stage.ARCHIVED and found.stage == Stage.NONE):
-        return None
-    move = StageMove(Stage(found.stage), to, archive_existing=to in ACTIVE)
-    need = requirement(move, found.model)
-    asks = bool(need.approvals)
-    approved = (
-        ApprovalRequest.objects.pending().filter(version=found, move_key=move.key, state=RequestState.APPROVED).first()
+    goals = [to for to in (Stage.PRODUCTION, Stage.STAGING, Stage.ARCHIVED) if to != found.stage]
+    if found.stage == Stage.NONE:
+        goals.remove(Stage.ARCHIVED)
+    moves = [StageMove(Stage(found.stage), to, archive_existing=to in ACTIVE) for to in goals]
+    approved = {row.move_key: row for row in pending if row.state == RequestState.APPROVED}
+    others = _others(found)
+    offers = (
+        _offer(found, move, need, approved.get(move.key), others.get(move.to_stage, []), actor)
+        for move, need in zip(moves, requirements(moves, found.model), strict=True)
     )
+    return [offer for offer in offers if offer]
+
+
+def pending_of(found: ModelVersion) -> list[ApprovalRequest]:
+    """Return the requests for the version that can still come to something, newest first."""
+    return list(ApprovalRequest.objects.pending().filter(version=found).order_by("-pk"))
+
+
+def _others(found: ModelVersion) -> dict[str, list[int]]:
+    """Return the numbers of the other versions that stand in Staging or Production, by stage."""
+    rows = ModelVersion.objects.live().filter(model=found.model, stage__in=ACTIVE).exclude(pk=found.pk)
+    by_stage: dict[str, list[int]] = {}
+    for stage, number in rows.order_by("version").values_list("stage", "version"):
+        by_stage.setdefault(stage, []).append(number)
+    return by_stage
+
+
+def _offer(
+    found: ModelVersion,
+    move: StageMove,
+    need: Requirement,
+    approved: ApprovalRequest | None,
+    others: list[int],
+    actor: Actor,
+) -> dict[str, object] | None:
+    to, asks = move.to_stage, bool(need.approvals)
     holds = access.may(actor, need.permission, found.model)
     if asks and not approved and not (found.verified and actor.holds(Permission.REQUEST_OPEN)):
         return None
-    if (not asks and not holds) or (approved and not holds and approved.requester != actor.user):
+    if (not asks and not holds) or (approved and not holds and approved.requester_id != actor.person.pk):
         return None
-    others = subjects.displaced(found, move)
-    listed = ", ".join(f"version {other['version']}" for other in others)
+    listed = ", ".join(f"version {number}" for number in others)
     return {
         "to": str(to),
         "label": f"Request {to}" if asks and not approved else f"Move to {to}",
@@ -152,10 +179,10 @@ def _no_move(found: ModelVersion) -> str:
     return f"A move is asked for by: {asks}."
 
 
-def _open_request(found: ModelVersion) -> dict[str, object] | None:
-    row = ApprovalRequest.objects.pending().filter(version=found).order_by("-pk").first()
-    if row is None:
+def _open_request(pending: list[ApprovalRequest]) -> dict[str, object] | None:
+    if not pending:
         return None
+    row = pending[0]
     return {
         "number": row.pk,
         "href": f"/approvals/{row.pk}",
@@ -178,10 +205,10 @@ def _steps(found: ModelVersion, told: list[history.Told]) -> list[dict[str, obje
     return steps
 
 
-def _difference(found: ModelVersion, champion: ModelVersion | None) -> dict[str, object]:
+def _difference(found: ModelVersion, champion: ModelVersion | None, aliases: Collection[str]) -> dict[str, object]:
     before = evidence.read(champion)["metrics"] if champion else {}
     lines = compare.compare_metrics(before, evidence.read(found)["metrics"])
-    hint = "this is the champion" if found.aliases.filter(name="champion").exists() else "no champion to compare with"
+    hint = "this is the champion" if "champion" in aliases else "no champion to compare with"
     return {
         "old_label": f"v{champion.version}" if champion else "",
         "new_label": f"v{found.version}",

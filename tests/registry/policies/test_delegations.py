@@ -64,7 +64,7 @@ def test_her_own_place_comes_first_and_takes_nobody_elses(request_: ApprovalRequ
     away(people["rob"], "rea")
     approve(request_, named("rea"))
     assert Decision.objects.get(person__username="rea").for_person is None
-    assert approve(request_, people["rob"]) == RequestState.APPROVED
+    assert approve(request_, named("rob")) == RequestState.APPROVED
 
 
 def test_who_was_spoken_for_does_not_speak_again(request_: ApprovalRequest, people: dict[str, Actor]) -> None:
