@@ -2,7 +2,9 @@
 
 from dataclasses import replace
 from types import SimpleNamespace
+from typing import Any
 
+from deployments.history import Serving
 from registry import history
 from registry.comparison import Row
 from web.pages import gantt
@@ -238,11 +240,20 @@ VERSION_PAGE: Context = {
     ],
     "events": EVENTS[:2],
 }
+HELD: dict[str, Any] = {
+    "approved_by": ["rita", "rob for ruth"],
+    "metrics": {"auc": 0.93, "brier": 0.0712, "ks": 0.44, "recall at 5 %": 0.61, "rows": 51877},
+}
 SPANS = [
     history.Span(5, "Staging", at(22), None, "rita", "", EVENTS[3], "not needed"),
-    history.Span(3, "@champion", at(10), None, "olga", "", EVENTS[1], 97),
-    history.Span(3, "Production", at(10), None, "olga", "Better calibrated.", EVENTS[1], 97),
+    history.Span(3, "@champion", at(10), None, "olga", "", EVENTS[1], 97, **HELD),
+    history.Span(3, "Production", at(10), None, "olga", "Better calibrated.", EVENTS[1], 97, **HELD),
     history.Span(1, "Production", at(1), at(10), "olga", "", EVENTS[0], 12),
+]
+SERVINGS = [
+    Serving(3, "risk", at(11), None, "olga", "", EVENTS[1], 97, **HELD, share_pct=95.0),
+    Serving(5, "risk", at(11), None, "olga", "", EVENTS[1], 101, approved_by=["rita"], share_pct=5.0),
+    Serving(3, "risk", at(10), at(11), "olga", "", EVENTS[1], 97, share_pct=100.0),
 ]
 LINES = [
     {"name": "max_depth", "before": "4", "after": "6", "changed": True},
@@ -556,10 +567,23 @@ PAGES: dict[str, dict[str, Context]] = {
             "at": at(12),
             "at_text": "2026-11-12",
             "live": SPANS[1:3],
+            "served": SERVINGS[:2],
             "spans": SPANS,
-            "gantt": gantt.layout(SPANS, now=at(24)),
+            "servings": SERVINGS,
+            "gantt": gantt.layout([*SPANS, *(one.lane for one in SERVINGS)], now=at(24)),
             "tabs": HISTORY_TABS,
             "events": EVENTS,
+        },
+        "deleted": {
+            "model": {"name": "credit-risk", "deleted_at": at(23)},
+            "at": at(12),
+            "at_text": "2026-11-12",
+            "live": [replace(span, exists=False) for span in SPANS[1:3]],
+            "served": [replace(span, exists=False) for span in SERVINGS[:1]],
+            "spans": SPANS,
+            "servings": SERVINGS,
+            "gantt": gantt.layout([*SPANS, *(one.lane for one in SERVINGS)], now=at(23)),
+            "tabs": [],
         },
         "before": {
             "model": MODEL,

@@ -234,12 +234,44 @@ class SpanShape(serializers.Serializer[Any]):
     seq = serializers.IntegerField(source="event.seq", allow_null=True)
 
 
-class History(serializers.Serializer[Any]):
-    """What a model's versions held, newest first; `held` is what held at `at` (null: now)."""
+class HeldShape(SpanShape):
+    """What held at an instant: who approved it, the metrics the version was registered with, and whether it exists."""
 
-    spans = SpanShape(many=True)
+    approved_by = serializers.ListField(child=serializers.CharField())
+    metrics = serializers.DictField()
+    exists = serializers.BooleanField()
+
+
+class ServingShape(SpanShape):
+    """A version had `share_pct` of the requests of the endpoint `label`."""
+
+    share_pct = serializers.FloatField()
+
+
+class ServedShape(HeldShape):
+    """What an endpoint served at an instant."""
+
+    share_pct = serializers.FloatField()
+
+
+class Named(serializers.Serializer[Any]):
+    """Whose history it is: the model that had the name at that instant."""
+
+    name = serializers.CharField()
+    uuid = serializers.UUIDField()
+    created_at = serializers.DateTimeField()
+    deleted_at = serializers.DateTimeField(allow_null=True)
+
+
+class History(serializers.Serializer[Any]):
+    """What a model's versions held and served, newest first; `held` and `served` are so at `at` (null: now)."""
+
+    model = Named()
     at = serializers.DateTimeField(allow_null=True)
-    held = SpanShape(many=True)
+    held = HeldShape(many=True)
+    served = ServedShape(many=True)
+    spans = SpanShape(many=True)
+    servings = ServingShape(many=True)
 
 
 class RunVersion(serializers.Serializer[Any]):
