@@ -59,6 +59,7 @@ class ApiToken(models.Model):
         """Newest first, as the page shows them."""
 
         ordering = ("-created_at",)
+        verbose_name = "API token"
 
     def __str__(self) -> str:
         return f"{self.prefix} ({self.label})"

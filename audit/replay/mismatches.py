@@ -113,14 +113,14 @@ def settle(row: Mismatch, *, found: str | None, now: str | None, reason: str, ac
     return locked
 
 
-def waiting() -> QuerySet[Mismatch]:
-    """Return the mismatches that wait to be settled, each of which shuts the gate."""
+def unsettled() -> QuerySet[Mismatch]:
+    """Return the mismatches that wait for an admin."""
     return Mismatch.objects.filter(settled_at=None)
 
 
 def open_count() -> int:
     """Return how many mismatches wait to be settled."""
-    return waiting().count()
+    return unsettled().count()
 
 
 def require_open_gate(deed: str) -> None:

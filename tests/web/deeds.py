@@ -113,7 +113,7 @@ PAGES = [
     Deed("GET", "endpoints/<slug:name>/monitoring"), Deed("GET", "endpoints/<slug:name>/series.<str:form>"),
     Deed("POST", "endpoints/<slug:name>/deploy", DEPLOYERS, body={"version": "1", "strategy": "all-at-once"}),
     Deed("POST", "endpoints/<slug:name>/start/<int:number>", DEPLOYERS),
-    Deed("POST", "endpoints/<slug:name>/rollback", DEPLOYERS, body={"reason": "worse"}),
+    Deed("POST", "endpoints/<slug:name>/rollback", DEPLOYERS, body={"reason": "worse", "version": "1"}),
     Deed("POST", "endpoints/<slug:name>/withdraw", DEPLOYERS, body={"version": "1", "reason": "x", "confirm": "scene"}),
     Deed("POST", "endpoints/<slug:name>/tokens", DEPLOYERS, body={"label": "caller", "days": "1"}),
     Deed("POST", "endpoints/<slug:name>/tokens/<int:token_id>/revoke", DEPLOYERS),

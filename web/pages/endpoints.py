@@ -22,7 +22,7 @@ from registry.models import ModelVersion, RegisteredModel
 from registry.policy import StageMove
 from registry.stages import Stage
 from web.actors import actor_of
-from web.pages.forms import Form, posted, seen_number, whole_number
+from web.pages.forms import Form, posted, whole_number
 from web.pages.needed import needed
 
 STRATEGIES = [
@@ -201,7 +201,7 @@ def roll_back(request: HttpRequest, name: str) -> HttpResponse:
     """Return to what was served before."""
     actor = actor_of(request)
     found = endpoints.find_endpoint(name, actor=actor)
-    seen = seen_number(request, "version")
+    seen = whole_number(posted(request, "version"), "version", 1, 2**31)
     rollout = rollouts.roll_back(found, version=seen, reason=posted(request, "reason"), actor=actor)
     return HttpResponseRedirect(f"/deployments/{rollout.pk}")
 

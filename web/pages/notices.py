@@ -110,7 +110,7 @@ def _glass(actor: Actor) -> QuerySet[Any]:
 
 
 def _mismatches(actor: Actor) -> QuerySet[Any]:
-    rows = mismatches.waiting()
+    rows = mismatches.unsettled()
     return (rows if actor.holds(Permission.MODEL_READ_RESTRICTED) else rows.none()).annotate(moment=F("found_at"))
 
 

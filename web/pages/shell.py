@@ -9,7 +9,7 @@ from accounts.models import User
 from accounts.permissions import Permission
 from accounts.preferences import preferences_of
 from audit.models import Checkpoint
-from audit.replay import mismatches
+from audit.replay.mismatches import unsettled
 from core import clock, rows
 from core.version import VERSION
 from registry.models import ApprovalRequest
@@ -30,8 +30,9 @@ SECTIONS = (
 def shell(request: HttpRequest) -> dict[str, object]:
     """Return the context of base.html; see the comment there for each name."""
     actor: Actor | None = getattr(request, "actor", None)
-    counted = (_waiting(actor), notices.unread(actor), mismatches.waiting()) if actor else ()
-    waiting, unread, shut = rows.counts(*counted) if counted else (0, 0, 0)
+    waiting, unread, differing = (
+        rows.counts(_waiting(actor), notices.unread(actor), unsettled()) if actor else (0, 0, 0)
+    )
     user = actor.user if actor else None
     liked = preferences_of(user)
     return {
@@ -43,7 +44,7 @@ def shell(request: HttpRequest) -> dict[str, object]:
         "unread": min(unread, notices.COUNT_UP_TO),
         "demo_run": bool(settings.DEMO_RUN),
         "break_glass": banner(actor),
-        "gate_shut": shut if actor and actor.roles else 0,
+        "gate_shut": differing if actor and actor.roles else 0,
         "reads_all": bool(actor and actor.holds(Permission.MODEL_READ_RESTRICTED)),
         "approvals_off": not settings.APPROVALS,
         "app_version": VERSION,
