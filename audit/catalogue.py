@@ -27,6 +27,7 @@ EVENTS = {
     "model.threshold.deleted": "deleted a metric threshold of {object}",
     "version.registered": "registered {object}",
     "version.locked": "locked the environment of {object}",
+    "version.examined": "looked at the files of {object}",
     "version.updated": "changed {object}",
     "version.semver.set": "gave {object} another semantic number",
     "version.deleted": "deleted {object}",

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from registry import compare, evidence, manifests, subjects
-from registry.models import ApprovalRequest, Check, MetricThreshold, ModelVersion
+from registry.models import ApprovalRequest, Check, MetricThreshold, ModelVersion, VersionFact
 from registry.models.approvals import RequestState
 from registry.policies.documents import CheckSpec
 
@@ -84,7 +84,9 @@ def _not_much_worse(spec: CheckSpec, version: ModelVersion, champion: ModelVersi
 
 
 def _fact(spec: CheckSpec, version: ModelVersion) -> Check:
-    """Return whether a fact that arrives after registration is there."""
+    """Return whether a fact that arrives after registration is there, and good."""
+    if spec.kind in VersionFact.Kind.values:
+        return _examined(spec, version)
     lock = version.environment.get("lock") if spec.kind == "environment" else None
     return Check(
         name=spec.title,
@@ -93,6 +95,16 @@ def _fact(spec: CheckSpec, version: ModelVersion) -> Check:
         measured=f"lock {str(lock)[:12]}…" if lock else "not known yet",
         why="" if lock or spec.kind != "environment" else version.environment.get("lock_why", "")[:500],
     )
+
+
+def _examined(spec: CheckSpec, version: ModelVersion) -> Check:
+    """Return what was found out about the files; pending while nobody has looked."""
+    fact = VersionFact.objects.filter(version=version, kind=spec.kind).first()
+    if fact is None:
+        return Check(name=spec.title, status=Status.PENDING, expected="looked at", measured="not known yet")
+    status = Status.PASSED if fact.good else Status.FAILED
+    why = "" if fact.good else "; ".join(f"{path}: {why}" for path, why in fact.found)
+    return Check(name=spec.title, status=status, expected="good", measured=fact.words, why=why[:500])
 
 
 def _thresholds(version: ModelVersion) -> Iterator[Check]:

@@ -4,6 +4,7 @@ from registry.models import lookups  # noqa: F401 - registers LIKE
 from registry.models.approvals import ApprovalRequest, Check, Comment, CommentRevision, Decision, RequestRule
 from registry.models.artifacts import Blob, Manifest, ManifestFile, StoredFile, Upload, UploadPart
 from registry.models.delegations import Delegation
+from registry.models.facts import VersionFact
 from registry.models.glass import BrokenGlass
 from registry.models.holds import Hold
 from registry.models.imports import Imported
@@ -23,5 +24,6 @@ __all__ = [
     "Decision", "Delegation", "Experiment", "Hold", "Imported", "LoggedModel", "Manifest", "ManifestFile", "Metric",
     "MetricThreshold", "ModelTag", "ModelVersion", "Param", "Policy", "PolicyState", "PolicyVersion",
     "RegisteredModel", "RegisteredModelGroupPermission", "RegisteredModelUserPermission", "RequestRule", "Run",
-    "RunInput", "RunOutput", "RunTag", "StoredFile", "Upload", "UploadPart", "VersionTag", "VersionValue",
+    "RunInput", "RunOutput", "RunTag", "StoredFile", "Upload", "UploadPart", "VersionFact", "VersionTag",
+    "VersionValue",
 ]  # fmt: skip

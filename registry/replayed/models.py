@@ -8,7 +8,7 @@ from django.db.models.functions import Coalesce
 
 from audit.replay.story import Body, Kind, Word, by_key
 from core import canonical
-from registry.models import ModelVersion, RegisteredModel
+from registry.models import ModelVersion, RegisteredModel, VersionFact
 from registry.models.registered import RiskTier
 from registry.replayed.readers import Reader, gone, says
 from registry.stages import Stage
@@ -83,6 +83,22 @@ def _registrants() -> Iterator[tuple[str, str]]:
         yield f"{model}/{number}", f"user {person}"
 
 
+def _examined(body: Body) -> Iterator[Word]:
+    said = body["after"]
+    yield Word(f"{body['object']['id']}/{said['fact']}", f"{'good' if said['good'] else 'not good'}: {said['words']}")
+
+
+def _examined_gone(body: Body) -> Iterator[Word]:
+    yield Word(f"{body['object']['id']}/", None, all=True)
+
+
+def _fact_rows() -> Iterator[tuple[str, str]]:
+    rows = VersionFact.objects.filter(version__deleted_at=None, version__model__deleted_at=None).order_by("pk")
+    names = ("version__model__uuid", "version__version", "kind", "good", "words")
+    for model, number, kind, good, words in rows.values_list(*names).iterator():
+        yield f"{model}/{number}/{kind}", f"{'good' if good else 'not good'}: {words}"
+
+
 def _locked_rows() -> Iterator[tuple[str, str]]:
     for model, number, environment in _live("environment")().iterator(chunk_size=500):
         yield f"{model}/{number}", str(environment.get("lock", ""))
@@ -107,6 +123,12 @@ VERSIONS = (
     Kind(
         "registrant", "who registered",
         {"version.registered": says(lambda body: f"user {body['actor']['id']}"), **ENDS}, _registrants,
+    ),
+    Kind(
+        "fact",
+        "what was found out about",
+        {"version.examined": _examined, "version.deleted": _examined_gone, "model.deleted": _examined_gone},
+        _fact_rows,
     ),
     Kind(
         "lock", "environment lock of",

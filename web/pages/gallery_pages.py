@@ -7,6 +7,7 @@ from typing import Any
 from deployments.history import Serving
 from registry import history
 from registry.comparison import Row
+from registry.models import VersionFact
 from web.pages import gantt
 from web.pages.gallery_stock import (
     CHECKS,
@@ -25,6 +26,13 @@ from web.pages.gallery_stock import (
     at,
 )
 
+EXAMINED = [
+    VersionFact(kind="artifact", good=True, words="Signed by dana.", by="keys 4f1c", at=at(24)),
+    VersionFact(
+        kind="scan", good=False, words="1 of 4 files may run something when loaded.", by="picklescan 1.0.5, list 1",
+        found=[["model.pkl", "loading it runs cloudpickle.cloudpickle._make_function, not on the list"]], at=at(24),
+    ),
+]  # fmt: skip
 CHAMPION = {"name": "champion", "protected": True}
 CHALLENGER = {"name": "challenger", "protected": False}
 COUNTS = {"passed": 4, "warn": 1, "failed": 1, "pending": 0}
@@ -215,6 +223,7 @@ VERSION_PAGE: Context = {
         {"path": "MLmodel", "size": 1200, "sha256": DIGEST},
         {"path": "model.skops", "size": 4_810_000, "sha256": PLAN},
     ],
+    "examined": EXAMINED,
     "lineage": [
         {"label": "Commit", "text": "4be1c2 (main)", "href": ""},
         {"label": "Run", "text": "4be1c2aa5520", "href": "/runs/4be1c2aa5520"},
@@ -312,6 +321,7 @@ APPROVAL_PAGE: Context = {
     "changed": [],
     "errors": [],
     "events": EVENTS[:1],
+    "examined": EXAMINED,
     "subject": '{"type":"signoff.subject/1","model":"credit-risk","version":5}',
 }
 BROKEN = SimpleNamespace(

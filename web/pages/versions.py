@@ -83,7 +83,8 @@ def version_page(request: HttpRequest, found: ModelVersion, actor: Actor, form: 
         "version_tags": found.tags.all(),
         "signature": found.signature or None,
         "files": files,
-        "lineage": _lineage(found),
+        "examined": found.facts.all(),
+        "lineage": _lineage(found, len(files)),
         "rollouts": found.rollouts.select_related("endpoint__environment").order_by("-pk")[:10],
         "environment": _environment(found),
         "annotations": found.annotations.select_related("author"),
@@ -240,7 +241,7 @@ def _pairs(values: dict[str, object]) -> list[dict[str, object]]:
     return [{"key": key, "value": values[key]} for key in sorted(values)]
 
 
-def _lineage(found: ModelVersion) -> list[dict[str, object]]:
+def _lineage(found: ModelVersion, held: int) -> list[dict[str, object]]:
     tags = evidence.read(found)["tags"]
     steps: list[dict[str, object]] = []
     if commit := tags.get("mlflow.source.git.commit"):
@@ -256,9 +257,7 @@ def _lineage(found: ModelVersion) -> list[dict[str, object]]:
     if found.logged_model_id:
         steps.append({"label": "logged model", "text": found.logged_model_id})
     if found.manifest:
-        steps.append(
-            {"label": "frozen files", "text": f"{found.manifest.files.count()} files", "digest": found.manifest.digest}
-        )
+        steps.append({"label": "frozen files", "text": f"{held} files", "digest": found.manifest.digest})
     steps.append({"label": "version", "text": str(found)})
     return steps
 

@@ -7,7 +7,7 @@ from rest_framework import serializers
 
 from accounts.permissions import Scope
 from registry import numbering, protection
-from registry.models import MetricThreshold, ModelVersion, RegisteredModel
+from registry.models import MetricThreshold, ModelVersion, RegisteredModel, VersionFact
 from registry.models.registered import RiskTier
 from registry.stages import Stage
 
@@ -150,8 +150,20 @@ class Offered(serializers.Serializer[Any]):
     verdict = serializers.CharField()
 
 
+class FactShape(serializers.ModelSerializer[VersionFact]):
+    """What was found out about a version's files: `scan`, or `artifact`, the maker's signature."""
+
+    fact = serializers.CharField(source="kind")
+
+    class Meta:
+        model = VersionFact
+        fields = ("fact", "good", "words", "found", "by", "at")
+
+
 class VersionRead(Version):
-    """One version, and the semantic numbers it may be given."""
+    """One version, what was found out about it, and the semantic numbers it may be given."""
+
+    facts = FactShape(many=True)
 
     semver_offered = serializers.SerializerMethodField()
 
