@@ -28,6 +28,8 @@ EVENTS = {
     "version.registered": "registered {object}",
     "version.locked": "locked the environment of {object}",
     "version.examined": "looked at the files of {object}",
+    "card.written": "wrote the model card of {object}",
+    "card.reviewed": "reviewed the model card of {object}",
     "version.updated": "changed {object}",
     "version.semver.set": "gave {object} another semantic number",
     "version.deleted": "deleted {object}",

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from registry import compare, evidence, manifests, subjects
+from registry import cards, compare, evidence, manifests, subjects
 from registry.models import ApprovalRequest, Check, MetricThreshold, ModelVersion, VersionFact
 from registry.models.approvals import RequestState
 from registry.policies.documents import CheckSpec
@@ -87,13 +87,15 @@ def _fact(spec: CheckSpec, version: ModelVersion) -> Check:
     """Return whether a fact that arrives after registration is there, and good."""
     if spec.kind in VersionFact.Kind.values:
         return _examined(spec, version)
-    lock = version.environment.get("lock") if spec.kind == "environment" else None
+    if spec.kind == "card":
+        return _card(spec, version)
+    lock = version.environment.get("lock")
     return Check(
         name=spec.title,
         status=Status.PASSED if lock else Status.PENDING,
         expected="known",
         measured=f"lock {str(lock)[:12]}…" if lock else "not known yet",
-        why="" if lock or spec.kind != "environment" else version.environment.get("lock_why", "")[:500],
+        why="" if lock else version.environment.get("lock_why", "")[:500],
     )
 
 
@@ -105,6 +107,19 @@ def _examined(spec: CheckSpec, version: ModelVersion) -> Check:
     status = Status.PASSED if fact.good else Status.FAILED
     why = "" if fact.good else "; ".join(f"{path}: {why}" for path, why in fact.found)
     return Check(name=spec.title, status=status, expected="good", measured=fact.words, why=why[:500])
+
+
+def _card(spec: CheckSpec, version: ModelVersion) -> Check:
+    """Return whether the model card has no gap and was approved; pending until then."""
+    card = cards.card_of(version)
+    gaps = f"gaps: {', '.join(card.gaps)}" if card.gaps else "no gap"
+    return Check(
+        name=spec.title,
+        status=Status.PASSED if card.is_complete else Status.PENDING,
+        expected="no gap, approved",
+        measured=f"{card.state.label.lower()}, {gaps}",
+        why="" if card.is_complete else "Write what is missing on the card's page; another person approves it.",
+    )
 
 
 def _thresholds(version: ModelVersion) -> Iterator[Check]:

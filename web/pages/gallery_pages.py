@@ -6,8 +6,9 @@ from typing import Any
 
 from deployments.history import Serving
 from registry import history
+from registry.cards import Card, Section
 from registry.comparison import Row
-from registry.models import VersionFact
+from registry.models import CardState, VersionFact
 from web.pages import gantt
 from web.pages.gallery_stock import (
     CHECKS,
@@ -33,6 +34,32 @@ EXAMINED = [
         found=[["model.pkl", "loading it runs cloudpickle.cloudpickle._make_function, not on the list"]], at=at(24),
     ),
 ]  # fmt: skip
+SECTIONS = [
+    Section("purpose", "What it is for.", "Scores retail loan applications for the EU.", "description"),
+    Section("users", "Who uses it.", "", ""),
+    Section("limits", "Where it is weak.", "Thin files, and incomes above 400,000 EUR.", "written"),
+    Section("data", "What it was trained on.", "loans-2026 (abc123)", "data logged by the run"),
+    Section("ethics", "Which harms were considered.", "", ""),
+]
+GAPS = Card(SECTIONS, [("auc", "region:eu", 0.91), ("auc", "region:uk", 0.88)], CardState.DRAFT)
+WRITTEN = Card(
+    [replace(part, text=part.text or "Clerks of the branch, and applicants.", source="written") for part in SECTIONS],
+    GAPS.slices,
+    CardState.DRAFT,
+    SimpleNamespace(  # type: ignore[arg-type]  # a stand-in for the row
+        edited_by=SimpleNamespace(username="dana"), edited_at=at(20), words="Say who is affected.",
+        reviewed_by=SimpleNamespace(username="rita"), reviewed_at=at(21),
+    ),
+)  # fmt: skip
+CARD_PAGE: Context = {
+    "model": {"name": "credit-risk", "risk_tier": "high"},
+    "version": {"version": 5},
+    "card": GAPS,
+    "sections": [{"part": part, "value": part.text} for part in SECTIONS],
+    "write_action": "",
+    "review_action": "",
+    "errors": [],
+}
 CHAMPION = {"name": "champion", "protected": True}
 CHALLENGER = {"name": "challenger", "protected": False}
 COUNTS = {"passed": 4, "warn": 1, "failed": 1, "pending": 0}
@@ -224,6 +251,8 @@ VERSION_PAGE: Context = {
         {"path": "model.skops", "size": 4_810_000, "sha256": PLAN},
     ],
     "examined": EXAMINED,
+    "card": GAPS,
+    "may_write_card": True,
     "lineage": [
         {"label": "Commit", "text": "4be1c2 (main)", "href": ""},
         {"label": "Run", "text": "4be1c2aa5520", "href": "/runs/4be1c2aa5520"},
@@ -571,6 +600,16 @@ PAGES: dict[str, dict[str, Context]] = {
         }
     },
     "models/compare_many": {"usual": {"model": MODEL, **MANY}},
+    "models/card": {
+        "draft": {**CARD_PAGE, "write_action": "#"},
+        "to review": {**CARD_PAGE, "card": replace(WRITTEN, state=CardState.IN_REVIEW), "review_action": "#"},
+        "approved": {**CARD_PAGE, "card": replace(WRITTEN, state=CardState.APPROVED)},
+        "refused": {
+            **CARD_PAGE,
+            "write_action": "#",
+            "errors": [{"field": "id_users", "message": "The card has gaps: users, ethics."}],
+        },
+    },
     "models/history": {
         "usual": {
             "model": MODEL,

@@ -12,6 +12,7 @@ from accounts.permissions import Permission, roles_with
 from core.refusals import Conflict, Invalid
 from registry import (
     access,
+    cards,
     compare,
     comparison,
     evidence,
@@ -78,6 +79,8 @@ def version_page(request: HttpRequest, found: ModelVersion, actor: Actor, form: 
         "champion": {"version": champion.version, "href": labels.version_path(found.model.name, champion.version)}
         if champion
         else None,
+        "card": cards.card_of(found),
+        "may_write_card": may_write,
         "facts": _facts(found),
         "params": _pairs(said["params"]),
         "version_tags": found.tags.all(),
