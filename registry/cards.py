@@ -36,6 +36,8 @@ class Card:
     slices: list[tuple[str, str, object]]
     state: CardState
     row: ModelCard | None = field(default=None, compare=False)
+    datasets: list[tuple[str, str]] = field(default_factory=list)
+    models: list[str] = field(default_factory=list)
 
     @property
     def gaps(self) -> list[str]:
@@ -57,14 +59,16 @@ def card_of(version: ModelVersion) -> Card:
     """Return the card: what was written, else what the run and the descriptions say."""
     row = written_for(version)
     written = row.sections if row else {}
-    filled = {} if set(SECTIONS) <= written.keys() else _filled(version)
+    datasets, models = inputs_of(version)
+    filled = _filled(version, datasets)
     parts = [
         Section(name, asks, written[name], "written")
         if name in written
         else Section(name, asks, *filled.get(name, ("", "")))
         for name, asks in SECTIONS.items()
     ]
-    return Card(parts, slices_of(version), CardState(row.state) if row else CardState.DRAFT, row)
+    state = CardState(row.state) if row else CardState.DRAFT
+    return Card(parts, slices_of(version), state, row, datasets, models)
 
 
 def written_for(version: ModelVersion) -> ModelCard | None:
@@ -75,15 +79,15 @@ def written_for(version: ModelVersion) -> ModelCard | None:
         return None
 
 
-def _filled(version: ModelVersion) -> dict[str, tuple[str, str]]:
+def _filled(version: ModelVersion, datasets: list[tuple[str, str]]) -> dict[str, tuple[str, str]]:
     """Return what is known of the sections without anybody having written them, and from where."""
     tags = evidence.read(version)["tags"]
     found = {name: (str(tags[TAG + name]), f"tag {TAG}{name}") for name in SECTIONS if tags.get(TAG + name)}
     if description := version.description.strip() or version.model.description.strip():
         found.setdefault("purpose", (description, "description"))
-    lines = [f"{name} ({digest})" for name, digest in datasets_of(version)] if "data" not in found else []
-    if lines:
-        found["data"] = ("\n".join(lines), "data logged by the run")
+    if datasets:
+        lines = "\n".join(f"{name} ({digest})" for name, digest in datasets)
+        found.setdefault("data", (lines, "data logged by the run"))
     return found
 
 
@@ -103,10 +107,11 @@ def may_review(version: ModelVersion, *, actor: Actor) -> bool:
     return actor.holds(Permission.REQUEST_DECIDE) and person not in own | {writer}
 
 
-def datasets_of(version: ModelVersion) -> list[tuple[str, str]]:
-    """Return name and digest of the data sets that the version's run says it read."""
+def inputs_of(version: ModelVersion) -> tuple[list[tuple[str, str]], list[str]]:
+    """Return what the version's run says it read: name and digest of data sets, and ids of models."""
     if not version.run_id:
-        return []
-    rows = RunInput.objects.filter(run__run_id=version.run_id, kind="dataset").order_by("pk")[:20]
-    said = [row.body.get("dataset") or row.body for row in rows]
-    return [(str(one.get("name") or "unnamed"), str(one.get("digest") or "no digest")) for one in said]
+        return [], []
+    rows = list(RunInput.objects.filter(run__run_id=version.run_id).order_by("pk")[:40])
+    said = [row.body.get("dataset") or row.body for row in rows if row.kind == "dataset"]
+    datasets = [(str(one.get("name") or "unnamed"), str(one.get("digest") or "no digest")) for one in said]
+    return datasets, [row.key for row in rows if row.kind == "model"]

@@ -6,7 +6,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from accounts.permissions import Scope
-from registry import numbering, protection
+from registry import cards, lineage, numbering, protection
 from registry.models import MetricThreshold, ModelVersion, RegisteredModel, VersionFact
 from registry.models.registered import RiskTier
 from registry.stages import Stage
@@ -160,10 +160,24 @@ class FactShape(serializers.ModelSerializer[VersionFact]):
         fields = ("fact", "good", "words", "found", "by", "at")
 
 
+class LineageStep(serializers.Serializer[Any]):
+    """One thing a version is from, in the order in which it came to be."""
+
+    label = serializers.CharField()  # type: ignore[assignment]  # the metaclass takes fields out of the class
+    text = serializers.CharField()
+    digest = serializers.CharField()
+
+
 class VersionRead(Version):
-    """One version, what was found out about it, and the semantic numbers it may be given."""
+    """One version, what was found out about it, where it is from, and the semantic numbers it may be given."""
 
     facts = FactShape(many=True)
+    lineage = serializers.SerializerMethodField()
+
+    @extend_schema_field(LineageStep(many=True))
+    def get_lineage(self, version: ModelVersion) -> object:
+        """Return where it is from."""
+        return LineageStep(lineage.steps(version, cards.card_of(version)), many=True).data
 
     semver_offered = serializers.SerializerMethodField()
 
