@@ -49,8 +49,9 @@ def move_of(request: ApprovalRequest) -> Move:
 def find_request(number: int, *, actor: Actor) -> ApprovalRequest:
     """Return the request; raise NotFound where there is none or its model may not be seen."""
     found = ApprovalRequest.objects.visible_to(actor).select_related(
-        "model__owner", "version__manifest", "version__registered_by", "requester"
-    )
+        "model__owner", "version__manifest", "version__registered_by", "requester", "glass__person",
+        "glass__reviewed_by", "version__card",
+    )  # fmt: skip
     request = found.filter(pk=number).first()
     if request is None:
         raise NotFound(f"There is no approval request #{number}.")
