@@ -8,7 +8,7 @@ from core import hints
 from deployments import collection as deployed
 from deployments import feed, fetching, locks, replayed
 from monitoring import ingest, resources, retention, windows
-from registry import collection, requests
+from registry import collection, examining, requests
 from registry.webhooks import deliveries, lanes
 
 
@@ -35,6 +35,7 @@ SCHEDULED = (
     Periodic("work.collect_blobs", 3600, collection.collect),
     Periodic("work.collect_environments", 3600, deployed.collect),
     Periodic("work.forget_deliveries", 3600, deliveries.forget),
+    Periodic("work.examine_files", 15, examining.examine_pending),
     Periodic("work.replay_state", 300, replayed.replay_state),
 )
 # Sent as well, and never done without the whole stack: they reach the package index, model servers and the like.

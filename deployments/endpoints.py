@@ -97,6 +97,14 @@ def serving(endpoint: Endpoint) -> Rollout | None:
     return _installed(endpoint).first()
 
 
+def serving_since(serves: Rollout) -> datetime:
+    """Return since when what `serving` gave is served: its own end, or that of a withdrawal that brought it back."""
+    back = serves.endpoint.rollouts.filter(kind=Rollout.Kind.WITHDRAW, state=RolloutState.DONE)
+    newest = back.order_by("-ended_at").values_list("ended_at", flat=True).first()
+    own = serves.ended_at or serves.created_at
+    return max(own, newest) if newest else own
+
+
 def stand_by(endpoint: Endpoint, version: ModelVersion) -> Rollout | None:
     """Return the rollout that a rollback would go to while `version` serves, or None; its replica is kept running."""
     return _installed(endpoint).exclude(version=version).first()

@@ -20,6 +20,7 @@ from audit.record import Change, record
 from audit.replay.mismatches import open_count
 from core import clock
 from deployments import freezing, holders, orders, plan, rollouts, steering, watching
+from deployments.history import serves
 from deployments.models import Rollout, RolloutStep
 from deployments.plan import Act, Sight, StepView
 from deployments.states import LIVE, WORKED_ON, RolloutState, StepStatus
@@ -219,6 +220,7 @@ def _finish_step(turn: Turn, seen: Seen) -> bool:
         )
         if moved:
             told: dict[str, object] = {"step": step.name, "key": step.key, "fence": row.fence, "observed": facts}
+            told |= serves(row, step)
             record("rollout.step.done", rollouts.rollout_subject(row), actor=SYSTEM, change=Change(facts=told))
     return bool(moved)
 

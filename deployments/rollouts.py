@@ -125,6 +125,11 @@ def cancel(rollout: Rollout, *, actor: Actor, reason: str) -> None:
     require(actor, rollout.endpoint.environment.permission, f"cancel {rollout}", about=rollout_subject(rollout))
     with transaction.atomic():
         row = lock(rollout)
+        if row.state in LIVE:
+            raise Conflict(
+                f"{row} is {row.get_state_display().lower()}: it can be sent back, and no longer cancelled.",
+                next_step=f"Send it back on its page, /deployments/{row.pk}.",
+            )
         if row.state != RolloutState.CANCELLED:
             advance(row, RolloutState.CANCELLED, actor=actor, why=reason)
 
@@ -250,8 +255,10 @@ def _same_waiting(version: ModelVersion, endpoint: Endpoint, plan: Plan) -> Roll
 def _refuse_busy(endpoint: Endpoint) -> None:
     busy = endpoint.rollouts.filter(state__in=[*LIVE, RolloutState.QUEUED]).first()
     if busy:
+        way = "cancel it" if busy.state == RolloutState.QUEUED else "send it back"
         raise Conflict(
-            f"{busy} of {endpoint} is {busy.get_state_display().lower()}.", next_step="Wait for its end, or cancel it."
+            f"{busy} of {endpoint} is {busy.get_state_display().lower()}.",
+            next_step=f"Wait for its end, or {way} on its page, /deployments/{busy.pk}.",
         )
 
 

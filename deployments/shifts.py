@@ -1,8 +1,10 @@
 """When an endpoint's traffic moved: what charts mark."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from audit.models import Event
 from deployments.models import Endpoint, Rollout, RolloutStep
 from deployments.states import StepStatus
 from deployments.watching import share_of
@@ -20,6 +22,7 @@ class Shift:
     version: int | None  # None: nothing serves any more
     share_pct: int
     is_back: bool
+    by: str = ""  # who asked for it; nobody where evidence sent it back
 
 
 def shifts(endpoint: Endpoint, since: datetime, until: datetime) -> list[Shift]:
@@ -27,12 +30,20 @@ def shifts(endpoint: Endpoint, since: datetime, until: datetime) -> list[Shift]:
     rows = RolloutStep.objects.filter(
         rollout__endpoint=endpoint, name__in=MOVES_TRAFFIC, status=StepStatus.DONE, ended_at__range=(since, until)
     ).select_related("rollout__version", "rollout__created_by", "rollout__last_good__version")
-    return [_shift(step) for step in reversed(rows.order_by("-ended_at")[:MOST])]
+    steps = list(reversed(rows.order_by("-ended_at")[:MOST]))
+    back = {str(step.rollout_id) for step in steps if step.name == "revert"}
+    told = Event.objects.filter(object_kind="rollout", object_id__in=back, action="rollout.rolling_back")
+    people = dict(told.filter(actor_kind="user").order_by("id").values_list("object_id", "actor_name"))
+    return [_shift(step, people) for step in steps]
 
 
-def _shift(step: RolloutStep) -> Shift:
+def _shift(step: RolloutStep, people: Mapping[str, str]) -> Shift:
     rollout, at = step.rollout, step.ended_at or step.not_before
     if step.name == "route":
-        return Shift(at, rollout, rollout.version.version, share_of(step), is_back=False)
+        by = rollout.created_by.username
+        return Shift(at, rollout, rollout.version.version, share_of(step), is_back=False, by=by)
     back = rollout.last_good
-    return Shift(at, rollout, back.version.version if back else None, 100, is_back=True)
+    version, by = back.version.version if back else None, people.get(str(rollout.pk), "")
+    if rollout.kind == Rollout.Kind.WITHDRAW:
+        by = by or rollout.created_by.username
+    return Shift(at, rollout, version, 100, is_back=True, by=by)

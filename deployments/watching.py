@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from core import clock
-from deployments import freezing
+from deployments import freezing, orders
 from deployments.models import Rollout, RolloutStep
 from deployments.plan import ALL, Sight, Strategy
 from deployments.plans import Plan
@@ -54,6 +54,8 @@ def _looked_at(rollout: Rollout, step: RolloutStep, seen_by: Callable[[Rollout, 
     if step.not_before > clock.now():
         return Seen(Sight.UNDER_WAY, step.observed)
     RolloutStep.objects.filter(pk=step.pk).update(not_before=clock.now() + LOOK_EVERY)
+    if gone := _gave_up(rollout):
+        return Seen(Sight.CONDEMNED, {**step.observed, "verdict": str(Decision.ROLLBACK), "sentence": gone}, gone)
     return seen_by(rollout, step)
 
 
@@ -116,6 +118,15 @@ def _is_unobserved(rollout: Rollout, since: Mapping[str, Any]) -> bool:
     """Whether the router sent requests to the canary since then; then their evidence is missing, not they."""
     counted, before = _counters(rollout) or {}, since.get("since", {})
     return bool(counted.get("canary", 0) > before.get("canary", 0))
+
+
+def _gave_up(rollout: Rollout) -> str:
+    """Return, in a sentence, that the canary's model server is given up; or an empty string."""
+    try:
+        seen = target(rollout.endpoint.target).runs(orders.release_of(rollout))
+    except TryAgain:
+        return ""
+    return f"Roll back: the canary's model server is given up: {seen.why}." if seen.sight is Sight.BROKEN else ""
 
 
 def _counters(rollout: Rollout) -> dict[str, int] | None:

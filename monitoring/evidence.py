@@ -11,6 +11,8 @@ from serving.contract import ContractError, Inference, parse
 REFUSED = {401: "no token", 403: "no right", 404: "no such path", 429: "too many"}
 FAILED_FROM = 400
 PREDICTS = "/invocations"
+ID_MAX, ROWS_MAX, DEPTH_MAX = 128, 2**31 - 1, 16
+LATEST_MS = 4_102_444_800_000  # the year 2100
 
 
 class Unreadable(Exception):
@@ -35,11 +37,12 @@ class Routed:
 
     @property
     def why_not(self) -> str:
-        """Why this request cannot count in a verdict, or an empty string."""
+        """Why this request cannot count in a verdict, or an empty string.
+
+        One that the router tried again at another replica counts once, as it ended: the track was drawn before.
+        """
         if self.track not in {"stable", "canary"}:
             return "a copy" if self.track == "shadow" else "went nowhere"
-        if self.attempts > 1:
-            return "tried again"
         return REFUSED.get(self.status, "")
 
     @property
@@ -52,15 +55,33 @@ def read(kind: str, body: bytes) -> Routed | Inference | None:
     """Return what an entry says; None for a line that asks for no prediction. Raises Unreadable."""
     if kind == "inference":
         try:
-            return parse(body, Inference)
+            return _plausible(parse(body, Inference))
         except ContractError as why:
             raise Unreadable(str(why)) from why
     if kind != "routed":
         raise Unreadable(f"The kind should be routed or inference and is {kind[:40]!r}.")
     try:
         return _routed(json.loads(body))
-    except (ValueError, TypeError, KeyError, AttributeError) as why:
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError) as why:
         raise Unreadable(f"Not a line of the router: {why!r}"[:400]) from why
+
+
+def _plausible(said: Inference) -> Inference:
+    """Return the record, which a model wrote; raise Unreadable for what no answered request can have been."""
+    if not 0 < len(said.request_id) <= ID_MAX:
+        raise Unreadable(f"request_id has {len(said.request_id)} characters, not 1 to {ID_MAX}.")
+    if not 0 <= said.rows <= ROWS_MAX:
+        raise Unreadable(f"rows is {said.rows}, not 0 to {ROWS_MAX}.")
+    if not 0 <= said.at_ms <= LATEST_MS:
+        raise Unreadable(f"at_ms is {said.at_ms}, not a moment.")
+    if _is_deeper(said.prediction, DEPTH_MAX):
+        raise Unreadable(f"prediction is nested more than {DEPTH_MAX} deep.")
+    return said
+
+
+def _is_deeper(value: object, levels: int) -> bool:
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return any(levels == 0 or _is_deeper(one, levels - 1) for one in inner if isinstance(one, (dict, list)))
 
 
 def _routed(said: Mapping[str, Any]) -> Routed | None:

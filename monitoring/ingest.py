@@ -12,7 +12,7 @@ from typing import Any
 
 import redis
 import structlog
-from django.db import IntegrityError, transaction
+from django.db import DatabaseError, IntegrityError, InterfaceError, OperationalError, transaction
 
 from core import broker, clock
 from monitoring import counting
@@ -28,6 +28,7 @@ BATCH = 2_000
 LEFT_MS = 10_000  # an entry that its reader held for longer is anybody's
 LETTERS = 1_000
 SILENT_S = 10
+AT_FAULT = (DatabaseError, ValueError, TypeError, OverflowError, RecursionError)  # what an entry can cause
 KEPT = 100_000  # read entries stay a while for those who look
 
 
@@ -93,11 +94,26 @@ def _entry(name: bytes, said: dict[bytes, bytes]) -> Entry:
 
 
 def take(entries: Sequence[Entry]) -> None:
-    """Store what the entries say. Taking them again changes nothing."""
+    """Store what the entries say. Taking them again changes nothing.
+
+    Where they cannot be stored, halves of them are tried until the one at fault stands alone: it becomes a dead letter.
+    Raises OperationalError and InterfaceError, which are no entry's fault.
+    """
     try:
-        _store(entries)
-    except IntegrityError:  # another reader wrote the other half of a request meanwhile
-        _store(entries)
+        try:
+            _store(entries)
+        except IntegrityError:  # another reader wrote the other half of a request meanwhile
+            _store(entries)
+    except (OperationalError, InterfaceError):
+        raise
+    except AT_FAULT as why:
+        if len(entries) == 1:
+            log.warning("evidence put aside", entry=entries[0].id, why=repr(why)[:200])
+            _put_aside([_letter(entries[0], f"It cannot be stored: {why!r}")])
+            return
+        half = len(entries) // 2
+        take(entries[:half])
+        take(entries[half:])
 
 
 def _store(entries: Sequence[Entry]) -> None:
@@ -110,13 +126,17 @@ def _store(entries: Sequence[Entry]) -> None:
         except Unreadable as why:
             letters.append(_letter(entry, str(why)))
     with transaction.atomic("telemetry"):
-        DeadLetter.objects.bulk_create(letters, ignore_conflicts=True)
+        if letters:
+            _put_aside(letters)
         rows = rows_of({(document.endpoint, document.request_id) for document in said})
         changed = {id(row): row for document in said if (row := _apply(rows, document))}
         counting.count(changed.values(), labels_of(changed.values()), last_entry=entries[-1].id)
         save(changed.values())
-    if letters:
-        _forget_old_letters()
+
+
+def _put_aside(letters: list[DeadLetter]) -> None:
+    DeadLetter.objects.bulk_create(letters, ignore_conflicts=True)
+    _forget_old_letters()
 
 
 def _apply(rows: dict[Key, Prediction], said: Routed | Inference) -> Prediction | None:
@@ -166,7 +186,10 @@ def settle_silent() -> int:
 
 
 def _letter(entry: Entry, why: str) -> DeadLetter:
-    return DeadLetter(entry=entry.id, body=entry.body[:2000].decode("utf-8", "replace"), why=why[:500])
+    body, why = (
+        text.replace("\0", "\N{REPLACEMENT CHARACTER}") for text in (entry.body[:2000].decode("utf-8", "replace"), why)
+    )
+    return DeadLetter(entry=entry.id, body=body, why=why[:500])
 
 
 def _forget_old_letters() -> None:

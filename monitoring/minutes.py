@@ -25,6 +25,12 @@ def last_over() -> int:
     return minute_of(clock.now() - timedelta(seconds=WINDOW_S + GRACE_S))
 
 
+def last_told(endpoint: str) -> int:
+    """Return the last minute that a snapshot tells of: the one before, while the last that can be closed is open."""
+    minute = last_over()
+    return minute - OpenWindow.objects.filter(endpoint=endpoint, minute=minute).exists()
+
+
 def reopen(observed: Iterable[tuple[str, datetime]]) -> None:
     """Open the windows of these (endpoint, moment). Call inside the transaction that stores what was observed.
 

@@ -2,7 +2,7 @@
 
 import os
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -75,23 +75,31 @@ def used(endpoint: str, minute: int) -> dict[Part, Used]:
     rows = Usage.objects.filter(endpoint=endpoint, at__gte=begin - EARLIER, at__lt=start_of(minute + 1)).order_by("at")
     parts: dict[Part, list[Usage]] = defaultdict(list)
     for row in rows:
-        parts[Part(row.rollout, row.version, row.track)].append(row)
+        parts[_part(row)].append(row)
+    spent = _spent(rows, begin)
     return {
-        part: Used(_cpu_s(rows, begin), max(held))
+        part: Used(spent.get(part), max(held))
         for part, rows in parts.items()
         if (held := _memory_mb(rows, begin).values())
     }
 
 
-def _cpu_s(rows: Sequence[Usage], begin: datetime) -> float | None:
-    """Return the CPU time between the samples; a life that was seen once says nothing."""
-    lives: dict[str, list[Usage]] = defaultdict(list)
+def _part(row: Usage) -> Part:
+    return Part(row.rollout, row.version, row.track)
+
+
+def _spent(rows: Iterable[Usage], begin: datetime) -> dict[Part, float]:
+    """Return the CPU time between samples, by the part that the later one was in; a life seen once says nothing.
+
+    A process outlives what it serves: what it used while traffic moved belongs to where it stood afterwards.
+    """
+    last: dict[str, Usage] = {}
+    spent: dict[Part, float] = defaultdict(float)
     for row in rows:
-        if row.at < begin:
-            lives[row.life].clear()  # only the last sample before the window counts
-        lives[row.life].append(row)
-    spent = [seen[-1].cpu_s - seen[0].cpu_s for seen in lives.values() if len(seen) > 1]
-    return max(0.0, sum(spent)) if spent else None
+        if row.at >= begin and (before := last.get(row.life)):
+            spent[_part(row)] += max(0.0, row.cpu_s - before.cpu_s)
+        last[row.life] = row
+    return dict(spent)
 
 
 def _memory_mb(rows: Sequence[Usage], begin: datetime) -> Counter[datetime]:

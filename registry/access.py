@@ -1,6 +1,6 @@
 """Finds what the caller may see and refuses what she may not change."""
 
-from django.db.models import QuerySet
+from django.db.models import Exists, QuerySet
 
 from accounts.actors import Actor
 from accounts.permissions import Permission
@@ -39,7 +39,9 @@ def find_model(name: str, *, actor: Actor) -> RegisteredModel:
 
 def find_version(name: str, number: int, *, actor: Actor) -> ModelVersion:
     """Return the live version; raise NotFound where there is none or the actor may not see its model."""
-    found = ModelVersion.objects.visible_to(actor).select_related("model__owner", "registered_by", "manifest")
+    found = ModelVersion.objects.visible_to(actor).select_related(
+        "model__owner", "registered_by", "manifest", "card__edited_by", "card__reviewed_by"
+    )
     version = found.filter(model__name=name, version=number).first()
     if version is None:
         raise NotFound(f"Model Version (name={name}, version={number}) not found")
@@ -84,7 +86,7 @@ def has_grant(actor: Actor, model: RegisteredModel) -> bool:
     team = RegisteredModelGroupPermission.objects.filter(
         content_object=model, group__user=actor.user, permission__codename=WRITE
     )
-    return own.exists() or team.exists()
+    return RegisteredModel.objects.filter(Exists(own) | Exists(team), pk=model.pk).exists()
 
 
 def require(

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 
-from registry import compare, evidence, manifests, subjects
-from registry.models import ApprovalRequest, Check, MetricThreshold, ModelVersion
+from registry import cards, compare, evidence, manifests, subjects
+from registry.models import ApprovalRequest, Check, MetricThreshold, ModelVersion, VersionFact
 from registry.models.approvals import RequestState
 from registry.policies.documents import CheckSpec
 
@@ -84,14 +84,41 @@ def _not_much_worse(spec: CheckSpec, version: ModelVersion, champion: ModelVersi
 
 
 def _fact(spec: CheckSpec, version: ModelVersion) -> Check:
-    """Return whether a fact that arrives after registration is there."""
-    lock = version.environment.get("lock") if spec.kind == "environment" else None
+    """Return whether a fact that arrives after registration is there, and good."""
+    if spec.kind in VersionFact.Kind.values:
+        return _examined(spec, version)
+    if spec.kind == "card":
+        return _card(spec, version)
+    lock = version.environment.get("lock")
     return Check(
         name=spec.title,
         status=Status.PASSED if lock else Status.PENDING,
         expected="known",
         measured=f"lock {str(lock)[:12]}…" if lock else "not known yet",
-        why="" if lock or spec.kind != "environment" else version.environment.get("lock_why", "")[:500],
+        why="" if lock else version.environment.get("lock_why", "")[:500],
+    )
+
+
+def _examined(spec: CheckSpec, version: ModelVersion) -> Check:
+    """Return what was found out about the files; pending while nobody has looked."""
+    fact = VersionFact.objects.filter(version=version, kind=spec.kind).first()
+    if fact is None:
+        return Check(name=spec.title, status=Status.PENDING, expected="looked at", measured="not known yet")
+    status = Status.PASSED if fact.good else Status.FAILED
+    why = "" if fact.good else "; ".join(f"{path}: {why}" for path, why in fact.found)
+    return Check(name=spec.title, status=status, expected="good", measured=fact.words, why=why[:500])
+
+
+def _card(spec: CheckSpec, version: ModelVersion) -> Check:
+    """Return whether the model card has no gap and was approved; pending until then."""
+    card = cards.card_of(version)
+    gaps = f"gaps: {', '.join(card.gaps)}" if card.gaps else "no gap"
+    return Check(
+        name=spec.title,
+        status=Status.PASSED if card.is_complete else Status.PENDING,
+        expected="no gap, approved",
+        measured=f"{card.state.label.lower()}, {gaps}",
+        why="" if card.is_complete else "Write what is missing on the card's page; another person approves it.",
     )
 
 

@@ -25,7 +25,10 @@ LASTS = timedelta(hours=4)
 
 def of(request: ApprovalRequest) -> BrokenGlass | None:
     """Return the glass that was broken for the request, or None."""
-    return BrokenGlass.objects.select_related("person", "reviewed_by").filter(request=request).first()
+    try:
+        return request.glass
+    except BrokenGlass.DoesNotExist:
+        return None
 
 
 def forbidden(request: ApprovalRequest) -> str:

@@ -12,11 +12,14 @@ from accounts.permissions import Permission
 from audit.catalogue import sentence
 from audit.models import Event
 from core import clock
+from core.refusals import NotFound
+from registry import evidence
 from registry.models import ModelVersion, RegisteredModel
 from registry.stages import Stage
 
 PAGE = 50
 BRIEF = 60
+ROOM = 4  # metrics in a row of a table
 DIGEST_LENGTH = 64
 LIVE_ACTIONS = ("version.stage.changed", "alias.set", "alias.deleted", "version.deleted", "model.deleted")
 
@@ -164,15 +167,31 @@ def renamed(name: str, *, actor: Actor) -> RegisteredModel | None:
 
 def deleted(name: str, *, actor: Actor) -> RegisteredModel | None:
     """Return the newest deleted model called `name`, where the actor may read its history."""
-    rows = (
-        RegisteredModel.objects.filter(name=name, deleted_at__isnull=False)
-        .select_related("owner")
-        .order_by("-deleted_at")
-    )
-    found = rows.first()
-    if found is None or not actor.holds(Permission.MODEL_READ):
-        return None
-    return None if found.restricted and not actor.holds(Permission.MODEL_READ_RESTRICTED) else found
+    return _deleted(name, actor).first()
+
+
+def _deleted(name: str, actor: Actor) -> QuerySet[RegisteredModel]:
+    rows = RegisteredModel.objects.filter(name=name, deleted_at__isnull=False)
+    if not actor.holds(Permission.MODEL_READ):
+        return rows.none()
+    open_ones = rows if actor.holds(Permission.MODEL_READ_RESTRICTED) else rows.filter(restricted=False)
+    return open_ones.select_related("owner").order_by("-deleted_at", "-pk")
+
+
+def model_at(name: str, moment: datetime | None, *, actor: Actor) -> RegisteredModel:
+    """Return the model that was called `name` at `moment`, deleted since or not; where none was, the live or newest.
+
+    Raises NotFound where there never was one that the actor may read.
+    """
+    live = RegisteredModel.objects.visible_to(actor).select_related("owner").filter(name=name).first()
+    gone = list(_deleted(name, actor))
+    found = [live, *gone] if live else gone
+    if not found:
+        raise NotFound(f"Registered Model with name={name} not found")
+    if moment is None:
+        return found[0]
+    then = [one for one in found if one.created_at <= moment and (one.deleted_at is None or moment < one.deleted_at)]
+    return (then or found)[0]
 
 
 @dataclass
@@ -187,11 +206,19 @@ class Span:
     comment: str
     event: Told
     approval: object = None
+    approved_by: list[str] = field(default_factory=list)
+    metrics: dict[str, object] = field(default_factory=dict)
+    exists: bool = True
 
     @property
     def request(self) -> int | None:
         """The number of the request it was done on; None where it needed none or approvals were off."""
         return self.approval if isinstance(self.approval, int) else None
+
+    @property
+    def first_metrics(self) -> list[tuple[str, object]]:
+        """As many metrics as a table has room for."""
+        return sorted(self.metrics.items())[:ROOM]
 
     def covers(self, moment: datetime) -> bool:
         """Whether it held at `moment`."""
@@ -265,8 +292,43 @@ def _close_all(running: _Open, at: datetime) -> None:
 
 
 def live_at(model: RegisteredModel, moment: datetime | None = None) -> list[Span]:
-    """Return what held at `moment` (now where None): stages and aliases, with who put them there on which approval."""
-    return [span for span in spans(model) if span.covers(moment or clock.now())]
+    """Return what held at `moment` (now where None): stages and aliases, with who put them there on whose approval.
+
+    The metrics are those the version was registered with.
+    """
+    return with_evidence(model, [span for span in spans(model) if span.covers(moment or clock.now())])
+
+
+def with_evidence(model: RegisteredModel, held: list[Span]) -> list[Span]:
+    """Return `held`, each told who approved it, its version's metrics, and whether that version still exists."""
+    who = approvers({span.request for span in held if span.request})
+    rows = ModelVersion.objects.filter(model=model, version__in={span.version for span in held})
+    known = {row.version: row for row in rows}
+    for span in held:
+        version = known.get(span.version)
+        span.approved_by = who.get(span.request or 0, [])
+        span.metrics = evidence.read(version)["metrics"] if version else {}
+        span.exists = version is not None and version.deleted_at is None and model.deleted_at is None
+    return held
+
+
+def approvers(requests: Collection[int]) -> dict[int, list[str]]:
+    """Return who let each request through, as the ledger tells: who approved, for whom, or who broke the glass."""
+    rows = Event.objects.filter(
+        object_kind="approval_request",
+        object_id__in=[str(number) for number in requests],
+        action__in=["request.decided", "glass.broken"],
+    )
+    found: dict[int, list[str]] = {}
+    for told in map(tell, rows.order_by("id") if requests else rows.none()):
+        if told.action == "glass.broken":
+            word = f"{told.actor} by breaking the glass"
+        elif told.after.get("verdict") == "approve":
+            word = f"{told.actor} for {told.facts['for']}" if "for" in told.facts else told.actor
+        else:
+            continue
+        found.setdefault(int(told.object_id), []).append(word)
+    return found
 
 
 def last_entries(versions: Collection[ModelVersion], stage: Stage) -> dict[int, Told]:

@@ -49,8 +49,9 @@ def move_of(request: ApprovalRequest) -> Move:
 def find_request(number: int, *, actor: Actor) -> ApprovalRequest:
     """Return the request; raise NotFound where there is none or its model may not be seen."""
     found = ApprovalRequest.objects.visible_to(actor).select_related(
-        "model__owner", "version__manifest", "version__registered_by", "requester"
-    )
+        "model__owner", "version__manifest", "version__registered_by", "requester", "glass__person",
+        "glass__reviewed_by", "version__card",
+    )  # fmt: skip
     request = found.filter(pk=number).first()
     if request is None:
         raise NotFound(f"There is no approval request #{number}.")
@@ -95,7 +96,21 @@ def open_request(
         need = requirement(move, row.model, deployment)
         if not need.approvals:
             raise Conflict(f"{row} can {move.goal} without an approval.", next_step="Make the move itself.")
-        return usable(row, move, deployment) or _open(row, move, reason, actor, deployment, need.terms)
+        if found := usable(row, move, deployment):
+            _refuse_another_plan(found.request, deployment)
+            return found
+        return _open(row, move, reason, actor, deployment, need.terms)
+
+
+def _refuse_another_plan(request: ApprovalRequest, deployment: subjects.Deployment | None) -> None:
+    """Raise Conflict where `request` asks for the same endpoint by another plan than was asked for now."""
+    there = subjects.deployment_of(subjects.document(request))
+    if deployment and there != deployment:
+        raise Conflict(
+            f"Request #{request.pk} asks for {deployment['endpoint']} with another plan and is "
+            f"{request.get_state_display().lower()}.",
+            next_step=f"Withdraw #{request.pk} first, or ask for the plan that stands there.",
+        )
 
 
 def key_of(move: Move, deployment: subjects.Deployment | None) -> str:

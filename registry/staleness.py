@@ -145,6 +145,7 @@ WORDS: dict[str, Callable[[ApprovalRequest, Move, Changed], str]] = {
     "policy": _policy,
     "model": _model,
     "environment": _environment,
+    "card": lambda request, _move, _part: f"The model card of version {request.version.version} changed.",
     "manifest": lambda request, _move, _part: f"The files of version {request.version.version} changed.",
     "evidence": lambda request, _move, _part: f"The evidence of version {request.version.version} changed.",
     "requester": lambda _request, _move, _part: "Whoever asked has another name now.",

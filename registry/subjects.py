@@ -7,7 +7,8 @@ from django.db.models import Exists, OuterRef, Q
 
 from accounts.models import User
 from core import canonical
-from registry.models import Alias, ApprovalRequest, MetricThreshold, ModelVersion
+from registry import cards
+from registry.models import Alias, ApprovalRequest, CardState, MetricThreshold, ModelVersion
 from registry.policies.book import named_in
 from registry.policies.terms import Terms, shared
 from registry.policy import Move, StageMove, requirement
@@ -39,6 +40,7 @@ def build(version: ModelVersion, move: Move, asked: Asked, deployment: Deploymen
         "manifest": version.manifest.digest if version.manifest else None,
         "environment": _environment(version),
         "evidence": canonical_digest(bytes(version.evidence)),
+        "card": _card(version),
         "move": move.document,
         "displaces": displaced(version, move),
         "endpoint": {part: deployment[part] for part in ("endpoint", "environment", "target")} if deployment else None,
@@ -55,6 +57,12 @@ def build(version: ModelVersion, move: Move, asked: Asked, deployment: Deploymen
 def _environment(version: ModelVersion) -> dict[str, object]:
     """Return what is signed of the environment: how often its lock was tried is no part of it."""
     return {"lock": None} | {name: value for name, value in version.environment.items() if name not in LOCK_TRIES}
+
+
+def _card(version: ModelVersion) -> str | None:
+    """Return the digest of the approved model card; none while there is none."""
+    row = cards.written_for(version)
+    return canonical.digest(row.sections) if row and row.state == CardState.APPROVED else None
 
 
 def canonical_digest(body: bytes) -> str:
@@ -108,6 +116,10 @@ def current(request: ApprovalRequest, move: Move) -> dict[str, object]:
     now = build(request.version, move, Asked(request.requester, str(said["expires_at"])), deployment)
     if lock_of(said) is None:
         now["environment"] = {**now["environment"], "lock": None}  # type: ignore[dict-item]
+    if said.get("card") is None:
+        now["card"] = None  # a card that was approved since changes nothing either
+    if "card" not in said:
+        del now["card"]  # asked before there were cards
     if deployment and isinstance(move, StageMove) and move.from_stage == move.to_stage:
         now |= {part: said[part] for part in ("move", "displaces")}
     return now

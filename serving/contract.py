@@ -380,7 +380,7 @@ def parse(text: bytes, kind: type[D], called: str = "the document") -> D:
     """Return what `text` says. Unknown keys are passed over, so that a newer writer does not stop a reader."""
     try:
         said = json.loads(text)
-    except ValueError as why:
+    except (ValueError, RecursionError) as why:
         raise ContractError(f"{called} is not JSON: {why}.") from None
     if not isinstance(said, dict) or said.get("type") != kind.KIND:
         found = said.get("type") if isinstance(said, dict) else type(said).__name__

@@ -101,6 +101,10 @@ class Target(Protocol):
         """
         ...
 
+    def runs(self, release: Release) -> Seen:
+        """Return what runs of `release` now, whoever asked for it: `state` among the facts; broken where it gave up."""
+        ...
+
     def split(self, endpoint: str) -> Split:
         """Return how the place divides the endpoint's requests, by its own counters; empty where it does not say."""
         ...

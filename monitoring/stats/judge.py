@@ -12,6 +12,7 @@ from typing import Any
 
 from monitoring.stats.guards import WORDS, Guard, RateGuard
 from monitoring.stats.rules import ASK, GO_BACK, GO_ON, Rules
+from monitoring.stats.summary import evidence
 from monitoring.stats.tally import Tally
 
 
@@ -132,7 +133,7 @@ def _void(tally: Tally) -> str:
 
 
 def _rolled(guard: Guard, rules: Rules) -> str:
-    return f"Roll back: {guard.words} (evidence {guard.stakes.peak:,.0f}, limit {rules.limit:,.0f})."
+    return f"Roll back: {guard.words} (evidence {evidence(guard.stakes.peak)}, limit {rules.limit:,.0f})."
 
 
 def told_apart(tally: Tally, rules: Rules) -> str:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from monitoring.stats.betting import Bet, Stakes
+from monitoring.stats.summary import evidence
 
 LIMIT = 1_000.0  # evidence; a split that is off stops everything, so it may be wrong once in a thousand rollouts
 ODDS = (0.5, 0.67, 0.8, 0.9, 1.1, 1.25, 1.5, 2.0)  # off either way
@@ -51,4 +52,4 @@ class Split:
         """What is wrong with a split that is off."""
         if self.unplanned is not None:
             return f"requests were drawn with a share of {self.unplanned:g}, which is not planned"
-        return f"the split is not the one asked for (evidence {self.peak:,.0f}, limit {LIMIT:,.0f})"
+        return f"the split is not the one asked for (evidence {evidence(self.peak)}, limit {LIMIT:,.0f})"

@@ -4,6 +4,12 @@ import math
 from collections.abc import Sequence
 
 Z95 = 1.959964
+MANY = 1e9
+
+
+def evidence(value: float) -> str:
+    """Return evidence as people read it: past a thousand million nobody asks how much more."""
+    return f"{value:,.0f}" if value < MANY else f"over {MANY:,.0f}"
 
 
 def quantile(ordered: Sequence[float], part: float) -> float | None:

@@ -8,7 +8,7 @@ from django.db.models.functions import Coalesce
 
 from audit.replay.story import Body, Kind, Word, by_key
 from core import canonical
-from registry.models import ModelVersion, RegisteredModel
+from registry.models import ModelCard, ModelVersion, RegisteredModel, VersionFact
 from registry.models.registered import RiskTier
 from registry.replayed.readers import Reader, gone, says
 from registry.stages import Stage
@@ -83,6 +83,33 @@ def _registrants() -> Iterator[tuple[str, str]]:
         yield f"{model}/{number}", f"user {person}"
 
 
+def _examined(body: Body) -> Iterator[Word]:
+    said = body["after"]
+    yield Word(f"{body['object']['id']}/{said['fact']}", f"{'good' if said['good'] else 'not good'}: {said['words']}")
+
+
+def _examined_gone(body: Body) -> Iterator[Word]:
+    yield Word(f"{body['object']['id']}/", None, all=True)
+
+
+def _fact_rows() -> Iterator[tuple[str, str]]:
+    rows = VersionFact.objects.filter(version__deleted_at=None, version__model__deleted_at=None).order_by("pk")
+    names = ("version__model__uuid", "version__version", "kind", "good", "words")
+    for model, number, kind, good, words in rows.values_list(*names).iterator():
+        yield f"{model}/{number}/{kind}", f"{'good' if good else 'not good'}: {words}"
+
+
+def _card(body: Body) -> Iterator[Word]:
+    yield Word(body["object"]["id"], f"{body['after']['state']} {body['facts']['card']}")
+
+
+def _card_rows() -> Iterator[tuple[str, str]]:
+    rows = ModelCard.objects.filter(version__deleted_at=None, version__model__deleted_at=None).order_by("pk")
+    names = ("version__model__uuid", "version__version", "state", "sections")
+    for model, number, state, sections in rows.values_list(*names).iterator(chunk_size=500):
+        yield f"{model}/{number}", f"{state} {canonical.digest(sections)}"
+
+
 def _locked_rows() -> Iterator[tuple[str, str]]:
     for model, number, environment in _live("environment")().iterator(chunk_size=500):
         yield f"{model}/{number}", str(environment.get("lock", ""))
@@ -108,6 +135,13 @@ VERSIONS = (
         "registrant", "who registered",
         {"version.registered": says(lambda body: f"user {body['actor']['id']}"), **ENDS}, _registrants,
     ),
+    Kind(
+        "fact",
+        "what was found out about",
+        {"version.examined": _examined, "version.deleted": _examined_gone, "model.deleted": _examined_gone},
+        _fact_rows,
+    ),
+    Kind("card", "model card of", {"card.written": _card, "card.reviewed": _card, **ENDS}, _card_rows),
     Kind(
         "lock", "environment lock of",
         {"version.locked": says(lambda body: body["after"]["lock"]), **ENDS}, _locked_rows, complete=False,

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import redis
 
 BATCH_BYTES = 2**20
+UNREADABLE_MAX = 2_000  # of a line that is no record
 FULL = 1_000_000  # entries nobody has read yet; beyond, lines wait in their files
 
 
@@ -39,7 +40,7 @@ class Carrier:
         lines, mark = read(path, before, BATCH_BYTES)
         if mark == before:
             return 0
-        bodies = lines if replica is None else [said for line in lines if (said := self._signed(replica, line))]
+        bodies = lines if replica is None else [self._signed(replica, line) for line in lines]
         pipe = self.stream.pipeline(transaction=False)
         for body in bodies:
             pipe.xadd(EVIDENCE_STREAM, {"kind": kind, "body": body})
@@ -48,22 +49,26 @@ class Carrier:
         self._keep()
         return len(bodies)
 
-    def _signed(self, replica: str, line: bytes) -> bytes | None:
-        """Return the record with who said it, as the runner launched it; None for what is no record."""
+    def _signed(self, replica: str, line: bytes) -> bytes:
+        """Return the record with who said it, as the runner launched it.
+
+        The model writes these lines, so anything may stand there: what is no record is carried as a text of its
+        replica, which whoever reads the stream puts aside.
+        """
         desired = self._launched(replica)
         try:
             said: Any = json.loads(line)
-        except ValueError:
-            return None
+        except (ValueError, RecursionError):
+            said = None
         if desired is None or not isinstance(said, dict) or said.get("type") != Inference.KIND:
-            return None
+            return _dumped({"replica": replica, "unreadable": line[:UNREADABLE_MAX].decode(errors="replace")})
         who = {
             "endpoint": desired.endpoint,
             "model": desired.model,
             "version": desired.version,
             "digest": desired.digest,
         }
-        return json.dumps({**said, **who}, ensure_ascii=False, separators=(",", ":")).encode()
+        return _dumped({**said, **who})
 
     def _launched(self, replica: str) -> Desired | None:
         with suppress(FileNotFoundError, ContractError):  # it has stopped since: its last lines are still its own
@@ -85,3 +90,7 @@ class Carrier:
         draft = self.layout.carried.with_suffix(".draft")
         draft.write_text(json.dumps({key: [mark.inode, mark.offset] for key, mark in self.marks.items()}))
         draft.replace(self.layout.carried)
+
+
+def _dumped(said: dict[str, Any]) -> bytes:
+    return json.dumps(said, ensure_ascii=False, separators=(",", ":")).encode(errors="replace")

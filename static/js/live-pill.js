@@ -1,5 +1,6 @@
 // <live-pill data-for="id">: asks for that part of the page every 1.5 s while the tab is seen, and says how fresh it is.
-// Forms stand outside that part: where its data-doable no longer says what it said at first, the page offers to load again.
+// Buttons and forms stand outside that part: where its data-doable no longer says what it said at first, the page is loaded
+// again, or, while somebody has one of them in hand, offers to be.
 const EVERY = 1500, LONGEST = 30000;
 
 customElements.define("live-pill", class extends HTMLElement {
@@ -38,6 +39,7 @@ customElements.define("live-pill", class extends HTMLElement {
     const since = (this.last ?? new Date()).toISOString().slice(11, 16);
     const changed = this.doableNow() !== this.doable;
     const state = ended ? "Ended." : fresh ? "Live." : `Stale since ${since} UTC.`;
+    if (changed && document.activeElement === document.body && !document.querySelector("dialog[open]")) location.reload();
     const said = changed ? `${state} What you can do here has changed.` : state;
     if (this.words.textContent !== said) this.words.textContent = said;
     this.querySelector("a").hidden = fresh && !changed;

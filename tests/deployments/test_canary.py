@@ -13,6 +13,7 @@ from deployments import endpoints, rollouts, steering
 from deployments.models import Endpoint, Rollout
 from deployments.plan import Strategy
 from deployments.plans import Plan
+from deployments.shifts import shifts
 from deployments.states import RolloutState
 from monitoring import verdicts
 from monitoring.models import Prediction
@@ -170,6 +171,40 @@ def test_a_watch_that_sees_nothing_for_twice_its_time_is_sent_back(
     done = run(hands, canary)
     assert done.state == RolloutState.ROLLED_BACK
     assert "watch was not reached in time" in done.why
+
+
+def test_a_canary_whose_model_server_is_given_up_goes_back_at_once(hands: Hands, canary: Rollout) -> None:
+    hands.broken.add("2")
+    done = run(hands, canary)
+    assert done.state == RolloutState.ROLLED_BACK
+    assert done.why == "Roll back: the canary's model server is given up: the model cannot be loaded."
+    assert hands.serving(canary.endpoint.name) == ["1"]
+
+
+def test_a_canary_whose_model_server_starts_anew_is_waited_for(hands: Hands, canary: Rollout, traffic: Traffic) -> None:
+    hands.slow.add("2")
+    assert run(hands, canary, turns=3).state == RolloutState.RUNNING
+    traffic(canary, 5, status=503)
+    assert run(hands, canary).state == RolloutState.ROLLED_BACK
+
+
+def test_a_running_canary_is_not_cancelled_but_sent_back(canary: Rollout, eli: Actor) -> None:
+    with pytest.raises(Conflict, match="sent back, and no longer cancelled") as refused:
+        rollouts.cancel(canary, actor=eli, reason="x")
+    assert f"/deployments/{canary.pk}" in refused.value.next_step
+
+
+def test_charts_name_who_sent_it_back_and_nobody_where_evidence_did(
+    hands: Hands, canary: Rollout, traffic: Traffic, eli: Actor
+) -> None:
+    traffic(canary, 5, status=500)
+    run(hands, canary)
+    again = run(hands, rollouts.start(canary.version, canary.endpoint, CANARY, actor=eli), turns=4)
+    steering.abort(again, reason="x", actor=eli)
+    run(hands, again)
+    now = clock.now()
+    back = [shift.by for shift in shifts(canary.endpoint, now - timedelta(hours=1), now) if shift.is_back]
+    assert back == ["", "eli"]
 
 
 def test_the_first_version_of_an_endpoint_cannot_be_a_canary(

@@ -22,7 +22,17 @@ from core import clock
 from core.refusals import Conflict, Denied, Invalid
 from deployments import replayed, rollouts
 from deployments.models import Endpoint
-from registry import decisions, delegations, grants, protection, registered, transitions, versions
+from registry import (
+    card_writing,
+    decisions,
+    delegations,
+    examining,
+    grants,
+    protection,
+    registered,
+    transitions,
+    versions,
+)
 from registry.models import Alias, ApprovalRequest, Decision, ModelVersion, RegisteredModel
 from registry.requests import ApprovalRequired
 from registry.stages import Stage
@@ -74,6 +84,8 @@ def story(
     teams.set_members(team, [rita.person], actor=ada)
     registered.update_model(model, risk_tier="high", actor=rita)
     ask_production(make_version(model, dana), dana)
+    examining.examine_pending()
+    card_writing.write(first, {"users": "clerks"}, actor=dana)
     return first
 
 
@@ -112,6 +124,8 @@ CHANGES = {
     "decision": "UPDATE registry_decision SET verdict = 'reject'",
     "policy": "UPDATE registry_policyversion SET state = 'withdrawn' WHERE state = 'active'",
     "delegation": "UPDATE registry_delegation SET to_id = (SELECT id FROM accounts_user WHERE username = 'ada')",
+    "card": "UPDATE registry_modelcard SET state = 'approved'",
+    "fact": "UPDATE registry_versionfact SET good = NOT good WHERE id = (SELECT max(id) FROM registry_versionfact)",
     "roles": "UPDATE accounts_user SET is_superuser = NOT is_superuser WHERE username = 'otto'",
     "access": "UPDATE accounts_user SET is_active = NOT is_active WHERE username = 'otto'",
     "team": "DELETE FROM accounts_user_groups WHERE group_id = (SELECT id FROM auth_group WHERE name = 'risk')",

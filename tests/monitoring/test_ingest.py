@@ -1,4 +1,5 @@
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.db import transaction
@@ -73,7 +74,6 @@ def test_a_batch_that_fails_leaves_rows_and_tally_as_they_were(
     ("more", "why"),
     [
         ({"track": "shadow"}, "a copy"),
-        ({"attempts": 2}, "tried again"),
         ({"status": 401}, "no token"),
         ({"status": 429}, "too many"),
         ({"track": None, "status": 503}, "went nowhere"),
@@ -87,6 +87,59 @@ def test_what_must_not_count_is_kept_with_the_reason(watched: Stream, more: dict
     row = Prediction.objects.get()
     assert (row.counted, row.why_not) == (False, why)
     assert counts()["seen"] == [0, 0]
+
+
+def test_what_the_router_tried_again_counts_once_as_it_ended(watched: Stream) -> None:
+    watched.routed("dead", "canary", status=503, attempts=3)
+    watched.request("spared", "canary", attempts=2)
+    ingest.drain()
+    assert counts()["seen"] == [0, 2]
+    assert counts()["bad"] == [0, 1]
+
+
+def nested(levels: int) -> Any:
+    value: Any = 1
+    for _ in range(levels):
+        value = [value]
+    return value
+
+
+@pytest.mark.parametrize(
+    ("more", "why"),
+    [
+        ({"prediction": nested(17)}, "nested more than 16 deep"),
+        ({"prediction": nested(900)}, "nested more than 16 deep"),
+        ({"rows": -1}, "rows is -1"),
+        ({"rows": 2**40}, "rows is"),
+        ({"at_ms": 10**17}, "not a moment"),
+        ({"request_id": "x" * 129}, "129 characters"),
+        ({"prediction": float("nan")}, "cannot be stored"),  # no JSON, though Python writes it
+        ({"prediction": "a\x00b"}, ""),
+        ({"prediction": "\ud800"}, ""),
+    ],
+)
+def test_a_record_that_a_model_made_up_spoils_no_other(watched: Stream, more: dict[str, Any], why: str) -> None:
+    for number in range(3):
+        watched.request(f"before-{number}", "canary")
+    watched.answered(**{"request_id": "odd", **more})
+    for number in range(3):
+        watched.request(f"after-{number}")
+    assert ingest.drain() == 13
+    assert counts()["seen"] == [3, 3]
+    letters = list(DeadLetter.objects.values_list("why", flat=True))
+    assert all(why in letter for letter in letters)
+    assert len(letters) == 1 or not why
+    assert ingest.drain() == 0
+
+
+@pytest.mark.parametrize("body", [b"[" * 100_000, b"\xff\x00", b"{", b"null", b'{"type": "signoff.inference/1"}'])
+def test_what_is_no_record_becomes_a_dead_letter(watched: Stream, body: bytes) -> None:
+    watched.put("inference", body)
+    watched.put("routed", body)
+    watched.request("fine", "canary")
+    ingest.drain()
+    assert DeadLetter.objects.count() == 2
+    assert counts()["seen"] == [0, 1]
 
 
 @pytest.mark.parametrize("path", ["/ping", "/v2/health/ready", "/metrics"])

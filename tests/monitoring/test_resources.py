@@ -3,18 +3,21 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from pytest_django import Settings
 
+from monitoring.minutes import start_of
 from monitoring.models import OpenWindow, Usage
-from monitoring.resources import sample
+from monitoring.resources import sample, used
 from serving import contract
 from serving.contract import SHARES, Desired, Layout, Observed, Routes, TrackRoute
 
 pytestmark = pytest.mark.django_db
+MINUTE = 29_000_000
 SPEND = "x = bytearray(60 * 2**20)\nwhile True: pass"
 KEEP = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {SPEND!r}])"
 
@@ -70,3 +73,22 @@ def test_a_file_that_cannot_be_read_is_passed_over(layout: Layout, keeper: "subp
     write(layout, keeper.pid, started(keeper.pid))
     layout.routes("other").write_text("{")
     assert sample() == 1
+
+
+def used_by(track: str, life: str, seconds: int, cpu_s: float, rollout: str = "r1") -> Usage:
+    at = start_of(MINUTE) + timedelta(seconds=seconds)
+    return Usage(
+        endpoint="fraud", rollout=rollout, version="3", track=track, at=at, life=life, cpu_s=cpu_s, memory_mb=100.0
+    )
+
+
+def test_cpu_time_goes_on_where_a_replica_moves_to_another_track() -> None:
+    Usage.objects.bulk_create(
+        [
+            used_by("canary", "7.1", -5, 1.0), used_by("canary", "7.1", 10, 3.0),
+            used_by("stable", "7.1", 25, 4.5, "r2"), used_by("stable", "7.1", 40, 5.0, "r2"),
+            used_by("stable", "8.1", 10, 9.0),
+        ]
+    )  # fmt: skip
+    found = {(part.rollout, part.track): spent.cpu_s for part, spent in used("fraud", MINUTE).items()}
+    assert found == {("r1", "canary"): 2.0, ("r2", "stable"): 2.0, ("r1", "stable"): None}

@@ -92,13 +92,23 @@ def test_a_model_that_puts_a_link_or_a_pipe_there_shows_nothing_of_other_files(t
 def test_what_a_model_says_is_signed_with_what_the_runner_launched(layout: Layout, stream: Valkey) -> None:
     launched(layout)
     forged = {"type": Inference.KIND, "request_id": "q", "endpoint": "other", "digest": "c" * 64, "version": "9"}
-    layout.evidence(REPLICA).write_text(json.dumps(forged) + "\nnot JSON\n")
+    layout.evidence(REPLICA).write_text("\n".join([json.dumps(forged), "not JSON", "[" * 100_000, ""]))
     layout.access_log.write_text('{"request_id": "q"}\n')
-    assert Carrier(layout, stream.client).turn() == 2
+    assert Carrier(layout, stream.client).turn() == 4
     assert entries(stream) == [
         ("routed", {"request_id": "q"}),
         ("inference", {**forged, "endpoint": "fraud", "model": "Fraud", "digest": "a" * 64, "version": "3"}),
+        ("inference", {"replica": REPLICA, "unreadable": "not JSON"}),
+        ("inference", {"replica": REPLICA, "unreadable": "[" * 2_000}),
     ]
+
+
+def test_a_replica_that_nobody_launched_signs_nothing(layout: Layout, stream: Valkey) -> None:
+    layout.evidence(REPLICA).write_text(json.dumps({"type": Inference.KIND, "request_id": "q"}) + "\n")
+    assert Carrier(layout, stream.client).turn() == 1
+    ((_, body),) = entries(stream)
+    assert body["replica"] == REPLICA
+    assert "type" not in body
 
 
 def test_a_new_carrier_goes_on_where_the_last_one_ended(layout: Layout, stream: Valkey) -> None:

@@ -53,6 +53,7 @@ M = "api/2.0/mlflow/"
 R = "api/v1/"
 ALL_AT_ONCE = {"strategy": "all-at-once"}
 DECISION = {"verdict": "reject", "digest": "{digest}", "subject_digest": "{digest}", "comment": "no"}
+CARD_REVIEW = {"verdict": "approve", "outcome": "approve", "digest": "f", "words": "fine"}
 ACCEPTANCE = {"digest": "{policy_digest}", "comment": "agreed"}
 GLASS = {"digest": "{digest}", "subject_digest": "{digest}", "reason": "fire", "confirm": "Scene"}
 
@@ -90,6 +91,9 @@ PAGES = [
     Deed("POST", "models/<str:name>/thresholds/<int:threshold_id>/delete", LIMITERS),
     Deed("GET", "models/<str:name>/compare", query="?v=1&v=2"),
     Deed("GET", "models/<str:name>/versions/<int:number>"),
+    Deed("GET", "models/<str:name>/versions/<int:number>/card"),
+    Deed("POST", "models/<str:name>/versions/<int:number>/card", WRITERS, body={"purpose": "x", "do": "save"}),
+    Deed("POST", "models/<str:name>/versions/<int:number>/card/review", JUDGES, body=CARD_REVIEW),
     Deed("POST", "models/<str:name>/versions/<int:number>/move", ASKERS, body={"to": "Production"}),
     Deed("POST", "models/<str:name>/versions/<int:number>/annotations", WRITERS, body={"title": "t", "body": "b"}),
     Deed("POST", "models/<str:name>/versions/<int:number>/semver", WRITERS, body={"semver": "1.0.0"}),
@@ -142,6 +146,9 @@ REST = [
     Deed("PUT", f"{R}models/<str:name>/protected-aliases", frozenset({"dana"}) | LIMITERS, body={"alias": "live"}),
     Deed("PUT", f"{R}models/<str:name>/thresholds", LIMITERS, body={"metric": "auc", "comparison": ">", "value": 0.5}),
     Deed("GET", f"{R}models/<str:name>/versions/<int:number>"),
+    Deed("GET", f"{R}models/<str:name>/versions/<int:number>/card"),
+    Deed("PUT", f"{R}models/<str:name>/versions/<int:number>/card", WRITERS, body={"sections": {"purpose": "x"}}),
+    Deed("POST", f"{R}models/<str:name>/versions/<int:number>/card/review", JUDGES, body=CARD_REVIEW),
     Deed("PATCH", f"{R}models/<str:name>/versions/<int:number>", WRITERS, body={"semver": "1.0.1"}),
     Deed("POST", f"{R}models/<str:name>/versions/<int:number>/annotations", WRITERS, body={"title": "t", "body": "b"}),
     Deed("POST", f"{R}moves", ASKERS, body={"model": "{name}", "version": 1, "stage": "Production"}),

@@ -27,7 +27,7 @@ def home(actor: Actor) -> str:
     client = browser(actor)
     with CaptureQueriesContext(connection) as counted:
         page = client.get("/").content.decode()
-    assert len(counted) <= 21, "\n".join(query["sql"][:160] for query in counted.captured_queries)
+    assert len(counted) <= 20, "\n".join(query["sql"][:160] for query in counted.captured_queries)
     return page
 
 

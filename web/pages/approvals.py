@@ -87,6 +87,7 @@ def review_page(
         "conditions": [_condition(one) for one in conditions_of(found)],
         "check_summary": labels.check_summary(checks),
         **_differences(found.version, champion),
+        "examined": found.version.facts.all(),
         "effects": _effects(found, move),
         "picture": _picture(found),
         "decision": {

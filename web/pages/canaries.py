@@ -10,6 +10,7 @@ from deployments.targets.kinds import target
 from deployments.watching import share_of
 from monitoring import verdicts
 from serving.contract import SHARES
+from web.pages import replicas
 
 WORDS = {"error": "Failed requests", "accuracy": "Wrong predictions", "latency": "Slow answers"}
 JUDGED = {Strategy.CANARY, Strategy.LINEAR, Strategy.AB}
@@ -29,12 +30,13 @@ def told(rollout: Rollout, steps: list[RolloutStep]) -> dict[str, Any] | None:
         "sentence": said.get("sentence", ""),
         "needs_person": bool(said.get("needs_person")),
         "guards": [{**guard, "label": WORDS.get(guard["name"], guard["name"])} for guard in said.get("guards", [])],
-        "split": None if rollout.state in ENDED else _split(rollout, _asked(steps), said.get("since", {})),
+        "split": None if rollout.state in ENDED else _split(rollout, asked_pct(steps), said.get("since", {})),
         "performance": [line for step in watched for line in _performance(rollout, step)],
         "share_pct": watched_pct(steps),
         "gate_pct": gate_pct(steps),
         "version": rollout.version.version,
         "before": before,
+        "server": replicas.words(replicas.seen(rollout)) if rollout.state == RolloutState.RUNNING else "",
         "paused_at": rollout.paused_at,
         "paused_by": rollout.paused_by.username if rollout.paused_by else "",
     }
@@ -65,7 +67,7 @@ def _now(steps: list[RolloutStep], name: str) -> int | str:
     return share_of(left[0]) if left and left[0].name == name else ""
 
 
-def _asked(steps: list[RolloutStep]) -> int:
+def asked_pct(steps: list[RolloutStep]) -> int:
     """Return the share, in percent, that the newest route step gave; 0 before the first."""
     routed = [step for step in steps if step.name == "route" and step.started_at]
     return share_of(routed[-1]) if routed else 0

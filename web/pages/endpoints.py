@@ -16,13 +16,13 @@ from core.refusals import Invalid, Refusal
 from deployments import endpoints, freezing, rights, rollouts
 from deployments.models import Endpoint, InstalledRight, Rollout
 from deployments.plans import Plan
-from deployments.states import ENDED
+from deployments.states import ENDED, RolloutState
 from registry import access
 from registry.models import ModelVersion, RegisteredModel
 from registry.policy import StageMove
 from registry.stages import Stage
 from web.actors import actor_of
-from web.pages import plan_form
+from web.pages import canaries, plan_form, replicas
 from web.pages.forms import Form, posted, whole_number
 from web.pages.needed import needed
 from web.pages.plan_picture import planned
@@ -42,7 +42,8 @@ def listing(request: HttpRequest) -> HttpResponse:
 def _row(endpoint: Endpoint) -> dict[str, object]:
     now = endpoints.serving(endpoint)
     live = endpoint.rollouts.exclude(state__in=ENDED).order_by("-pk").first()
-    return {"endpoint": endpoint, "serving": now, "live": live}
+    since = endpoints.serving_since(now) if now else None
+    return {"endpoint": endpoint, "serving": now, "since": since, "live": live}
 
 
 @require_http_methods(["GET", "POST"])
@@ -95,14 +96,17 @@ def _page(
     plan: Plan | None = None,
 ) -> HttpResponse:
     now, before = endpoints.serving(found), rollouts.previous(found)
+    live = found.rollouts.exclude(state__in=ENDED).order_by("-pk").first()
     may_deploy = actor.holds(found.environment.permission)
     may_ask = found.environment.needs_approval and actor.holds(Permission.REQUEST_OPEN)
     context = {
         "endpoint": found,
         "serving": now,
+        "serving_since": endpoints.serving_since(now) if now else None,
+        **_under_way(live),
         "previous": before,
         "frozen": freezing.over_endpoint(found),
-        "live": found.rollouts.exclude(state__in=ENDED).order_by("-pk").first(),
+        "live": live,
         "history": [_past(row) for row in _history(found)],
         "versions": _deployable(found),
         "strategies": plan_form.STRATEGIES,
@@ -138,7 +142,20 @@ def _right(right: InstalledRight, now: Rollout | None, before: Rollout | None) -
     """A right as its row shows it."""
     serves, ready = (row is not None and row.version_id == right.version_id for row in (now, before))
     use = "serves" if serves else "stands by" if ready else ""
-    return {"right": right, "use": use, "leaves_nothing": rights.leaves_nothing(right)}
+    seen = replicas.seen(now if serves else before) if use else None
+    server = {"server": replicas.words(seen), "is_down": replicas.is_down(seen)} if seen else {}
+    return {"right": right, "use": use, "leaves_nothing": rights.leaves_nothing(right), **server}
+
+
+def _under_way(live: Rollout | None) -> dict[str, object]:
+    """Return what a page says of the deployment under way: the share it takes, and how its model server does."""
+    if live is None or live.state != RolloutState.RUNNING:
+        return {}
+    return {
+        "live_canary": canaries.may_steer(live),
+        "live_share": canaries.asked_pct(list(live.steps.all())),
+        "live_server": replicas.words(replicas.seen(live)),
+    }
 
 
 def _deployable(found: Endpoint) -> list[dict[str, object]]:

@@ -2,10 +2,14 @@
 
 from dataclasses import replace
 from types import SimpleNamespace
+from typing import Any
 
+from deployments.history import Serving
 from deployments.plans import Plan
 from registry import history
+from registry.cards import Card, Section
 from registry.comparison import Row
+from registry.models import CardState, VersionFact
 from web.pages import gantt
 from web.pages.gallery_stock import (
     CHECKS,
@@ -25,6 +29,39 @@ from web.pages.gallery_stock import (
 )
 from web.pages.plan_picture import planned
 
+EXAMINED = [
+    VersionFact(kind="artifact", good=True, words="Signed by dana.", by="keys 4f1c", at=at(24)),
+    VersionFact(
+        kind="scan", good=False, words="1 of 4 files may run something when loaded.", by="picklescan 1.0.5, list 1",
+        found=[["model.pkl", "loading it runs cloudpickle.cloudpickle._make_function, not on the list"]], at=at(24),
+    ),
+]  # fmt: skip
+SECTIONS = [
+    Section("purpose", "What it is for.", "Scores retail loan applications for the EU.", "description"),
+    Section("users", "Who uses it.", "", ""),
+    Section("limits", "Where it is weak.", "Thin files, and incomes above 400,000 EUR.", "written"),
+    Section("data", "What it was trained on.", "loans-2026 (abc123)", "data logged by the run"),
+    Section("ethics", "Which harms were considered.", "", ""),
+]
+GAPS = Card(SECTIONS, [("auc", "region:eu", 0.91), ("auc", "region:uk", 0.88)], CardState.DRAFT)
+WRITTEN = Card(
+    [replace(part, text=part.text or "Clerks of the branch, and applicants.", source="written") for part in SECTIONS],
+    GAPS.slices,
+    CardState.DRAFT,
+    SimpleNamespace(  # type: ignore[arg-type]  # a stand-in for the row
+        edited_by=SimpleNamespace(username="dana"), edited_at=at(20), words="Say who is affected.",
+        reviewed_by=SimpleNamespace(username="rita"), reviewed_at=at(21),
+    ),
+)  # fmt: skip
+CARD_PAGE: Context = {
+    "model": {"name": "credit-risk", "risk_tier": "high"},
+    "version": {"version": 5},
+    "card": GAPS,
+    "sections": [{"part": part, "value": part.text} for part in SECTIONS],
+    "write_action": "",
+    "review_action": "",
+    "errors": [],
+}
 CHAMPION = {"name": "champion", "protected": True}
 CHALLENGER = {"name": "challenger", "protected": False}
 COUNTS = {"passed": 4, "warn": 1, "failed": 1, "pending": 0}
@@ -215,6 +252,9 @@ VERSION_PAGE: Context = {
         {"path": "MLmodel", "size": 1200, "sha256": DIGEST},
         {"path": "model.skops", "size": 4_810_000, "sha256": PLAN},
     ],
+    "examined": EXAMINED,
+    "card": GAPS,
+    "may_write_card": True,
     "lineage": [
         {"label": "Commit", "text": "4be1c2 (main)", "href": ""},
         {"label": "Run", "text": "4be1c2aa5520", "href": "/runs/4be1c2aa5520"},
@@ -240,11 +280,20 @@ VERSION_PAGE: Context = {
     ],
     "events": EVENTS[:2],
 }
+HELD: dict[str, Any] = {
+    "approved_by": ["rita", "rob for ruth"],
+    "metrics": {"auc": 0.93, "brier": 0.0712, "ks": 0.44, "recall at 5 %": 0.61, "rows": 51877},
+}
 SPANS = [
     history.Span(5, "Staging", at(22), None, "rita", "", EVENTS[3], "not needed"),
-    history.Span(3, "@champion", at(10), None, "olga", "", EVENTS[1], 97),
-    history.Span(3, "Production", at(10), None, "olga", "Better calibrated.", EVENTS[1], 97),
+    history.Span(3, "@champion", at(10), None, "olga", "", EVENTS[1], 97, **HELD),
+    history.Span(3, "Production", at(10), None, "olga", "Better calibrated.", EVENTS[1], 97, **HELD),
     history.Span(1, "Production", at(1), at(10), "olga", "", EVENTS[0], 12),
+]
+SERVINGS = [
+    Serving(3, "risk", at(11), None, "olga", "", EVENTS[1], 97, **HELD, share_pct=95.0),
+    Serving(5, "risk", at(11), None, "olga", "", EVENTS[1], 101, approved_by=["rita"], share_pct=5.0),
+    Serving(3, "risk", at(10), at(11), "olga", "", EVENTS[1], 97, share_pct=100.0),
 ]
 LINES = [
     {"name": "max_depth", "before": "4", "after": "6", "changed": True},
@@ -304,6 +353,7 @@ APPROVAL_PAGE: Context = {
     "changed": [],
     "errors": [],
     "events": EVENTS[:1],
+    "examined": EXAMINED,
     "subject": '{"type":"signoff.subject/1","model":"credit-risk","version":5}',
 }
 BROKEN = SimpleNamespace(
@@ -559,16 +609,39 @@ PAGES: dict[str, dict[str, Context]] = {
         }
     },
     "models/compare_many": {"usual": {"model": MODEL, **MANY}},
+    "models/card": {
+        "draft": {**CARD_PAGE, "write_action": "#"},
+        "to review": {**CARD_PAGE, "card": replace(WRITTEN, state=CardState.IN_REVIEW), "review_action": "#"},
+        "approved": {**CARD_PAGE, "card": replace(WRITTEN, state=CardState.APPROVED)},
+        "refused": {
+            **CARD_PAGE,
+            "write_action": "#",
+            "errors": [{"field": "id_users", "message": "The card has gaps: users, ethics."}],
+        },
+    },
     "models/history": {
         "usual": {
             "model": MODEL,
             "at": at(12),
             "at_text": "2026-11-12",
             "live": SPANS[1:3],
+            "served": SERVINGS[:2],
             "spans": SPANS,
-            "gantt": gantt.layout(SPANS, now=at(24)),
+            "servings": SERVINGS,
+            "gantt": gantt.layout([*SPANS, *(one.lane for one in SERVINGS)], now=at(24)),
             "tabs": HISTORY_TABS,
             "events": EVENTS,
+        },
+        "deleted": {
+            "model": {"name": "credit-risk", "deleted_at": at(23)},
+            "at": at(12),
+            "at_text": "2026-11-12",
+            "live": [replace(span, exists=False) for span in SPANS[1:3]],
+            "served": [replace(span, exists=False) for span in SERVINGS[:1]],
+            "spans": SPANS,
+            "servings": SERVINGS,
+            "gantt": gantt.layout([*SPANS, *(one.lane for one in SERVINGS)], now=at(23)),
+            "tabs": [],
         },
         "before": {
             "model": MODEL,

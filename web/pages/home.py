@@ -14,6 +14,7 @@ from accounts.actors import Actor
 from accounts.models import AccessRequest, ApiToken
 from accounts.permissions import Permission
 from audit.models import Mismatch
+from audit.replay import mismatches
 from core import clock
 from deployments.models import Rollout, RolloutStep
 from deployments.states import LIVE, RolloutState
@@ -67,7 +68,7 @@ def needs(actor: Actor, live: Iterable[Rollout]) -> list[dict[str, object]]:
     broken = BrokenGlass.objects.waiting_for(actor).select_related("person", "request__version__model")
     found += [_to_review(row) for row in broken.order_by("opened_at")[:SHOWN]]
     if actor.holds(Permission.MODEL_READ_RESTRICTED):
-        found += [_to_settle(row) for row in Mismatch.objects.filter(settled_at=None).order_by("-pk")[:SHOWN]]
+        found += [_to_settle(row) for row in mismatches.unsettled().order_by("-pk")[:SHOWN]]
     proposals = PolicyVersion.objects.waiting_for(actor).select_related("policy", "author").order_by("created_at")
     found += [_to_accept(version) for version in proposals[:SHOWN]]
     found += [_to_mend(rollout) for rollout in _broken(actor)[:SHOWN]]

@@ -15,6 +15,7 @@ from accounts.policy import require
 from core import clock
 from core.refusals import Invalid, NotFound, Refusal
 from deployments import endpoints
+from deployments import history as deployed
 from registry import access, history, registered
 from registry.listing import ModelFilter
 from registry.models import Alias, ApprovalRequest, MetricThreshold, ModelVersion, RegisteredModel
@@ -259,12 +260,12 @@ def delete_threshold(request: HttpRequest, name: str, threshold_id: int) -> Http
 
 @require_GET
 def model_history(request: HttpRequest, name: str) -> HttpResponse:
-    """Show what was live when, and what held at one instant."""
+    """Show what was live when, and what held at one instant; of a model that was deleted since as well."""
     actor = actor_of(request)
-    found = access.find_model(name, actor=actor)
     text = request.GET.get("at", "").strip()
     at, error = _moment(text)
-    spans = history.spans(found)
+    found = history.model_at(name, at, actor=actor)
+    spans, served = history.spans(found), deployed.servings(found)
     told = history.page_of(history.events_visible_to(actor).filter(model_uuid=found.uuid))
     context = {
         "model": found,
@@ -272,9 +273,13 @@ def model_history(request: HttpRequest, name: str) -> HttpResponse:
         "at_text": text,
         "at_error": error,
         "live": history.live_at(found, at),
+        "served": deployed.served_at(found, at),
         "spans": spans[::-1],
-        "gantt": layout(spans, now=clock.now()) if spans else None,
-        "tabs": tabs(found, "history"),
+        "servings": served[::-1],
+        "gantt": layout([*spans, *(one.lane for one in served)], now=found.deleted_at or clock.now())
+        if spans or served
+        else None,
+        "tabs": tabs(found, "history") if found.deleted_at is None else [],
         "events": told.events,
     }
     return render(request, "models/history.html", context, status=400 if error else 200)

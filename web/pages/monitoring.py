@@ -18,7 +18,7 @@ from deployments import endpoints
 from deployments.models import Endpoint
 from deployments.shifts import Shift, shifts
 from monitoring.metrics import METRICS
-from monitoring.minutes import last_over, minute_of, start_of
+from monitoring.minutes import last_over, last_told, minute_of, start_of
 from monitoring.series import Grid, apart, drawn, first_minute, together
 from web.actors import actor_of
 from web.pages.charts import DAY_S, LATE_PCT, LEVELS, Before, Mark
@@ -53,13 +53,13 @@ class Span:
     is_past: bool = False
 
     @classmethod
-    def asked(cls, request: HttpRequest, usual: str = USUAL) -> "Span":
+    def asked(cls, request: HttpRequest, endpoint: str, usual: str = USUAL) -> "Span":
         """Return the span of the address, `usual` long where it says no range; raise Invalid where it names none."""
         name, text = request.GET.get("range", usual), request.GET.get("until", "")
         if name not in RANGES:
             raise Invalid(f"The range is one of {', '.join(RANGES)}.", field="range")
         if not text:
-            return cls(name, start_of(last_over() + 1))
+            return cls(name, start_of(last_told(endpoint) + 1))
         if (moment := as_moment(text)) is None:
             raise Invalid("`until` is a moment such as 2026-11-24T15:00.", field="until")
         return cls(name, start_of(minute_of(moment)), is_past=True)
@@ -84,7 +84,7 @@ def monitoring(request: HttpRequest, name: str) -> HttpResponse:
     """Show what an endpoint's versions did: traffic, latency, errors, accuracy, CPU and memory."""
     found = endpoints.find_endpoint(name, actor=actor_of(request))
     first = first_minute(found.name)
-    span = Span.asked(request, usual_of(first))
+    span = Span.asked(request, found.name, usual_of(first))
     grid = span.grid(TABLE_ROWS)
     names = apart(found.name, grid)
     table = together(found.name, grid, METRICS, names)
@@ -182,7 +182,7 @@ def _all_words(close: Sequence[Shift]) -> tuple[str, str, str]:
 def series(request: HttpRequest, name: str, form: str) -> HttpResponse:
     """Answer with the points of the page's charts as JSON, or as a CSV of `chart` in fewer words than points."""
     found = endpoints.find_endpoint(name, actor=actor_of(request))
-    span = Span.asked(request)
+    span = Span.asked(request, name)
     if form == "csv":
         return _csv(found, span, request.GET.get("chart", ""))
     if form != "json":

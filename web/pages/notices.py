@@ -18,6 +18,7 @@ from accounts.permissions import Permission
 from accounts.preferences import preferences_of
 from accounts.roles import Role
 from audit.models import Mismatch
+from audit.replay import mismatches
 from core import clock
 from deployments.models import Rollout
 from registry import history
@@ -109,7 +110,7 @@ def _glass(actor: Actor) -> QuerySet[Any]:
 
 
 def _mismatches(actor: Actor) -> QuerySet[Any]:
-    rows = Mismatch.objects.filter(settled_at=None)
+    rows = mismatches.unsettled()
     return (rows if actor.holds(Permission.MODEL_READ_RESTRICTED) else rows.none()).annotate(moment=F("found_at"))
 
 

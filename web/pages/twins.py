@@ -23,6 +23,7 @@ TWINS = {
     "pages:models": Twin("models", ("q", "owner", "stage", "risk")),
     "pages:model": Twin("models/{name}"),
     "pages:version": Twin("models/{name}/versions/{number}"),
+    "pages:card": Twin("models/{name}/versions/{number}/card"),
     "pages:compare": Twin("models/{name}/compare", ("v",)),
     "pages:model-history": Twin("models/{name}/history", ("at",)),
     "pages:run": Twin("runs/{run_id}"),

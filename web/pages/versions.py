@@ -1,6 +1,7 @@
 """Pages of a model version: where it stands, what may happen next, what it is; and two versions side by side."""
 
 from collections.abc import Collection
+from urllib.parse import quote
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -10,18 +11,22 @@ from django.views.decorators.http import require_GET, require_POST
 from accounts.actors import Actor
 from accounts.permissions import Permission, roles_with
 from core.refusals import Conflict, Invalid
+from deployments.models import Rollout
 from registry import (
     access,
+    cards,
     compare,
     comparison,
     evidence,
     history,
+    lineage,
     manifests,
     numbering,
     subjects,
     transitions,
     versions,
 )
+from registry.cards import Card
 from registry.compare import Compatibility
 from registry.models import ApprovalRequest, Imported, ModelVersion, RegisteredModel
 from registry.models.approvals import RequestState
@@ -58,6 +63,10 @@ def version_page(request: HttpRequest, found: ModelVersion, actor: Actor, form: 
     aliases = list(found.aliases.values_list("name", flat=True))
     pending = pending_of(found)
     moves = moves_of(found, pending, actor)
+    card, served = (
+        cards.card_of(found),
+        list(found.rollouts.select_related("endpoint__environment").order_by("-pk")[:10]),
+    )
     may_write = access.may(actor, Permission.MODEL_WRITE, found.model)
     context = {
         "model": found.model,
@@ -78,13 +87,16 @@ def version_page(request: HttpRequest, found: ModelVersion, actor: Actor, form: 
         "champion": {"version": champion.version, "href": labels.version_path(found.model.name, champion.version)}
         if champion
         else None,
+        "card": card,
+        "may_write_card": may_write,
         "facts": _facts(found),
         "params": _pairs(said["params"]),
         "version_tags": found.tags.all(),
         "signature": found.signature or None,
         "files": files,
-        "lineage": _lineage(found),
-        "rollouts": found.rollouts.select_related("endpoint__environment").order_by("-pk")[:10],
+        "examined": found.facts.all(),
+        "lineage": _lineage(found, card, served),
+        "rollouts": served,
         "environment": _environment(found),
         "annotations": found.annotations.select_related("author"),
         "annotate": _annotate(found, form) if may_write else None,
@@ -241,27 +253,22 @@ def _pairs(values: dict[str, object]) -> list[dict[str, object]]:
     return [{"key": key, "value": values[key]} for key in sorted(values)]
 
 
-def _lineage(found: ModelVersion) -> list[dict[str, object]]:
-    tags = evidence.read(found)["tags"]
-    steps: list[dict[str, object]] = []
-    if commit := tags.get("mlflow.source.git.commit"):
-        steps.append({"label": "commit", "text": str(commit)[:12], "digest": str(commit)})
-    if found.run_id:
-        steps.append(
-            {
-                "label": "run",
-                "text": str(tags.get("mlflow.runName") or found.run_id[:8]),
-                "href": f"/runs/{found.run_id}",
-            }
-        )
-    if found.logged_model_id:
-        steps.append({"label": "logged model", "text": found.logged_model_id})
-    if found.manifest:
-        steps.append(
-            {"label": "frozen files", "text": f"{found.manifest.files.count()} files", "digest": found.manifest.digest}
-        )
-    steps.append({"label": "version", "text": str(found)})
-    return steps
+def _lineage(found: ModelVersion, card: Card, rollouts: list[Rollout]) -> list[dict[str, object]]:
+    """Return where the version is from and where it went, each with its page."""
+    shown: list[dict[str, object]] = [
+        {"label": step.label, "text": step.text, "href": _step_href(step), "digest": step.digest}
+        for step in lineage.steps(found, card)
+    ]
+    return shown + [
+        {"label": "deployed", "text": f"#{row.pk} to {row.endpoint.name}", "href": f"/deployments/{row.pk}"}
+        for row in rollouts
+    ]
+
+
+def _step_href(step: lineage.Step) -> str:
+    if step.kind == "version":
+        return labels.version_path(step.key, step.version)
+    return {"run": f"/runs/{quote(step.key, safe='')}", "address": step.key}.get(step.kind, "")
 
 
 def _environment(found: ModelVersion) -> list[dict[str, object]]:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
@@ -48,6 +49,8 @@ class RolloutShape(serializers.Serializer[Any]):
     created_at = serializers.DateTimeField()
     started_at = serializers.DateTimeField(allow_null=True)
     ended_at = serializers.DateTimeField(allow_null=True)
+    paused_at = serializers.DateTimeField(allow_null=True)
+    paused_by = serializers.CharField(source="paused_by.username", default=None, allow_null=True)
 
 
 class RolloutWithSteps(RolloutShape):
@@ -66,10 +69,15 @@ class Serving(serializers.Serializer[Any]):
 
     version = serializers.IntegerField(source="version.version")
     digest = serializers.CharField()
-    since = serializers.DateTimeField(source="ended_at")
+    since = serializers.SerializerMethodField()
     by = serializers.CharField(source="created_by.username")
     approved_in = serializers.IntegerField(source="request_id", allow_null=True)
     rollout = serializers.IntegerField(source="pk")
+
+    @extend_schema_field(OpenApiTypes.DATETIME)
+    def get_since(self, serves: Rollout) -> object:
+        """Since when; a withdrawal may have brought it back."""
+        return endpoints.serving_since(serves)
 
 
 class Right(serializers.Serializer[Any]):

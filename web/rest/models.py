@@ -6,6 +6,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from core.refusals import Invalid
+from deployments import history as deployed
 from registry import access, comparison, history, numbering, protection, registered, versions
 from registry.listing import ModelFilter
 from registry.models import ModelVersion, RegisteredModel
@@ -153,11 +154,21 @@ def compare(request: Request, name: str) -> Response:
 )
 @api_view(["GET"])
 def model_history(request: Request, name: str) -> Response:
-    """Read from the ledger which version held which stage and alias when, and what held at one instant."""
-    found = access.find_model(name, actor=actor_of(request))
+    """Read from the ledger which version held which stage, alias and share of endpoints when, and at one instant.
+
+    A model that was deleted since is read as well, the one that had the name at that instant.
+    """
     at = moment_of(request, "at")
-    spans = {"spans": history.spans(found)[::-1], "at": at, "held": history.live_at(found, at)}
-    return Response(shapes.History(spans).data)
+    found = history.model_at(name, at, actor=actor_of(request))
+    told = {
+        "model": found,
+        "at": at,
+        "held": history.live_at(found, at),
+        "served": deployed.served_at(found, at),
+        "spans": history.spans(found)[::-1],
+        "servings": deployed.servings(found)[::-1],
+    }
+    return Response(shapes.History(told).data)
 
 
 @extend_schema(methods=["GET"], operation_id="read_version", responses={200: shapes.VersionRead, 404: shapes.Refused})

@@ -6,8 +6,8 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from accounts.permissions import Scope
-from registry import numbering, protection
-from registry.models import MetricThreshold, ModelVersion, RegisteredModel
+from registry import cards, lineage, numbering, protection
+from registry.models import MetricThreshold, ModelVersion, RegisteredModel, VersionFact
 from registry.models.registered import RiskTier
 from registry.stages import Stage
 
@@ -150,8 +150,34 @@ class Offered(serializers.Serializer[Any]):
     verdict = serializers.CharField()
 
 
+class FactShape(serializers.ModelSerializer[VersionFact]):
+    """What was found out about a version's files: `scan`, or `artifact`, the maker's signature."""
+
+    fact = serializers.CharField(source="kind")
+
+    class Meta:
+        model = VersionFact
+        fields = ("fact", "good", "words", "found", "by", "at")
+
+
+class LineageStep(serializers.Serializer[Any]):
+    """One thing a version is from, in the order in which it came to be."""
+
+    label = serializers.CharField()  # type: ignore[assignment]  # the metaclass takes fields out of the class
+    text = serializers.CharField()
+    digest = serializers.CharField()
+
+
 class VersionRead(Version):
-    """One version, and the semantic numbers it may be given."""
+    """One version, what was found out about it, where it is from, and the semantic numbers it may be given."""
+
+    facts = FactShape(many=True)
+    lineage = serializers.SerializerMethodField()
+
+    @extend_schema_field(LineageStep(many=True))
+    def get_lineage(self, version: ModelVersion) -> object:
+        """Return where it is from."""
+        return LineageStep(lineage.steps(version, cards.card_of(version)), many=True).data
 
     semver_offered = serializers.SerializerMethodField()
 
@@ -234,12 +260,44 @@ class SpanShape(serializers.Serializer[Any]):
     seq = serializers.IntegerField(source="event.seq", allow_null=True)
 
 
-class History(serializers.Serializer[Any]):
-    """What a model's versions held, newest first; `held` is what held at `at` (null: now)."""
+class HeldShape(SpanShape):
+    """What held at an instant: who approved it, the metrics the version was registered with, and whether it exists."""
 
-    spans = SpanShape(many=True)
+    approved_by = serializers.ListField(child=serializers.CharField())
+    metrics = serializers.DictField()
+    exists = serializers.BooleanField()
+
+
+class ServingShape(SpanShape):
+    """A version had `share_pct` of the requests of the endpoint `label`."""
+
+    share_pct = serializers.FloatField()
+
+
+class ServedShape(HeldShape):
+    """What an endpoint served at an instant."""
+
+    share_pct = serializers.FloatField()
+
+
+class Named(serializers.Serializer[Any]):
+    """Whose history it is: the model that had the name at that instant."""
+
+    name = serializers.CharField()
+    uuid = serializers.UUIDField()
+    created_at = serializers.DateTimeField()
+    deleted_at = serializers.DateTimeField(allow_null=True)
+
+
+class History(serializers.Serializer[Any]):
+    """What a model's versions held and served, newest first; `held` and `served` are so at `at` (null: now)."""
+
+    model = Named()
     at = serializers.DateTimeField(allow_null=True)
-    held = SpanShape(many=True)
+    held = HeldShape(many=True)
+    served = ServedShape(many=True)
+    spans = SpanShape(many=True)
+    servings = ServingShape(many=True)
 
 
 class RunVersion(serializers.Serializer[Any]):

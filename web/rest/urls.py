@@ -10,6 +10,7 @@ from rest_framework.response import Response
 from accounts.permissions import Scope
 from web.rest import (
     audit,
+    cards,
     endpoints,
     labels,
     mismatches,
@@ -47,6 +48,8 @@ urlpatterns = [
     path("models/<str:name>/protected-aliases", models.protected_aliases, name="protected-aliases"),
     path("models/<str:name>/thresholds", models.threshold, name="threshold"),
     path("models/<str:name>/versions/<int:number>", models.version, name="version"),
+    path("models/<str:name>/versions/<int:number>/card", cards.card, name="card"),
+    path("models/<str:name>/versions/<int:number>/card/review", cards.review, name="review-card"),
     path("models/<str:name>/versions/<int:number>/annotations", models.annotations, name="annotations"),
     path("versions", models.found_versions, name="found-versions"),
     path("runs/<str:run_id>", runs.run, name="run"),

@@ -66,6 +66,11 @@ POLICIES = {
     "refused": Look("bad", "refused", "x"),
     "withdrawn": Look("neutral", "withdrawn", "rotate-ccw"),
 }
+CARDS = {
+    "draft": Look("neutral", "draft", "pencil"),
+    "in_review": Look("warn", "in review", "clock"),
+    "approved": Look("ok", "approved", "circle-check"),
+}
 VERIFICATIONS = {
     "held": Look("ok", "held and hashed", "shield-check"),
     "unverified": Look("warn", "unverified", "shield-alert"),
@@ -147,6 +152,12 @@ def request_badge(state: object) -> SafeString:
 def policy_badge(state: object) -> SafeString:
     """Return the badge of a policy's version."""
     return _look(POLICIES, state)
+
+
+@register.simple_tag
+def card_badge(state: object) -> SafeString:
+    """Return the badge of a model card."""
+    return _look(CARDS, state)
 
 
 @register.simple_tag

@@ -52,6 +52,11 @@ class LocalTarget:
         """Route requests to what served before, or refuse them, and stop the replica that is not wanted."""
         self._do(self._revert, step, key, fence)
 
+    def runs(self, release: Release) -> Seen:
+        """Return what the runner says of the release's replica."""
+        seen = self._read(self.layout.observed(replicas.name(release)), Observed)
+        return _running(seen, release) if seen else Seen(Sight.ABSENT, why="no model server runs")
+
     def split(self, endpoint: str) -> Split:
         """Return what the router says of its division."""
         seen = self._read(self.layout.routed(endpoint), Routed)
@@ -82,12 +87,7 @@ class LocalTarget:
             return Seen(Sight.ABSENT)
         if seen is None or seen.key != key:
             return Seen(Sight.UNDER_WAY, why="the runner has not taken it up yet")
-        facts = {"state": seen.state, "isolation": seen.isolation, "pid": seen.pid}
-        if seen.digest != step.release.digest:
-            return Seen(Sight.BROKEN, facts, "another digest runs than the one that was signed")
-        if seen.state == "failed":
-            return Seen(Sight.BROKEN, facts, seen.why)
-        return Seen(Sight.REACHED if seen.state == "ready" else Sight.UNDER_WAY, facts, seen.why)
+        return _running(seen, step.release)
 
     # Route: a share of the requests to the new replica, or all
 
@@ -184,6 +184,15 @@ class LocalTarget:
             return None
         except contract.ContractError as why:
             raise TryAgain(str(why)) from why
+
+
+def _running(seen: Observed, release: Release) -> Seen:
+    facts = {"state": seen.state, "isolation": seen.isolation, "pid": seen.pid}
+    if seen.digest != release.digest:
+        return Seen(Sight.BROKEN, facts, "another digest runs than the one that was signed")
+    if seen.state == "failed":
+        return Seen(Sight.BROKEN, facts, seen.why)
+    return Seen(Sight.REACHED if seen.state == "ready" else Sight.UNDER_WAY, facts, seen.why)
 
 
 def _all_to(release: Release) -> Tracks:

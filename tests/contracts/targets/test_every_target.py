@@ -90,6 +90,16 @@ def test_requests_go_where_the_last_rollout_sent_them(stage: Stage, endpoint: st
     assert stage.answer(endpoint) == "1"
 
 
+def test_it_shows_what_runs_of_a_release(stage: Stage, endpoint: str) -> None:
+    engine = Engine(stage.target(), 1)
+    release = stage.release(endpoint, 1)
+    assert stage.target().runs(release).sight is not Sight.REACHED
+    engine.reach(Step("install", release))
+    seen = stage.target().runs(release)
+    assert (seen.sight, seen.facts["state"]) == (Sight.REACHED, "ready")
+    assert stage.target().runs(stage.release(endpoint, 2)).sight is not Sight.REACHED
+
+
 def test_the_same_step_applied_again_is_one_step(stage: Stage, endpoint: str) -> None:
     first, second, _ = two_versions(stage, endpoint)
     for fence, name in enumerate(("install", "route"), start=2):
@@ -168,6 +178,7 @@ def test_bytes_that_are_not_the_signed_ones_never_become_ready(stage: Stage, end
     assert seen[-1].sight is Sight.BROKEN
     assert seen[-1].why
     assert Sight.REACHED not in {look.sight for look in seen}
+    assert stage.target().runs(step.release).sight is Sight.BROKEN
     assert stage.answer(endpoint) is None
 
 
