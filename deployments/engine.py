@@ -138,6 +138,7 @@ def _baked(rollout: Rollout, step: RolloutStep) -> Seen:
 LOOKED_AT_HERE = {
     "bake": _baked,
     "watch": watching.look,
+    "compare": watching.look_at_copies,
     "gate": watching.look_at_gate,
 }  # no target has a part in these
 

@@ -19,6 +19,7 @@ class Strategy(StrEnum):
     LINEAR = "linear"
     CANARY = "canary"
     AB = "a-b"
+    SHADOW = "shadow"
 
 
 @dataclass(frozen=True)
@@ -40,12 +41,29 @@ class Stay:
     gate: bool = False
 
 
-def steps_of(strategy: Strategy, *, bake_s: float = 0.0, stays: Sequence[Stay] = ()) -> list[Spec]:
+@dataclass(frozen=True)
+class Mirror:
+    """Copies of so many percent of the requests, and the longest time before a person decides."""
+
+    copies_pct: int
+    max_s: float
+
+
+def steps_of(
+    strategy: Strategy, *, bake_s: float = 0.0, stays: Sequence[Stay] = (), mirror: Mirror | None = None
+) -> list[Spec]:
     """Return the steps of a rollout in order: install beside what serves, send traffic over, wait, retire the old.
 
-    It takes each share and is watched at it. A watch that nobody ended in twice its time sends it back.
+    It takes each share and is watched at it. A watch that nobody ended in twice its time sends it back. A version that
+    gets copies is compared, and then a person chooses.
     """
     steps = [Spec("install", deadline_s=INSTALL_S)]
+    if mirror:
+        steps += [
+            Spec("mirror", {"copies_pct": mirror.copies_pct}),
+            Spec("compare", deadline_s=2 * mirror.max_s),
+            Spec("gate", {"share_pct": 0}, deadline_s=GATE_S),
+        ]
     for stay in stays:
         share: dict[str, object] = {"share_pct": stay.share_pct}
         steps += [Spec("route", share), Spec("watch", share, deadline_s=2 * stay.max_s)]

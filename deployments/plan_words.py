@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from deployments.shares import Share
+from monitoring.stats.agreement import CopyRules
 from monitoring.stats.rules import ASK, GO_BACK, GO_ON, Rules
 
 GUARDED = {"error": "failed requests", "accuracy": "wrong predictions", "latency": "slow answers"}
@@ -36,6 +37,17 @@ def ab(share_pct: int, rules: Rules, for_s: float, units: int) -> str:
     return (
         f"{share_pct} % of the requests go over for {until}; then both versions are told apart and a person chooses. "
         f"{AGAINST[rules.on_fail]} ({guarded(rules)})."
+    )
+
+
+def shadow(copies_pct: int, rules: CopyRules) -> str:
+    """Return what a shadow does."""
+    numbers = f" Numbers within {rules.within:g} are alike." if rules.within else ""
+    asked = f" Where fewer than {100 * (rules.min_agreement or 0):g} % are answered alike, it goes back."
+    return (
+        f"Copies of {copies_pct} % of the requests go over; no caller gets their answers. They are compared "
+        f"for at least {rules.min_s:g} s and {rules.min_copies:,} copies; after {rules.max_s:g} s a person decides."
+        f"{numbers}{asked if rules.min_agreement is not None else ''} Then a person chooses: all requests, or back."
     )
 
 

@@ -6,10 +6,11 @@ from typing import Any
 
 from core.refusals import Invalid
 from deployments import plan_words
-from deployments.plan import Spec, Stay, Strategy, steps_of
+from deployments.plan import Mirror, Spec, Stay, Strategy, steps_of
 from deployments.shares import Share, even, percent, shares_of
+from monitoring.stats.agreement import CopyRules
 from monitoring.stats.rules import ASK, GO_BACK, GO_ON, Rules
-from monitoring.verdicts import rules_of
+from monitoring.verdicts import copy_rules_of, rules_of
 
 BAKE_MAX_S = 7 * 24 * 3600.0
 EVERY_S, EVERY_MIN_S, EVERY_MAX_S = 600.0, 1.0, 30 * 86_400.0
@@ -24,7 +25,8 @@ class Plan:
     """How a rollout goes: `shares` (percent, rising, under 100) and `rules` are a canary's.
 
     Of a linear one the shares are whole steps of `step_pct`, each for `every_s` seconds. An A/B test is one share until
-    `every_s` is over or, where `units` is not 0, so many canary requests came; then a person chooses.
+    `every_s` is over or, where `units` is not 0, so many canary requests came; then a person chooses. A shadow gets
+    copies of `copies_pct` of the requests, held to `copy_rules`.
     """
 
     strategy: Strategy
@@ -33,6 +35,8 @@ class Plan:
     rules: Rules = field(default_factory=Rules)
     every_s: float = 0.0
     units: int = 0
+    copies_pct: int = 0
+    copy_rules: CopyRules = field(default_factory=CopyRules)
 
     @property
     def document(self) -> dict[str, object]:
@@ -46,13 +50,16 @@ class Plan:
         if self.strategy is Strategy.AB:
             units = {"units": self.units} if self.units else {}
             said |= {"shares": [self.shares[0].pct], "for_s": self.every_s, **units, "rules": judged}
+        if self.strategy is Strategy.SHADOW:
+            said |= {"copies_pct": self.copies_pct, "rules": asdict(self.copy_rules)}
         return said
 
     @property
     def steps(self) -> list[Spec]:
         """The steps of the rollout, in order."""
         stays = [Stay(share.pct, self.rules_at(share.pct).max_s, gate=share.gate) for share in self.shares]
-        return steps_of(self.strategy, bake_s=self.bake_s, stays=stays)
+        mirror = Mirror(self.copies_pct, self.copy_rules.max_s) if self.copies_pct else None
+        return steps_of(self.strategy, bake_s=self.bake_s, stays=stays, mirror=mirror)
 
     def rules_at(self, share_pct: int) -> Rules:
         """Return the rules by which the rollout is judged at a share; the plan's own where it has no such share."""
@@ -71,6 +78,8 @@ class Plan:
             return plan_words.linear(self.shares, self.rules, self.every_s)
         if self.strategy is Strategy.AB:
             return plan_words.ab(self.shares[0].pct, self.rules, self.every_s, self.units)
+        if self.strategy is Strategy.SHADOW:
+            return plan_words.shadow(self.copies_pct, self.copy_rules)
         if self.strategy is Strategy.BLUE_GREEN:
             return f"All requests go over at once; the old version stands by for {self.bake_s:g} s."
         return "All requests go over at once."
@@ -95,6 +104,9 @@ class Plan:
         if strategy is Strategy.CANARY:
             found = rules_of(rules)
             return cls(strategy, 0.0, shares_of(said.get("shares", SHARES), found), found)
+        if strategy is Strategy.SHADOW:
+            copies_pct = percent(said.get("copies_pct", 100), "copies_pct", 1, 100)
+            return cls(strategy, copies_pct=copies_pct, copy_rules=copy_rules_of(rules))
         if strategy in BY_TIME:
             return BY_TIME[strategy](said, _by_time(rules, strategy))
         return cls(strategy, bake_s)

@@ -226,7 +226,7 @@ def _refuse_other_model(version: ModelVersion, endpoint: Endpoint) -> None:
 
 
 def _refuse_unable(endpoint: Endpoint, plan: Plan) -> None:
-    if plan.shares and serving(endpoint) is None:
+    if (plan.shares or plan.copies_pct) and serving(endpoint) is None:
         raise Conflict(
             f"{endpoint} serves nothing that a {plan.strategy} rollout could be compared with.",
             next_step="Send the first one all at once.",

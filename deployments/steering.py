@@ -24,6 +24,8 @@ from deployments.watching import share_of, was_given
 from monitoring.stats.judge import Decision
 from registry import exposure
 
+SEEN_AT = frozenset({"watch", "compare"})  # steps that last until the evidence, or a person's word, ends them
+
 
 def pause(rollout: Rollout, *, reason: str, actor: Actor) -> None:
     """Keep the rollout at its share; doing it again changes nothing. It is still watched, and sent back if bad."""
@@ -130,9 +132,9 @@ def uncovered(rollout: Rollout, step: RolloutStep) -> str:
 def _left(row: Rollout, *, to_all: bool) -> list[RolloutStep]:
     """Return the steps that a promotion skips: the watch under way and, to all, every share and gate that is left."""
     first = _first_open(row)
-    if first is None or first.name not in ({"watch", "gate"} if to_all else {"watch"}):
+    if first is None or first.name not in ({*SEEN_AT, "gate"} if to_all else SEEN_AT):
         raise Conflict(f"{row} is not being watched now.", next_step="Try again when it has reached its share.")
-    left = row.steps.filter(position__gte=first.position, name__in=["watch", "route", "gate"])
+    left = row.steps.filter(position__gte=first.position, name__in=[*SEEN_AT, "route", "gate"])
     return [step for step in left if share_of(step) < ALL] if to_all else [first]
 
 

@@ -1,5 +1,6 @@
 """A canary's steps between two shares: what the evidence says of them, as the engine sees it."""
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 from datetime import datetime, timedelta
@@ -12,7 +13,8 @@ from deployments.plan import ALL, Sight, Strategy
 from deployments.plans import Plan
 from deployments.targets.contract import Seen, TryAgain
 from deployments.targets.kinds import target
-from monitoring import verdicts
+from monitoring import copies, verdicts
+from monitoring.stats import agreement
 from monitoring.stats.judge import Decision, Verdict
 
 LOOK_EVERY = timedelta(seconds=1)
@@ -76,6 +78,25 @@ def _at_share(rollout: Rollout, step: RolloutStep) -> Seen:
     return Seen(sight, facts, said.sentence if sight is Sight.CONDEMNED else "")
 
 
+def look_at_copies(rollout: Rollout, step: RolloutStep) -> Seen:
+    """Return how far the answers to copies agree: reached where enough were compared and nobody paused it."""
+    return _looked_at(rollout, step, _at_copies)
+
+
+def _at_copies(rollout: Rollout, step: RolloutStep) -> Seen:
+    said = _compared(rollout, (clock.now() - (step.started_at or clock.now())).total_seconds())
+    facts = {"verdict": str(said.decision), "sentence": said.sentence, "needs_person": said.needs_person}
+    sight = _sight(rollout, said)
+    return Seen(sight, facts, said.sentence if sight is Sight.CONDEMNED else "")
+
+
+def _compared(rollout: Rollout, spent_s: float) -> Verdict:
+    """Compare what is there by now; return the verdict on it."""
+    copies.settle(rollout.endpoint.name)
+    rules = plan_of(rollout).copy_rules
+    return agreement.judge(copies.standing(str(rollout.uuid), rules.within), rules, spent_s)
+
+
 def _keep_time(step: RolloutStep, until: datetime) -> None:
     """Let the step's time run from the end of a freeze."""
     deadline_at = until + timedelta(seconds=float(str(step.arguments["deadline_s"])))
@@ -92,10 +113,17 @@ def _at_gate(rollout: Rollout, step: RolloutStep) -> Seen:
     said = verdicts.verdict(str(rollout.uuid))
     if said and said.guardrail:
         return Seen(_sight(rollout, said), _facts(said), said.sentence)
-    apart = verdicts.comparison(str(rollout.uuid)) if rollout.plan["strategy"] == Strategy.AB else ""
+    apart = _choice(rollout)
     sentence = f"{apart} {CHOOSES if apart else WAITS.format(share_of(step))}".strip()
     waits = {"sentence": sentence, "needs_person": True, "verdict": Decision.HOLD}
     return Seen(Sight.UNDER_WAY, {**(_facts(said) if said else {}), **waits})
+
+
+def _choice(rollout: Rollout) -> str:
+    """Return what the two versions are told apart by, where the plan leaves the choice to a person; else nothing."""
+    if rollout.plan["strategy"] == Strategy.AB:
+        return verdicts.comparison(str(rollout.uuid))
+    return _compared(rollout, math.inf).sentence if rollout.plan["strategy"] == Strategy.SHADOW else ""
 
 
 def was_given(rollout: Rollout, step: RolloutStep) -> bool:

@@ -15,7 +15,7 @@ import structlog
 from django.db import DatabaseError, IntegrityError, InterfaceError, OperationalError, transaction
 
 from core import broker, clock
-from monitoring import counting
+from monitoring import copies, counting
 from monitoring.evidence import Routed, Unreadable, read
 from monitoring.models import DeadLetter, Label, Prediction
 from monitoring.predictions import Key, rows_of, save
@@ -125,9 +125,13 @@ def _store(entries: Sequence[Entry]) -> None:
                 said.append(document)
         except Unreadable as why:
             letters.append(_letter(entry, str(why)))
+    copied = [one for one in said if isinstance(one, Inference) and one.track == copies.SHADOW]
+    said = [one for one in said if not (isinstance(one, Inference) and one.track == copies.SHADOW)]
     with transaction.atomic("telemetry"):
         if letters:
             _put_aside(letters)
+        if copied:
+            copies.keep(copied)
         rows = rows_of({(document.endpoint, document.request_id) for document in said})
         changed = {id(row): row for document in said if (row := _apply(rows, document))}
         counting.count(changed.values(), labels_of(changed.values()), last_entry=entries[-1].id)

@@ -71,6 +71,40 @@ class Label(models.Model):
         return f"{self.request_id} at {self.endpoint}, revision {self.revision}"
 
 
+class Copy(models.Model):
+    """What a version answered to a copy of a request, which nobody was given, beside what the caller got.
+
+    `compared` is None until the caller's answer is known, then whether there was one; `alike` and `apart` (the largest
+    difference of numbers) are of two answers.
+    """
+
+    endpoint = models.CharField(max_length=63)
+    request_id = models.CharField(max_length=128)
+    at = models.DateTimeField()
+    rollout = models.CharField(max_length=64, blank=True, default="")
+    version = models.CharField(max_length=20)
+    digest = models.CharField(max_length=64)
+    status = models.PositiveSmallIntegerField(default=0)
+    latency_ms = models.FloatField(null=True)
+    prediction = models.JSONField(null=True)
+    compared = models.BooleanField(null=True)
+    alike = models.BooleanField(null=True)
+    apart = models.FloatField(null=True)
+
+    class Meta:
+        """One row a copy."""
+
+        verbose_name_plural = "copies"
+        constraints = [models.UniqueConstraint(fields=["endpoint", "request_id"], name="copy_once")]
+        indexes = [
+            models.Index(fields=["endpoint", "compared"], name="copy_waits"),
+            models.Index(fields=["rollout", "compared"], name="copy_rollout"),
+        ]
+
+    def __str__(self) -> str:
+        return f"copy of {self.request_id} at {self.endpoint}"
+
+
 class Watch(models.Model):
     """A rollout that is judged. Tally, verdict and the last entry they rest on change in one transaction."""
 

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from django.conf import settings
 
 from core import clock
-from monitoring.models import Label, Prediction
+from monitoring.models import Copy, Label, Prediction
 
 MOST = 20_000  # rows of a kind and call
 
@@ -16,10 +16,12 @@ def kept_since() -> datetime:
 
 
 def forget() -> int:
-    """Delete predictions and labels that are older than they are kept, oldest first; return how many went."""
+    """Delete predictions, copies and labels that are older than they are kept, oldest first; return how many went."""
     since = kept_since()
     predictions = Prediction.objects.order_by("pk").values_list("pk", "at")[:MOST]
     labels = Label.objects.order_by("pk").values_list("pk", "received_at")[:MOST]
     gone, _ = Prediction.objects.filter(pk__in=[pk for pk, at in predictions if at < since]).delete()
+    copied = Copy.objects.order_by("pk").values_list("pk", "at")[:MOST]
+    copies, _ = Copy.objects.filter(pk__in=[pk for pk, at in copied if at < since]).delete()
     told, _ = Label.objects.filter(pk__in=[pk for pk, at in labels if at < since]).delete()
-    return gone + told
+    return gone + told + copies

@@ -10,6 +10,7 @@ from core import clock
 from core.refusals import Invalid
 from monitoring.evidence import FAILED_FROM
 from monitoring.models import Prediction, Watch
+from monitoring.stats.agreement import CopyRules
 from monitoring.stats.documents import of_document, to_document
 from monitoring.stats.judge import Verdict, judge, told_apart
 from monitoring.stats.rules import ON_FAIL, ON_HOLD, Rules
@@ -19,6 +20,13 @@ from monitoring.stats.tally import Tally
 GUARDRAILS = {"error", "accuracy", "latency"}  # nothing tells the value of a live request
 CHOICES = {"on_hold": ON_HOLD, "on_fail": ON_FAIL}
 NAMES = [name for name in Rules.__dataclass_fields__ if name != "heard"]
+COPY_BOUNDS: dict[str, tuple[float, float]] = {
+    "min_copies": (1, 10_000_000),
+    "min_s": (0, 30 * 86_400.0),
+    "max_s": (1, 90 * 86_400.0),
+    "min_agreement": (0.0, 1.0),
+    "within": (0.0, 1e12),
+}
 BOUNDS: dict[str, tuple[float, float]] = {
     "alpha": (0.0001, 0.5),
     "tolerance": (1.0, 10.0),
@@ -40,6 +48,14 @@ def rules_of(said: Mapping[str, Any]) -> Rules:
     return Rules(**{name: checked(name, value) for name, value in said.items()})
 
 
+def copy_rules_of(said: Mapping[str, Any]) -> CopyRules:
+    """Return the rules for copies that a plan's `rules` say, with defaults; raise Invalid for what is no rule."""
+    if unknown := sorted(said.keys() - COPY_BOUNDS.keys()):
+        raise Invalid(f"{unknown[0]} is not a rule. Rules are {', '.join(COPY_BOUNDS)}.", field="rules")
+    asked = {name: value for name, value in said.items() if (name, value) != ("min_agreement", None)}
+    return CopyRules(**{name: _number(name, value, COPY_BOUNDS[name]) for name, value in asked.items()})
+
+
 def checked(name: str, value: Any) -> Any:
     """Return the value of a rule as it is kept; raise Invalid where it is none."""
     if name in CHOICES:
@@ -54,7 +70,11 @@ def checked(name: str, value: Any) -> Any:
         return None
     if name == "tolerance" and isinstance(value, Mapping):
         return _tolerances(value)
-    low, high = BOUNDS[name]
+    return _number(name, value, BOUNDS[name])
+
+
+def _number(name: str, value: Any, bounds: tuple[float, float]) -> Any:
+    low, high = bounds
     if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
         raise Invalid(f"{name} should be a number from {low:g} to {high:g}.", field=name)
     return value

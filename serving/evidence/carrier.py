@@ -6,12 +6,13 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from serving.contract import EVIDENCE_STREAM, ContractError, Desired, Inference, Layout, load
+from serving.contract import EVIDENCE_STREAM, ContractError, Desired, Inference, Layout, Routes, load
 from serving.evidence.tail import START, Mark, read
 
 if TYPE_CHECKING:
     import redis
 
+SHADOW = "shadow"
 BATCH_BYTES = 2**20
 UNREADABLE_MAX = 2_000  # of a line that is no record
 FULL = 1_000_000  # entries nobody has read yet; beyond, lines wait in their files
@@ -68,7 +69,15 @@ class Carrier:
             "version": desired.version,
             "digest": desired.digest,
         }
-        return _dumped({**said, **who})
+        track = {"track": SHADOW} if self._gets_copies(desired.endpoint, replica) else {}
+        return _dumped({**said, **who, **track})
+
+    def _gets_copies(self, endpoint: str, replica: str) -> bool:
+        """Whether the replica gets copies alone: then what it says is no answer to a caller, whatever it calls it."""
+        with suppress(FileNotFoundError, ContractError):
+            tracks = load(self.layout.routes(endpoint), Routes).tracks
+            return {way.track for way in tracks if replica in way.replicas} == {SHADOW}
+        return False
 
     def _launched(self, replica: str) -> Desired | None:
         with suppress(FileNotFoundError, ContractError):  # it has stopped since: its last lines are still its own

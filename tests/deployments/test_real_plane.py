@@ -15,22 +15,28 @@ from django.test import Client
 
 from accounts.actors import Actor
 from config.tasks import PAUSE_S
-from deployments import endpoints, engine, rollouts
+from deployments import endpoints, engine, rollouts, steering
 from deployments.models import Endpoint, Rollout
 from deployments.plan import Strategy
 from deployments.plans import Plan
 from deployments.states import ENDED, RolloutState
 from deployments.targets.kinds import target
+from monitoring import ingest
+from monitoring.copies import standing
+from monitoring.models import Copy, Prediction
 from registry import versions
 from registry.models import ModelVersion
 from serving import environments
 from serving.contract import Layout
+from serving.evidence.carrier import Carrier
 from serving.router import admin
 from tests.factories import make_model, make_run, put
+from tests.monitoring.conftest import Stream, stream
 from tests.serving.rig import Home, client_models, save_onnx
 from tests.serving.test_together import Load, plane
 from tests.web.test_access_matrix import BACKEND
 
+__all__ = ["stream"]
 pytestmark = [pytest.mark.faults, pytest.mark.django_db]
 AT_ONCE = Plan(Strategy.ALL_AT_ONCE)
 SPY = """
@@ -128,6 +134,34 @@ def test_a_rollback_is_a_change_of_routes_and_loses_no_request(
     assert (back.state, back.version.version) == (RolloutState.DONE, 1)
     assert took_s < 2
     assert set(statuses) == {200}
+
+
+def test_copies_are_answered_compared_and_returned_to_nobody(
+    home: Home, tmp_path: Path, dana: Actor, eli: Actor, stream: Stream
+) -> None:
+    save_onnx(tmp_path / "onnx")
+    endpoint = endpoints.create_endpoint("fraud", model=make_model(dana), environment="staging", actor=eli)
+    followed(rollouts.start(held_version(endpoint, tmp_path / "onnx", home, dana), endpoint, AT_ONCE, actor=eli))
+    plan = Plan.of({"strategy": "shadow", "rules": {"min_copies": 50, "min_s": 0}})
+    shadow = rollouts.start(held_version(endpoint, tmp_path / "onnx", home, dana), endpoint, plan, actor=eli)
+    carrier, load = Carrier(home.layout, stream.valkey.client), Load(admin.port(home.layout.admin_socket))
+    gate = shadow.steps.get(name="gate")
+    begun = time.monotonic()
+    while not gate.observed and time.monotonic() - begun < 60:
+        engine.turn()
+        carrier.turn()
+        ingest.drain()
+        time.sleep(PAUSE_S)
+        gate.refresh_from_db()
+    assert set(load.end()) == {200}
+    assert set(Copy.objects.values_list("version", "status").distinct()) == {("2", 200)}
+    assert set(Prediction.objects.filter(answered=True).values_list("version", flat=True)) == {"1"}
+    found = standing(str(shadow.uuid), 0.0)
+    assert found.compared == found.agreeing >= 50
+    assert "copies were answered alike" in gate.observed["sentence"]
+    steering.open_gate(shadow, reason="the same bytes", actor=eli)
+    assert followed(shadow) < 10
+    assert shadow.state == RolloutState.DONE
 
 
 def test_a_hostile_model_is_stopped_and_the_deployments_page_says_why(

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import redis
 
-from serving.contract import EVIDENCE_STREAM, Desired, Inference, Layout, dump
+from serving.contract import EVIDENCE_STREAM, SHARES, Desired, Inference, Layout, Routes, TrackRoute, dump
 from serving.evidence import tail
 from serving.evidence.carrier import Carrier
 from serving.evidence.tail import START
@@ -101,6 +101,17 @@ def test_what_a_model_says_is_signed_with_what_the_runner_launched(layout: Layou
         ("inference", {"replica": REPLICA, "unreadable": "not JSON"}),
         ("inference", {"replica": REPLICA, "unreadable": "[" * 2_000}),
     ]
+
+
+def test_what_gets_copies_alone_cannot_pass_its_answers_off_as_a_callers(layout: Layout, stream: Valkey) -> None:
+    launched(layout)
+    tracks = (TrackRoute("stable", ("fraud-0",), SHARES), TrackRoute("shadow", (REPLICA,), SHARES))
+    dump(layout.routes("fraud"), Routes("fraud", 1, 1, "k", "r", "mirror", "ab" * 16, tracks))
+    forged = {"type": Inference.KIND, "request_id": "q", "track": "stable"}
+    layout.evidence(REPLICA).write_text(json.dumps(forged) + "\n")
+    assert Carrier(layout, stream.client).turn() == 1
+    ((_, body),) = entries(stream)
+    assert body["track"] == "shadow"
 
 
 def test_a_replica_that_nobody_launched_signs_nothing(layout: Layout, stream: Valkey) -> None:

@@ -13,7 +13,8 @@ from serving.contract import SHARES
 from web.pages import replicas
 
 WORDS = {"error": "Failed requests", "accuracy": "Wrong predictions", "latency": "Slow answers"}
-JUDGED = {Strategy.CANARY, Strategy.LINEAR, Strategy.AB}
+JUDGED = {Strategy.CANARY, Strategy.LINEAR, Strategy.AB, Strategy.SHADOW}
+LOOKED_AT = frozenset({"watch", "compare", "gate"})
 TRACKS = (("canary", "canary"), ("stable", "live"))
 
 
@@ -22,7 +23,7 @@ def told(rollout: Rollout, steps: list[RolloutStep]) -> dict[str, Any] | None:
     if not is_judged(rollout):
         return None
     watched = [step for step in steps if step.name == "watch" and step.started_at]
-    looked_at = [step for step in steps if step.name in {"watch", "gate"} and step.started_at and step.observed]
+    looked_at = [step for step in steps if step.name in LOOKED_AT and step.started_at and step.observed]
     said: dict[str, Any] = looked_at[-1].observed if looked_at else {}
     before = rollout.last_good.version.version if rollout.last_good else None
     return {
@@ -34,6 +35,8 @@ def told(rollout: Rollout, steps: list[RolloutStep]) -> dict[str, Any] | None:
         "performance": [line for step in watched for line in _performance(rollout, step)],
         "share_pct": watched_pct(steps),
         "gate_pct": gate_pct(steps),
+        "at_gate": gate_pct(steps) != "",
+        "has_copies": any(step.name == "mirror" and step.started_at for step in steps),
         "version": rollout.version.version,
         "before": before,
         "server": replicas.words(replicas.seen(rollout)) if rollout.state == RolloutState.RUNNING else "",
@@ -54,7 +57,7 @@ def is_judged(rollout: Rollout) -> bool:
 
 def watched_pct(steps: list[RolloutStep]) -> int | str:
     """Return the share, in percent, at which it is watched now, or nothing between two watches."""
-    return _now(steps, "watch")
+    return _now(steps, "watch", "compare")
 
 
 def gate_pct(steps: list[RolloutStep]) -> int | str:
@@ -62,9 +65,9 @@ def gate_pct(steps: list[RolloutStep]) -> int | str:
     return _now(steps, "gate")
 
 
-def _now(steps: list[RolloutStep], name: str) -> int | str:
+def _now(steps: list[RolloutStep], *names: str) -> int | str:
     left = [step for step in steps if step.status != StepStatus.DONE]
-    return share_of(left[0]) if left and left[0].name == name else ""
+    return share_of(left[0]) if left and left[0].name in names else ""
 
 
 def asked_pct(steps: list[RolloutStep]) -> int:

@@ -1,5 +1,6 @@
 """Pages of deployments: the list, and one with its steps, its log and what can be done."""
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -18,6 +19,7 @@ from deployments.plan import ALL
 from deployments.plans import Plan
 from deployments.states import ENDED, RolloutState, StepStatus
 from deployments.watching import share_of
+from monitoring.copies import OK, Disagreement, disagreements, standing
 from registry import access, history
 from serving.contract import SHARES
 from web.actors import actor_of
@@ -29,11 +31,14 @@ from web.pages.parts import unchanged
 from web.pages.plan_picture import under_way
 
 ENDED_STEPS = {StepStatus.DONE, StepStatus.FAILED}
+SHOWN, ANSWER_MAX = 100, 300
 AT_SHARE = {"watch": "Watch at {} %", "gate": "Gate at {} %"}
 STEP_WORDS = {
     "install": "Install beside",
     "route": "Send traffic over",
     "bake": "Watch",
+    "mirror": "Copy requests",
+    "compare": "Compare answers",
     "retire": "Stop the old",
     "revert": "Send traffic back",
 }
@@ -78,7 +83,7 @@ def _told(found: Rollout, actor: Actor) -> dict[str, object]:
     steps = list(found.steps.all())
     told = history.events_visible_to(actor).filter(object_kind="rollout", object_id=str(found.pk))
     doable = _doable(found, actor)
-    where = [f"at-{canaries.watched_pct(steps)}", *(f"gate-{pct}" for pct in [canaries.gate_pct(steps)] if pct)]
+    where = [f"at-{canaries.watched_pct(steps)}", *(f"gate-{pct}" for pct in [canaries.gate_pct(steps)] if pct != "")]
     return {
         **doable,
         "doable": [*(name for name, possible in doable.items() if possible), *where],
@@ -128,6 +133,8 @@ def _bar(rollout: Rollout, steps: list[RolloutStep]) -> list[dict[str, object]]:
 def step_words(step: RolloutStep) -> str:
     """Return what the step does, in words."""
     share = share_of(step)
+    if step.name == "gate" and not share:
+        return "A person chooses"
     if step.name in AT_SHARE:
         return AT_SHARE[step.name].format(share)
     return f"{share} % of traffic" if step.name == "route" and share < ALL else STEP_WORDS.get(step.name, step.name)
@@ -152,6 +159,39 @@ def _step(step: RolloutStep) -> dict[str, object]:
         "facts": step.observed.get("sentence") or ", ".join(_facts(step.observed)),
         "why": "" if step.why == step.observed.get("sentence") else step.why,
     }
+
+
+@require_GET
+def copies(request: HttpRequest, number: int) -> HttpResponse:
+    """Show the newest requests that a version which gets copies answered otherwise than the live one."""
+    found = rollouts.find_rollout(number, actor=actor_of(request))
+    rules = Plan.of(found.plan).copy_rules
+    context = {
+        "rollout": found,
+        "words": standing(str(found.uuid), rules.within).words,
+        "within": rules.within,
+        "rows": [_apart(one) for one in disagreements(str(found.uuid), rules.within, SHOWN)],
+        "most": SHOWN,
+    }
+    return render(request, "deployments/copies.html", context)
+
+
+def _apart(one: Disagreement) -> dict[str, object]:
+    """A request that was answered otherwise, as its row shows it."""
+    return {
+        "request_id": one.copy.request_id,
+        "at": one.copy.at,
+        "live": _answer(one.live.prediction) if one.live else "",
+        "copy": _answer(one.copy.prediction) if one.copy.status == OK else f"failed with {one.copy.status}",
+        "apart": one.copy.apart,
+        "live_ms": one.live.latency_ms if one.live else None,
+        "copy_ms": one.copy.latency_ms,
+    }
+
+
+def _answer(said: object) -> str:
+    text = json.dumps(said, ensure_ascii=False)
+    return text if len(text) <= ANSWER_MAX else f"{text[:ANSWER_MAX]}…"
 
 
 @require_POST

@@ -153,16 +153,34 @@ AT_GATE: Context = {
     "sentence": "The gate behind 5 % waits for a person to let it go on.",
     "needs_person": True,
     "gate_pct": 5,
+    "at_gate": True,
 }
+APART = (
+    "No difference is shown in errors (0.6 to 1.9 times the live rate): 11 of 4,107 canary requests failed, against "
+    "10 of 4,081 of the live version. Fewer wrong predictions (0.4 to 0.9 times the live rate): 88 of 2,020 canary "
+    "predictions were wrong, against 143 of 1,998 of the live version. A person chooses: let it have all requests, or "
+    "send it back."
+)
 CHOICE: Context = {
     **AT_GATE,
-    "sentence": "No difference is shown in errors (0.6 to 1.9 times the live rate): 11 of 4,107 canary requests failed, "
-    "against 10 of 4,081 of the live version. Fewer wrong predictions (0.4 to 0.9 times the live rate): 88 of 2,020 canary "
-    "predictions were wrong, against 143 of 1,998 of the live version. A person chooses: let it have all requests, "
-    "or send it back.",
+    "sentence": APART,
     "gate_pct": 50,
     "split": {"asked_pct": 50, "seen_pct": 50.2, "canary": 4_107, "all": 8_188, "width": 50},
 }
+SHADOW = Plan.of({"strategy": "shadow"})
+ALIKE = (
+    "Promote: 1,942 of 2,000 copies were answered alike (96.3 to 97.7 %), 3 failed. "
+    "Numbers differ by 0.0112 on average. A person chooses: let it have all requests, or send it back."
+)
+SHADOW_STEPS = [
+    {"label": label, "state": state, "at": None if state == "later" else at(20)}
+    for label, state in (("Copy requests", "done"), ("Compare answers", "done"), ("A person chooses", "now"))
+]
+COPIED = [
+    {"request_id": f"0f8c51d2-{number}", "at": at(20), "live": "[0.912]", "copy": copy, "apart": gap, "live_ms": 4.1,
+     "copy_ms": 5.2}
+    for number, copy, gap in ((1, "[0.41]", 0.502), (2, "[0.874]", 0.038), (3, "failed with 500", None))
+]  # fmt: skip
 GATE_STEPS = [
     {"label": label, "state": state, "at": None if state == "later" else at(20)}
     for label, state in (("Watch at 5 %", "done"), ("Gate at 5 %", "now"), ("Send traffic over", "later"))
@@ -217,6 +235,10 @@ PAGES: dict[str, dict[str, Context]] = {
         "usual": {"rows": [RUNNING, FAILED, DONE, BEFORE], "shown": "4 deployments"},
         "empty": {"rows": []},
     },
+    "deployments/copies": {
+        "usual": {"rollout": RUNNING, "words": ALIKE, "within": 0.01, "rows": COPIED},
+        "empty": {"rollout": RUNNING, "words": "200 of 200 copies were answered alike (98.1 to 100.0 %), 0 failed."},
+    },
     "deployments/detail": {
         "running": shown(RUNNING, is_live=True),
         "canary": shown(RUNNING, is_live=True, may_steer=True, canary=CANARY, steps=NINE_STEPS),
@@ -233,6 +255,24 @@ PAGES: dict[str, dict[str, Context]] = {
             canary={**CANARY, **CHOICE},
             steps=GATE_STEPS,
             picture=under_way(AB, [RolloutStep(arguments={"share_pct": 50}, status="applied")]),
+        ),
+        "shadow, a person chooses": shown(
+            RUNNING,
+            is_live=True,
+            may_steer=True,
+            steps=SHADOW_STEPS,
+            canary={
+                "version": 6,
+                "before": 5,
+                "verdict": "hold",
+                "sentence": ALIKE,
+                "needs_person": True,
+                "at_gate": True,
+                "gate_pct": 0,
+                "share_pct": "",
+                "has_copies": True,
+            },
+            picture=under_way(SHADOW, [RolloutStep(arguments={"copies_pct": 100}, status="applied")]),
         ),
         "canary, kept by its plan": shown(
             {**RUNNING, "shown_state": "paused", "paused_at": at(20)},

@@ -1,10 +1,11 @@
 """The form of a plan: its fields, and the plan that they say."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from core.refusals import Invalid
 from deployments.plan import Strategy
 from deployments.plans import AB_PCT, AB_S, EVERY_S, SHARES, STEP_PCT, Plan
+from monitoring.stats.agreement import CopyRules
 from monitoring.stats.rules import ASK, GO_BACK, GO_ON, Rules
 from web.pages.forms import whole_number
 
@@ -13,6 +14,7 @@ STRATEGIES = [
     {"value": str(Strategy.BLUE_GREEN), "label": "Blue/green, with a bake time"},
     {"value": str(Strategy.LINEAR), "label": "Linear, by time"},
     {"value": str(Strategy.CANARY), "label": "Canary, on evidence"},
+    {"value": str(Strategy.SHADOW), "label": "Shadow, on copies"},
     {"value": str(Strategy.AB), "label": "A/B, a person chooses"},
 ]
 HOLDS = [
@@ -26,12 +28,16 @@ FAILS = [
 ]
 EVERYWHERE = ("alpha", "tolerance")
 NUMBERS = ("min_units", "min_labels", "min_s", "max_s", *EVERYWHERE)
-RULES = Rules()
+COPY_NUMBERS = ("min_copies", "min_s", "max_s", "within")
+RULES, COPIES = Rules(), CopyRules()
 EMPTY = {
     "strategy": str(Strategy.ALL_AT_ONCE),
     "bake_s": "0",
     "step_pct": str(STEP_PCT),
     "every_s": f"{EVERY_S:g}",
+    "copies_pct": "100",
+    **{f"copy_{name}": f"{getattr(COPIES, name):g}" for name in COPY_NUMBERS},
+    "copy_min_agreement": "",
     "share_pct": str(AB_PCT),
     "for_s": f"{AB_S:g}",
     "units": "0",
@@ -48,24 +54,46 @@ EMPTY = {
 def plan_of(said: Mapping[str, str]) -> Plan:
     """Return the plan of the form's words; raise Invalid at the field that says none."""
     strategy = said["strategy"]
-    if strategy == Strategy.LINEAR:
-        step_pct = whole_number(said["step_pct"], "step_pct", 1, 99)
-        rules = _rules(said, EVERYWHERE)
-        return Plan.of({"strategy": strategy, "step_pct": step_pct, "every_s": said["every_s"], "rules": rules})
-    if strategy == Strategy.AB:
-        shares, units = (
-            [whole_number(said["share_pct"], "share_pct", 1, 99)],
-            whole_number(said["units"], "units", 0, 10**9),
-        )
-        rules = _rules(said, EVERYWHERE)
-        return Plan.of({"strategy": strategy, "shares": shares, "for_s": said["for_s"], "units": units, "rules": rules})
-    if strategy != Strategy.CANARY:
-        return Plan.of({"strategy": strategy, "bake_s": said["bake_s"] or "0"})
+    if strategy in BY_STRATEGY:
+        return BY_STRATEGY[strategy](said)
+    return Plan.of({"strategy": strategy, "bake_s": said["bake_s"] or "0"})
+
+
+def _linear(said: Mapping[str, str]) -> Plan:
+    step_pct = whole_number(said["step_pct"], "step_pct", 1, 99)
+    rules = _rules(said, EVERYWHERE)
+    return Plan.of({"strategy": "linear", "step_pct": step_pct, "every_s": said["every_s"], "rules": rules})
+
+
+def _ab(said: Mapping[str, str]) -> Plan:
+    shares = [whole_number(said["share_pct"], "share_pct", 1, 99)]
+    units = whole_number(said["units"], "units", 0, 10**9)
+    rules = _rules(said, EVERYWHERE)
+    return Plan.of({"strategy": "a-b", "shares": shares, "for_s": said["for_s"], "units": units, "rules": rules})
+
+
+def _shadow(said: Mapping[str, str]) -> Plan:
+    copies_pct = whole_number(said["copies_pct"], "copies_pct", 1, 100)
+    rules: dict[str, object] = {name: _number(said[f"copy_{name}"], f"copy_{name}") for name in COPY_NUMBERS}
+    if least := said["copy_min_agreement"]:
+        rules["min_agreement"] = _number(least, "copy_min_agreement")
+    try:
+        return Plan.of({"strategy": "shadow", "copies_pct": copies_pct, "rules": rules})
+    except Invalid as why:
+        raise Invalid(str(why), field=f"copy_{why.field}") from why
+
+
+def _canary(said: Mapping[str, str]) -> Plan:
     rules = _rules(said, NUMBERS) | {"on_hold": said["on_hold"]}
     rules["ratio_bound"] = _number(said["ratio_bound"], "ratio_bound") if said["ratio_bound"] else None
     shares = [whole_number(word.strip(), "shares", 1, 99) for word in said["shares"].split(",")]
-    plan = Plan.of({"strategy": strategy, "shares": shares, "rules": rules})
+    plan = Plan.of({"strategy": "canary", "shares": shares, "rules": rules})
     return _with_own(plan, said["own"]) if said["own"].strip() else plan
+
+
+BY_STRATEGY: dict[str, Callable[[Mapping[str, str]], Plan]] = {
+    Strategy.LINEAR: _linear, Strategy.AB: _ab, Strategy.SHADOW: _shadow, Strategy.CANARY: _canary,
+}  # fmt: skip
 
 
 def _rules(said: Mapping[str, str], numbers: tuple[str, ...]) -> dict[str, object]:

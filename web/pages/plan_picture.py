@@ -42,6 +42,11 @@ class Column:
         return round((FLOOR_PCT - TOP_PCT) * self.share_pct / ALL, 2)
 
     @property
+    def label(self) -> str:
+        """The share, or that there are copies alone."""
+        return f"{self.share_pct} %" if self.share_pct else "copies"
+
+    @property
     def words_pct(self) -> float:
         """Where its words stand: inside the picture at both ends."""
         return {"start": self.x_pct, "end": self.end_pct}.get(self.anchor, round(self.x_pct + self.width_pct / 2, 2))
@@ -90,7 +95,7 @@ class Picture:
 
     def _said(self, column: Column) -> str:
         gate = " then a gate" if column.gate else ""
-        return f"{column.share_pct} %{gate}{f' {STANDS[column.state]}' if self.is_under_way else ''}"
+        return f"{column.label}{gate}{f' {STANDS[column.state]}' if self.is_under_way else ''}"
 
 
 def planned(plan: Plan) -> Picture:
@@ -127,6 +132,8 @@ def _stays(plan: Plan) -> list[tuple[int, float | None, bool]]:
     stays: list[tuple[int, float | None, bool]] = [
         (share.pct, plan.rules_at(share.pct).min_s, share.gate) for share in plan.shares
     ]
+    if plan.copies_pct:
+        return [(0, plan.copy_rules.min_s, True), (ALL, None, False)]
     if plan.strategy is Strategy.BLUE_GREEN:
         return [(ALL, plan.bake_s, False)]
     return [*stays, (ALL, None, False)]
@@ -135,8 +142,9 @@ def _stays(plan: Plan) -> list[tuple[int, float | None, bool]]:
 def _states(steps: Sequence[RolloutStep]) -> dict[int, str]:
     """Return by share how far it came: done once all that is done at it is."""
     found: dict[int, str] = {}
-    for share in {share_of(step) for step in steps if share_of(step)}:
-        at = [step.status for step in steps if share_of(step) == share]
+    moving = [step for step in steps if "share_pct" in step.arguments or "copies_pct" in step.arguments]
+    for share in {share_of(step) for step in moving}:
+        at = [step.status for step in moving if share_of(step) == share]
         begun = any(status != StepStatus.PENDING for status in at)
         whole = all(status == StepStatus.DONE for status in at)
         found[share] = FAILED if StepStatus.FAILED in at else DONE if whole else NOW if begun else PLANNED

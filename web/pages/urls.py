@@ -97,6 +97,7 @@ urlpatterns: list[URLPattern] = [
     path("deployments", deployments.listing, name="deployments"),
     path("deployments/<int:number>", deployments.deployment, name="deployment"),
     path("deployments/<int:number>/live", deployments.live, name="deployment-live"),
+    path("deployments/<int:number>/copies", deployments.copies, name="deployment-copies"),
     path("deployments/<int:number>/steer", deployments.steer, name="steer-deployment"),
     path("deployments/<int:number>/cancel", deployments.cancel, name="cancel-deployment"),
     path("deployments/<int:number>/intervene", deployments.intervene, name="intervene"),

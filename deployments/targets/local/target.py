@@ -36,14 +36,20 @@ class LocalTarget:
 
     def observe(self, step: Step, *, key: str, fence: int) -> Seen:
         """Look at the runner's and the router's own words."""
-        look = {"install": self._installed, "route": self._routed, "retire": self._retired, "revert": self._reverted}
+        look = {
+            "install": self._installed,
+            "mirror": self._routed,
+            "route": self._routed,
+            "retire": self._retired,
+            "revert": self._reverted,
+        }
         if fences.last(self.layout.fence(step.release.endpoint)) > fence:
             return Seen(Sight.STALE)
         return look[step.name](step, key)
 
     def apply(self, step: Step, *, key: str, fence: int) -> None:
         """Write the files of the step; writing them again changes nothing."""
-        acts = {"install": self._install, "route": self._route, "retire": self._retire}
+        acts = {"install": self._install, "route": self._route, "mirror": self._mirror, "retire": self._retire}
         if step.name not in acts:
             raise GiveUp(f"The local target has no step {step.name}; it has {', '.join(acts)}.")
         self._do(acts[step.name], step, key, fence)
@@ -103,6 +109,14 @@ class LocalTarget:
             TrackRoute("stable", (replicas.name(step.previous),), SHARES - canary),
         )
         return self._write_routes(step, tracks, step.release, key, fence)
+
+    def _mirror(self, step: Step, key: str, fence: int) -> None:
+        """Copy a part of the requests to the new replica; what served goes on answering all of them."""
+        if step.previous is None:
+            raise GiveUp("Nothing serves here whose requests could be copied.")
+        copied = int(str(step.arguments.get("copies_pct", ALL))) * SHARES // ALL
+        shadow = TrackRoute("shadow", (replicas.name(step.release),), copied)
+        self._write_routes(step, (*_all_to(step.previous), shadow), step.release, key, fence)
 
     def _routed(self, step: Step, key: str) -> Seen:
         endpoint = step.release.endpoint

@@ -191,9 +191,24 @@ def test_what_it_cannot_do_is_refused_with_the_reason(stage: Stage, endpoint: st
 def test_every_strategy_it_offers_it_has_the_steps_of(stage: Stage, endpoint: str) -> None:
     engine = Engine(stage.target(), 1)
     for strategy in engine.target.capabilities().strategies:
-        names = [spec.name for spec in steps_of(strategy, bake_s=1) if spec.name != "bake"]
+        names = [spec.name for spec in steps_of(strategy, bake_s=1) if spec.name != "bake"]  # that wait for nobody
         release = stage.release(endpoint, 1)
         engine.reach(*(Step(name, release) for name in names))
+
+
+def test_a_shadow_gets_copies_and_answers_nobody(stage: Stage, endpoint: str) -> None:
+    if Strategy.SHADOW not in stage.target().capabilities().strategies:
+        pytest.skip("it copies no requests")
+    first, second, engine = stage.release(endpoint, 1), stage.release(endpoint, 2), Engine(stage.target(), 2)
+    Engine(stage.target(), 1).deploy(first)
+    mirror = Step("mirror", second, {"copies_pct": 100}, first)
+    engine.reach(Step("install", second, {}, first), mirror)
+    assert stage.answer(endpoint) == "1"
+    until(lambda: stage.target().split(endpoint).requests.get("shadow", 0) > 0)
+    with pytest.raises(GiveUp, match="could be copied"):
+        engine.apply(replace(mirror, previous=None))
+    engine.reach(Step("revert", second, {}, first))
+    assert stage.answer(endpoint) == "1"
 
 
 def test_it_returns_promptly_while_the_other_side_is_away(stage: Stage, endpoint: str) -> None:

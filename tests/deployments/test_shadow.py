@@ -1,0 +1,160 @@
+"""A version that gets copies: it answers nobody, it is compared, and a person chooses."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from accounts.actors import Actor
+from core import clock
+from core.refusals import Conflict, Invalid
+from deployments import endpoints, rollouts, steering
+from deployments.models import Endpoint, Rollout
+from deployments.plans import Plan
+from deployments.states import RolloutState
+from monitoring import copies, ingest, retention
+from monitoring.models import Copy, Prediction
+from monitoring.stats.agreement import Copies
+from registry.models import RegisteredModel
+from tests.deployments.hands import Hands
+from tests.deployments.story import AT_ONCE, locked_version, run
+from tests.deployments.traffic import routes
+from tests.monitoring.conftest import Stream, stream
+from tests.web.visitors import browser
+
+__all__ = ["stream"]
+pytestmark = [pytest.mark.postgresql, pytest.mark.django_db]
+RULES = {"min_copies": 20, "min_s": 0, "max_s": 60, "within": 0.1}
+
+
+@pytest.fixture
+def shadow(hands: Hands, staging: Endpoint, model: RegisteredModel, stream: Stream, dana: Actor, eli: Actor) -> Any:
+    """Version 2 gets copies of what version 1 answers."""
+    run(hands, rollouts.start(locked_version(model, dana), staging, AT_ONCE, actor=eli))
+    stream.endpoint = staging.name
+
+    def begin(**rules: object) -> Rollout:
+        plan = Plan.of({"strategy": "shadow", "copies_pct": 50, "rules": {**RULES, **rules}})
+        return run(hands, rollouts.start(locked_version(model, dana), staging, plan, actor=eli), turns=4)
+
+    return begin
+
+
+def copied(stream: Stream, rollout: Rollout, *pairs: tuple[Any, Any], status: int = 200, name: str = "q") -> None:
+    """Requests as the live version answered them and the copy was answered, whichever record came first."""
+    for number, (live, copy) in enumerate(pairs):
+        request_id = f"{name}{number}"
+        records = [("stable", live, 200), ("shadow", copy, status)]
+        for track, answer, code in records if number % 2 else reversed(records):
+            stream.answered(request_id, answer, track=track, status=code, version="1" if track == "stable" else "2")
+        stream.routed(request_id, "stable", rollout=str(rollout.uuid), step="mirror", share="10000")
+    ingest.drain()
+
+
+def test_copies_go_over_and_callers_get_the_live_version(hands: Hands, shadow: Any) -> None:
+    rollout = shadow()
+    assert routes(hands, rollout) == {"stable": 10_000, "shadow": 5_000}
+    assert run(hands, rollout).steps.get(name="compare").observed["sentence"] == "Hold: 0 of 20 copies compared."
+
+
+def test_answers_are_compared_and_a_person_chooses(hands: Hands, shadow: Any, stream: Stream, eli: Actor) -> None:
+    rollout = shadow()
+    copied(stream, rollout, *[(0.5, 0.55)] * 15, *[(0.5, 0.9)] * 5)
+    run(hands, rollout)
+    said = rollout.steps.get(name="gate").observed["sentence"]
+    assert "15 of 20 copies were answered alike" in said
+    assert "0 failed. Numbers differ by 0.138 on average. A person chooses" in said
+    assert routes(hands, rollout) == {"stable": 10_000, "shadow": 5_000}
+    steering.open_gate(rollout, reason="the five are better", actor=eli, share_pct=0)
+    assert run(hands, rollout).state == RolloutState.DONE
+    assert routes(hands, rollout) == {"stable": 10_000}
+    serving = endpoints.serving(rollout.endpoint)
+    assert serving
+    assert serving.version.version == 2
+
+
+def test_an_answer_to_a_copy_never_stands_for_the_callers(shadow: Any, stream: Stream) -> None:
+    rollout = shadow()
+    copied(stream, rollout, ("cat", "dog"), ("cat", "cat"))
+    assert set(Prediction.objects.values_list("version", flat=True)) == {"1"}
+    assert [row.prediction for row in Prediction.objects.order_by("pk")] == [["cat"], ["cat"]]
+    copies.settle(rollout.endpoint.name)
+    assert copies.settle(rollout.endpoint.name) == 0
+    assert copies.standing(str(rollout.uuid), 0.0) == Copies(2, 1, 0, None)
+
+
+def test_too_little_agreement_goes_back_where_the_plan_says_so(hands: Hands, shadow: Any, stream: Stream) -> None:
+    rollout = shadow(min_agreement=0.9)
+    copied(stream, rollout, *[("cat", "dog")] * 30)
+    done = run(hands, rollout)
+    assert (done.state, routes(hands, rollout)) == (RolloutState.ROLLED_BACK, {"stable": 10_000})
+    assert "90 % were asked for" in done.why
+
+
+def test_a_copy_that_failed_agrees_with_nothing_and_one_without_a_live_answer_is_not_compared(
+    shadow: Any, stream: Stream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rollout = shadow()
+    copied(stream, rollout, (1, None), (1, None), status=500)
+    stream.answered("refused", 1, track="shadow")
+    stream.routed("refused", "stable", rollout=str(rollout.uuid), step="mirror", status=400)
+    stream.answered("lost", 1, track="shadow")
+    ingest.drain()
+    copies.settle(rollout.endpoint.name)
+    assert copies.standing(str(rollout.uuid), 0.0) == Copies(2, 0, 2, None)
+    assert list(Copy.objects.filter(compared=None).values_list("request_id", flat=True)) == ["lost"]
+    later = clock.now() + timedelta(seconds=61)
+    monkeypatch.setattr(clock, "now", lambda: later)
+    copies.settle(rollout.endpoint.name)
+    assert not Copy.objects.filter(compared=None).exists()
+
+
+def test_a_paused_shadow_waits_and_a_promoted_one_is_compared_no_longer(
+    hands: Hands, shadow: Any, stream: Stream, eli: Actor
+) -> None:
+    rollout = shadow()
+    steering.pause(rollout, reason="lunch", actor=eli)
+    copied(stream, rollout, *[(1, 1)] * 30)
+    run(hands, rollout)
+    assert rollout.steps.get(name="gate").status == "pending"
+    steering.promote(rollout, reason="enough", actor=eli, share_pct=0)
+    run(hands, rollout)
+    assert rollout.steps.get(name="gate").status == "applied"
+
+
+def test_the_first_version_of_an_endpoint_cannot_be_a_shadow(
+    staging: Endpoint, model: RegisteredModel, dana: Actor, eli: Actor
+) -> None:
+    with pytest.raises(Conflict, match="nothing that a shadow rollout could be compared with"):
+        rollouts.start(locked_version(model, dana), staging, Plan.of({"strategy": "shadow"}), actor=eli)
+
+
+@pytest.mark.parametrize(
+    ("said", "field"),
+    [({"copies_pct": 0}, "copies_pct"), ({"rules": {"alpha": 1}}, "rules"), ({"rules": {"within": -1}}, "within")],
+)
+def test_a_shadow_that_is_no_plan_is_refused_at_its_field(said: dict[str, object], field: str) -> None:
+    with pytest.raises(Invalid) as refused:
+        Plan.of({"strategy": "shadow", **said})
+    assert refused.value.field == field
+
+
+def test_who_sees_the_deployment_opens_what_was_answered_otherwise(
+    shadow: Any, stream: Stream, rita: Actor, otto: Actor
+) -> None:
+    rollout = shadow()
+    copied(stream, rollout, ("cat", "dog"), ("cat", "cat"))
+    copies.settle(rollout.endpoint.name)
+    page = browser(rita).get(f"/deployments/{rollout.pk}/copies").content.decode()
+    assert "q0" in page
+    assert "[&quot;dog&quot;]" in page
+    assert "q1" not in page
+    assert browser(otto).get(f"/deployments/{rollout.pk}/copies").status_code == 404
+
+
+def test_copies_are_kept_as_long_as_predictions(shadow: Any, stream: Stream, settings: Any) -> None:
+    rollout = shadow()
+    copied(stream, rollout, ("cat", "dog"))
+    Copy.objects.update(at=clock.now() - timedelta(days=settings.PREDICTIONS_DAYS + 1))
+    retention.forget()
+    assert (Copy.objects.count(), Prediction.objects.count()) == (0, 1)
