@@ -82,6 +82,7 @@ class Rollout(models.Model):
     created_at = models.DateTimeField(default=timezone.now)
     started_at = models.DateTimeField(null=True)
     ended_at = models.DateTimeField(null=True)
+    sent_back_at = models.DateTimeField(null=True)
     paused_at = models.DateTimeField(null=True)
     paused_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
     fence = models.PositiveBigIntegerField(default=0)
@@ -105,6 +106,17 @@ class Rollout(models.Model):
     def shown_state(self) -> str:
         """Return the state people are told: `paused` for one that runs and is held at its share."""
         return "paused" if self.state == RolloutState.RUNNING and self.paused_at else str(self.state)
+
+    @property
+    def back_s(self) -> float | None:
+        """Return how long it took, from the word or the evidence, until what served before had all requests again.
+
+        None where nothing goes back, or has not yet. Of what was sent back it includes the end of its model server.
+        """
+        name = "route" if self.kind == self.Kind.ROLLBACK else "revert"
+        step = self.steps.filter(name=name, status=StepStatus.DONE).first()
+        asked_at = self.created_at if self.kind == self.Kind.ROLLBACK else self.sent_back_at
+        return (step.ended_at - asked_at).total_seconds() if step and step.ended_at and asked_at else None
 
 
 class RolloutInNeed(Rollout):

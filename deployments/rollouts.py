@@ -180,6 +180,8 @@ def install(rollout: Rollout) -> None:
 def send_back(rollout: Rollout, *, why: str, actor: Actor = SYSTEM) -> None:
     """Give up what the rollout is for, under the model's lock: all that is left is its way back."""
     advance(rollout, RolloutState.ROLLING_BACK, actor=actor, why=why)
+    rollout.sent_back_at = clock.now()
+    rollout.save(update_fields=["sent_back_at"])
     rollout.steps.filter(position=WAY_BACK).delete()
     _step(rollout, WAY_BACK, REVERT).save()
 

@@ -1,6 +1,5 @@
 """A canary's steps between two shares: what the evidence says of them, as the engine sees it."""
 
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 from datetime import datetime, timedelta
@@ -15,6 +14,7 @@ from deployments.targets.contract import Seen, TryAgain
 from deployments.targets.kinds import target
 from monitoring import copies, verdicts
 from monitoring.stats import agreement
+from monitoring.stats.agreement import Copies
 from monitoring.stats.judge import Decision, Verdict
 
 LOOK_EVERY = timedelta(seconds=1)
@@ -84,17 +84,17 @@ def look_at_copies(rollout: Rollout, step: RolloutStep) -> Seen:
 
 
 def _at_copies(rollout: Rollout, step: RolloutStep) -> Seen:
-    said = _compared(rollout, (clock.now() - (step.started_at or clock.now())).total_seconds())
+    spent_s = (clock.now() - (step.started_at or clock.now())).total_seconds()
+    said = agreement.judge(_copies(rollout), plan_of(rollout).copy_rules, spent_s)
     facts = {"verdict": str(said.decision), "sentence": said.sentence, "needs_person": said.needs_person}
     sight = _sight(rollout, said)
     return Seen(sight, facts, said.sentence if sight is Sight.CONDEMNED else "")
 
 
-def _compared(rollout: Rollout, spent_s: float) -> Verdict:
-    """Compare what is there by now; return the verdict on it."""
+def _copies(rollout: Rollout) -> Copies:
+    """Compare what is there by now; return what became of the copies."""
     copies.settle(rollout.endpoint.name)
-    rules = plan_of(rollout).copy_rules
-    return agreement.judge(copies.standing(str(rollout.uuid), rules.within), rules, spent_s)
+    return copies.standing(str(rollout.uuid), plan_of(rollout).copy_rules.within)
 
 
 def _keep_time(step: RolloutStep, until: datetime) -> None:
@@ -123,7 +123,7 @@ def _choice(rollout: Rollout) -> str:
     """Return what the two versions are told apart by, where the plan leaves the choice to a person; else nothing."""
     if rollout.plan["strategy"] == Strategy.AB:
         return verdicts.comparison(str(rollout.uuid))
-    return _compared(rollout, math.inf).sentence if rollout.plan["strategy"] == Strategy.SHADOW else ""
+    return _copies(rollout).words if rollout.plan["strategy"] == Strategy.SHADOW else ""
 
 
 def was_given(rollout: Rollout, step: RolloutStep) -> bool:

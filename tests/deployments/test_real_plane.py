@@ -134,6 +134,34 @@ def test_a_rollback_is_a_change_of_routes_and_loses_no_request(
     assert (back.state, back.version.version) == (RolloutState.DONE, 1)
     assert took_s < 2
     assert set(statuses) == {200}
+    client = Client()
+    client.force_login(eli.person, backend=BACKEND)
+    assert back.back_s is not None
+    assert back.back_s < 2
+    assert "Back in " in client.get(f"/deployments/{back.pk}").content.decode()
+
+
+def test_what_is_sent_back_under_load_is_back_within_5_s_and_loses_no_request(
+    home: Home, tmp_path: Path, dana: Actor, eli: Actor
+) -> None:
+    save_onnx(tmp_path / "onnx")
+    endpoint = endpoints.create_endpoint("fraud", model=make_model(dana), environment="staging", actor=eli)
+    followed(rollouts.start(held_version(endpoint, tmp_path / "onnx", home, dana), endpoint, AT_ONCE, actor=eli))
+    plan = Plan.of({"strategy": "canary", "shares": [50]})
+    canary = rollouts.start(held_version(endpoint, tmp_path / "onnx", home, dana), endpoint, plan, actor=eli)
+    begun = time.monotonic()
+    while not canary.steps.filter(name="watch", status="applied").exists() and time.monotonic() - begun < 60:
+        engine.turn()
+        time.sleep(PAUSE_S)
+    load = Load(admin.port(home.layout.admin_socket))
+    time.sleep(1)
+    steering.abort(canary, reason="the customer called", actor=eli)
+    followed(canary)
+    statuses = load.end()
+    assert canary.state == RolloutState.ROLLED_BACK
+    assert canary.back_s is not None
+    assert canary.back_s < 5
+    assert set(statuses) == {200}
 
 
 def test_copies_are_answered_compared_and_returned_to_nobody(

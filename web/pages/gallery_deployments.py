@@ -169,7 +169,7 @@ CHOICE: Context = {
 }
 SHADOW = Plan.of({"strategy": "shadow"})
 ALIKE = (
-    "Promote: 1,942 of 2,000 copies were answered alike (96.3 to 97.7 %), 3 failed. "
+    "1,942 of 2,000 copies were answered alike (96.3 to 97.7 %), 3 failed. "
     "Numbers differ by 0.0112 on average. A person chooses: let it have all requests, or send it back."
 )
 SHADOW_STEPS = [
@@ -236,7 +236,7 @@ PAGES: dict[str, dict[str, Context]] = {
         "empty": {"rows": []},
     },
     "deployments/copies": {
-        "usual": {"rollout": RUNNING, "words": ALIKE, "within": 0.01, "rows": COPIED},
+        "usual": {"rollout": RUNNING, "words": ALIKE.partition(" A person")[0], "within": 0.01, "rows": COPIED},
         "empty": {"rollout": RUNNING, "words": "200 of 200 copies were answered alike (98.1 to 100.0 %), 0 failed."},
     },
     "deployments/detail": {
@@ -288,7 +288,7 @@ PAGES: dict[str, dict[str, Context]] = {
             picture=climbed(3, failed=True),
         ),
         "done": shown(DONE, took_s=7.0, back=BEFORE),
-        "rolled back": shown(FAILED, took_s=41.0),
+        "rolled back": shown(FAILED, took_s=41.0, back_s=0.84),
         "queued": shown(rollout(10, 6, RolloutState.QUEUED), is_live=True, may_cancel=True),
         "waits for the end of a freeze": shown(
             rollout(10, 6, RolloutState.QUEUED), is_live=True, may_cancel=True, waits=FROZEN

@@ -10,6 +10,7 @@ from deployments.plans import Plan
 from deployments.states import StepStatus
 from deployments.watching import share_of
 
+LEAST_PCT = 1.5  # of the height, so that copies and small shares are seen
 WORDED = 5  # columns that have room for words on a narrow page
 TOP_PCT, FLOOR_PCT = 14.0, 86.0  # of the picture's height: above are shares, below times
 PLANNED, DONE, NOW, FAILED = "planned", "done", "now", "failed"
@@ -39,7 +40,7 @@ class Column:
     @property
     def height_pct(self) -> float:
         """How high it is."""
-        return round((FLOOR_PCT - TOP_PCT) * self.share_pct / ALL, 2)
+        return max(LEAST_PCT, round((FLOOR_PCT - TOP_PCT) * self.share_pct / ALL, 2))
 
     @property
     def label(self) -> str:

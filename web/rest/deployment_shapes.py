@@ -54,10 +54,14 @@ class RolloutShape(serializers.Serializer[Any]):
 
 
 class RolloutWithSteps(RolloutShape):
-    """The same, with its steps in order; `waits` says until when a freeze keeps it, or nothing."""
+    """The same, with its steps in order.
+
+    `waits` says until when a freeze keeps it, or nothing; `back_s` how many seconds it took to go back.
+    """
 
     steps = Step(many=True)
     waits = serializers.SerializerMethodField()
+    back_s = serializers.FloatField(allow_null=True)
 
     def get_waits(self, rollout: Rollout) -> str:
         """Until when a freeze keeps it."""
