@@ -69,6 +69,7 @@ EVENTS = {
     "rollout.requested": "asked for {object}",
     "rollout.started": "started {object}",
     "rollout.paused": "keeps {object} at the share it has",
+    "rollout.gate.opened": "let {object} through a gate",
     "rollout.promoted": "sent {object} on",
     "rollout.resumed": "went on with {object}",
     "rollout.step.done": "saw a step done: {object}",

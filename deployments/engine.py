@@ -19,7 +19,7 @@ from audit.models import Checkpoint, Event
 from audit.record import Change, record
 from audit.replay.mismatches import open_count
 from core import clock
-from deployments import holders, orders, plan, rollouts, steering, watching
+from deployments import freezing, holders, orders, plan, rollouts, steering, watching
 from deployments.history import serves
 from deployments.models import Rollout, RolloutStep
 from deployments.plan import Act, Sight, StepView
@@ -74,11 +74,11 @@ def work(pk: int, holder: str) -> None:
 def _begin(rollout: Rollout, holder: str) -> bool:
     """Start a queued rollout once its approval is inside a signed checkpoint and its endpoint is free.
 
-    While a row differs from the ledger only what goes back starts.
+    While a row differs from the ledger, and in a freeze, only what goes back starts.
     """
     if rollout.request_id and not _is_sealed(rollout):
         return False
-    if rollout.kind == Rollout.Kind.DEPLOY and open_count():
+    if rollout.kind == Rollout.Kind.DEPLOY and (open_count() or freezing.frozen(rollout)):
         return False
     with _held(rollout, holder) as row:
         if row is None or row.endpoint.rollouts.filter(state__in=LIVE).exists():
@@ -135,7 +135,11 @@ def _baked(rollout: Rollout, step: RolloutStep) -> Seen:
     return Seen(Sight.REACHED if left_s <= 0 else Sight.UNDER_WAY, {"left_s": max(0.0, round(left_s, 1))})
 
 
-LOOKED_AT_HERE = {"bake": _baked, "watch": watching.look}  # a target has no part in these
+LOOKED_AT_HERE = {
+    "bake": _baked,
+    "watch": watching.look,
+    "gate": watching.look_at_gate,
+}  # no target has a part in these
 
 
 def _view(step: RolloutStep, moment: datetime) -> StepView:
@@ -166,6 +170,8 @@ def _do(turn: Turn, decision: plan.Decision, seen: Seen) -> bool:
         return _give_up_step(turn, why, dict(seen.facts))
     if decision.act is Act.ASK_OPERATOR:
         return _ask_operator(turn, why)
+    if decision.act is Act.PAUSE:
+        _pause(turn, str(seen.facts["sentence"]))
     if seen.facts != turn.step.observed:
         RolloutStep.objects.filter(pk=turn.step.pk).update(observed=dict(seen.facts))
     return False
@@ -176,6 +182,9 @@ def _apply(turn: Turn) -> bool:
     moment, step = clock.now(), turn.step
     if why := steering.uncovered(turn.rollout, step):
         return _give_up_step(turn, why)
+    if step.name == "route" and turn.rollout.state == RolloutState.RUNNING and freezing.frozen(turn.rollout):
+        against = watching.against(turn.rollout)
+        return _give_up_step(turn, against) if against else False
     pause_s = BACK_OFF_S[min(step.attempts, len(BACK_OFF_S) - 1)]
     with transaction.atomic():
         if not _still_mine(turn.rollout, turn.holder):
@@ -243,6 +252,13 @@ def _give_up_step(turn: Turn, why: str, facts: dict[str, object] | None = None) 
         _fail(turn.step, why, facts)
         rollouts.send_back(row, why=why)
     return True
+
+
+def _pause(turn: Turn, why: str) -> None:
+    """Keep the rollout at its share until a person decides."""
+    with _held(turn.rollout, turn.holder) as row:
+        if row is not None:
+            steering.keep(row, reason=why, actor=SYSTEM)
 
 
 def _ask_operator(turn: Turn, why: str) -> bool:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 INSTALL_S, ROUTE_S, RETIRE_S, REVERT_S = 600.0, 30.0, 60.0, 60.0
+GATE_S = 7 * 86_400.0  # how long a gate waits for a person before the rollout goes back
 ATTEMPTS = 3
 ALL = 100  # percent
 NO_WAY_BACK = frozenset({"retire", "revert"})  # giving these up asks a person: there is nothing better to go back to
@@ -15,7 +16,9 @@ class Strategy(StrEnum):
 
     ALL_AT_ONCE = "all-at-once"
     BLUE_GREEN = "blue-green"
+    LINEAR = "linear"
     CANARY = "canary"
+    AB = "a-b"
 
 
 @dataclass(frozen=True)
@@ -28,14 +31,25 @@ class Spec:
     attempts: int = ATTEMPTS
 
 
-def steps_of(strategy: Strategy, *, bake_s: float = 0.0, shares: Sequence[int] = (), max_s: float = 0.0) -> list[Spec]:
+@dataclass(frozen=True)
+class Stay:
+    """A share of the requests, the longest time there before somebody or something decides, and a gate behind it."""
+
+    share_pct: int
+    max_s: float
+    gate: bool = False
+
+
+def steps_of(strategy: Strategy, *, bake_s: float = 0.0, stays: Sequence[Stay] = ()) -> list[Spec]:
     """Return the steps of a rollout in order: install beside what serves, send traffic over, wait, retire the old.
 
-    A canary takes each share and is watched at it. A watch that nobody ended in twice `max_s` sends it back.
+    It takes each share and is watched at it. A watch that nobody ended in twice its time sends it back.
     """
     steps = [Spec("install", deadline_s=INSTALL_S)]
-    for share in shares if strategy is Strategy.CANARY else ():
-        steps += [Spec("route", {"share_pct": share}), Spec("watch", {"share_pct": share}, deadline_s=2 * max_s)]
+    for stay in stays:
+        share: dict[str, object] = {"share_pct": stay.share_pct}
+        steps += [Spec("route", share), Spec("watch", share, deadline_s=2 * stay.max_s)]
+        steps += [Spec("gate", share, deadline_s=GATE_S)] if stay.gate else []
     steps.append(Spec("route", {"share_pct": ALL}))
     if strategy is Strategy.BLUE_GREEN and bake_s > 0:
         steps.append(Spec("bake", {"for_s": bake_s}, deadline_s=bake_s + ROUTE_S))
@@ -58,6 +72,7 @@ class Sight(StrEnum):
     REACHED = "reached"
     BROKEN = "broken"
     CONDEMNED = "condemned"  # the evidence is against it
+    REFERRED = "referred"  # so it is, and the plan leaves it to a person
     STALE = "stale"
     UNKNOWN = "unknown"  # it could not be looked at
 
@@ -82,10 +97,12 @@ class Act(StrEnum):
     FINISH_STEP = "finish step"
     FINISH = "finish"
     ROLL_BACK = "roll back"
+    PAUSE = "pause"
     ASK_OPERATOR = "ask operator"
 
 
 SETTLED = {Sight.REACHED: Act.FINISH_STEP, Sight.CONDEMNED: Act.ROLL_BACK}  # whatever was tried before
+WAITING = {Sight.REFERRED: Act.PAUSE, Sight.UNKNOWN: Act.WAIT}
 
 
 @dataclass(frozen=True)
@@ -113,8 +130,8 @@ def next_step(steps: list[StepView], sight: Sight) -> Decision:
         return Decision(Act.WAIT, place, "another engine holds this rollout")
     if gave_up := _gave_up(step, sight):
         return Decision(Act.ASK_OPERATOR if step.name in NO_WAY_BACK else Act.ROLL_BACK, place, gave_up)
-    if sight is Sight.UNKNOWN or (sight is Sight.UNDER_WAY and step.status == "applied"):
-        return Decision(Act.WAIT, place)
+    if sight in WAITING or (sight is Sight.UNDER_WAY and step.status == "applied"):
+        return Decision(WAITING.get(sight, Act.WAIT), place)
     return Decision(Act.APPLY, place) if step.due else Decision(Act.WAIT, place, "waits before the next try")
 
 

@@ -18,10 +18,9 @@ from deployments.plan import REVERT, Spec, Strategy
 from deployments.plans import Plan
 from deployments.states import ENDED, LIVE, MOVES, RolloutState, StepStatus
 from deployments.targets.kinds import target
-from registry import access, holds, manifests, requests, subjects
+from registry import access, holds, manifests, requests
 from registry.models import ApprovalRequest, ModelVersion
 from registry.models.approvals import RequestState
-from registry.models.glass import broken_for
 from registry.policy import Move
 
 
@@ -46,7 +45,7 @@ def request_deployment(
 
 
 def start(version: ModelVersion, endpoint: Endpoint, plan: Plan, *, actor: Actor, reason: str = "") -> Rollout:
-    """Queue a rollout of `version` to `endpoint`; a second click returns the one that is queued.
+    """Queue a rollout of `version` to `endpoint`; a second click returns the one that is queued. In a freeze it waits.
 
     Raises Denied without the environment's permission, Conflict where a signature is missing, the bytes are not the
     frozen ones, the target cannot follow the plan, or another rollout is live.
@@ -227,9 +226,9 @@ def _refuse_other_model(version: ModelVersion, endpoint: Endpoint) -> None:
 
 
 def _refuse_unable(endpoint: Endpoint, plan: Plan) -> None:
-    if plan.strategy is Strategy.CANARY and serving(endpoint) is None:
+    if plan.shares and serving(endpoint) is None:
         raise Conflict(
-            f"{endpoint} serves nothing that a canary could be compared with.",
+            f"{endpoint} serves nothing that a {plan.strategy} rollout could be compared with.",
             next_step="Send the first one all at once.",
         )
     able = target(endpoint.target).capabilities().strategies
@@ -293,18 +292,11 @@ def _covering(version: ModelVersion, endpoint: Endpoint, plan: Plan, digest: str
         rows = rows.exclude(glass__opened_at__lte=withdrawn_at)
     for request in rows.order_by("-pk"):
         if requests.covers_deployment(request, endpoint=endpoint.name, plan=plan.document, digest=digest):
-            _refuse_frozen(request)
             return request
     raise Conflict(
         f"{version} has no unused approval for {endpoint} with this plan.",
         next_step="Ask for stage, endpoint and plan together; an approval of the stage alone does not cover it.",
     )
-
-
-def _refuse_frozen(request: ApprovalRequest) -> None:
-    frozen = subjects.terms_of(request).freeze_words(clock.now())
-    if frozen and not broken_for(request):
-        raise Conflict(f"{request} is approved, but nothing starts now. {frozen}", next_step="Start it after that.")
 
 
 def queue(rollout: Rollout, steps: list[Spec], *, actor: Actor) -> Rollout:

@@ -15,31 +15,40 @@ from audit.record import Change, record
 from core import clock, hints
 from core.refusals import Conflict, Invalid
 from core.words import written
+from deployments import freezing
 from deployments.models import Rollout, RolloutStep
 from deployments.plan import ALL
 from deployments.rollouts import lock, rollout_subject, send_back
 from deployments.states import RolloutState, StepStatus
-from deployments.watching import share_of
-
-PROMOTED = "promoted by {}"
+from deployments.watching import share_of, was_given
+from monitoring.stats.judge import Decision
+from registry import exposure
 
 
 def pause(rollout: Rollout, *, reason: str, actor: Actor) -> None:
     """Keep the rollout at its share; doing it again changes nothing. It is still watched, and sent back if bad."""
     _require(rollout, "pause", actor)
     with transaction.atomic():
-        row = _running(rollout)
-        if row.paused_at is None:
-            row.paused_at, row.paused_by = clock.now(), actor.person
-            row.save(update_fields=["paused_at", "paused_by"])
-            record("rollout.paused", rollout_subject(row), actor=actor, change=Change(comment=written(reason)))
+        keep(_running(rollout), reason=reason, actor=actor)
+
+
+def keep(row: Rollout, *, reason: str, actor: Actor) -> None:
+    """Keep a running rollout at its share, under its model's lock; one that is kept already stays as it is."""
+    if row.paused_at is None:
+        row.paused_at, row.paused_by = clock.now(), actor.user
+        row.save(update_fields=["paused_at", "paused_by"])
+        record("rollout.paused", rollout_subject(row), actor=actor, change=Change(comment=written(reason)))
 
 
 def go_on(rollout: Rollout, *, reason: str, actor: Actor) -> None:
-    """Let a paused rollout go on when the evidence allows; doing it again changes nothing."""
+    """Let a paused rollout go on when the evidence allows; doing it again changes nothing.
+
+    Raises Conflict where the evidence is against it: that is to be promoted with a reason, or sent back.
+    """
     _require(rollout, "go on with", actor)
     with transaction.atomic():
         row = _running(rollout)
+        _refuse_condemned(row)
         if row.paused_at is not None:
             row.paused_at, row.paused_by = None, None
             row.save(update_fields=["paused_at", "paused_by"])
@@ -63,15 +72,32 @@ def promote(rollout: Rollout, *, reason: str, actor: Actor, to_all: bool = False
                 f"{row} has gone on to {share_of(skipped[0])} % since you looked at {share_pct} %.",
                 next_step="Look at what is seen there, then decide.",
             )
-        moment = clock.now()
-        for step in skipped:
-            step.started_at, step.ended_at, step.status = step.started_at or moment, moment, StepStatus.DONE
-            step.why = PROMOTED.format(actor.name)
-            step.save(update_fields=["started_at", "ended_at", "status", "why"])
-        row.paused_at, row.paused_by = None, None
-        row.save(update_fields=["paused_at", "paused_by"])
+        _refuse_unsigned(row, skipped)
+        _refuse_frozen(row)
+        _end(skipped, f"promoted by {actor.name}")
+        _unpause(row)
         facts: dict[str, object] = {"from_share_pct": share_of(skipped[0]), "seen": skipped[0].observed}
         record("rollout.promoted", rollout_subject(row), actor=actor, change=Change(comment=said, facts=facts))
+        hints.hint(hints.MOVE_ROLLOUTS)
+
+
+def open_gate(rollout: Rollout, *, reason: str, actor: Actor, share_pct: int | None = None) -> None:
+    """Let the rollout through the gate it waits at, on a person's comment.
+
+    With `share_pct`, the share that the person saw, raises Conflict where it waits at another gate, or at none.
+    """
+    _require(rollout, "open the gate of", actor)
+    said = _reason(reason, "gate")
+    with transaction.atomic():
+        row = _running(rollout)
+        gate = _first_open(row)
+        if gate is None or gate.name != "gate" or (share_pct is not None and share_of(gate) != share_pct):
+            raise Conflict(f"{row} waits at no such gate.", next_step="Look at where it is, then decide.")
+        _refuse_frozen(row)
+        _end([gate], f"let through by {actor.name}")
+        _unpause(row)
+        facts: dict[str, object] = {"share_pct": share_of(gate), "seen": gate.observed}
+        record("rollout.gate.opened", rollout_subject(row), actor=actor, change=Change(comment=said, facts=facts))
         hints.hint(hints.MOVE_ROLLOUTS)
 
 
@@ -102,12 +128,59 @@ def uncovered(rollout: Rollout, step: RolloutStep) -> str:
 
 
 def _left(row: Rollout, *, to_all: bool) -> list[RolloutStep]:
-    """Return the steps that a promotion skips: the watch under way and, to all, every share before the last."""
-    open_steps = [step for step in row.steps.all() if step.status != StepStatus.DONE]
-    if not open_steps or open_steps[0].name != "watch":
+    """Return the steps that a promotion skips: the watch under way and, to all, every share and gate that is left."""
+    first = _first_open(row)
+    if first is None or first.name not in ({"watch", "gate"} if to_all else {"watch"}):
         raise Conflict(f"{row} is not being watched now.", next_step="Try again when it has reached its share.")
-    shares = [step for step in open_steps if step.name in {"watch", "route"} and share_of(step) < ALL]
-    return shares if to_all else shares[:1]
+    left = row.steps.filter(position__gte=first.position, name__in=["watch", "route", "gate"])
+    return [step for step in left if share_of(step) < ALL] if to_all else [first]
+
+
+def _first_open(row: Rollout) -> RolloutStep | None:
+    return row.steps.exclude(status=StepStatus.DONE).first()
+
+
+def _end(steps: list[RolloutStep], why: str) -> None:
+    """End steps on a person's word."""
+    moment = clock.now()
+    for step in steps:
+        step.started_at, step.ended_at, step.status = step.started_at or moment, moment, StepStatus.DONE
+        step.why = why
+        step.save(update_fields=["started_at", "ended_at", "status", "why"])
+
+
+def _unpause(row: Rollout) -> None:
+    row.paused_at, row.paused_by = None, None
+    row.save(update_fields=["paused_at", "paused_by"])
+
+
+def _refuse_unsigned(row: Rollout, skipped: list[RolloutStep]) -> None:
+    """Raise Conflict where a promotion begins with a share for which the policies ask for more than was signed.
+
+    A share was given, and so proved something, once it lasted as long and took as many requests as it had to at least,
+    or its time was over. One that was not, and each that is jumped over, is skipped: what follows is begun with.
+    """
+    if row.request is None or not [step for step in skipped if step.name == "watch" and not was_given(row, step)]:
+        return
+    begun = row.steps.filter(position__gt=skipped[-1].position, name="route").first()
+    if begun and (lacks := exposure.lacking(row.request, share_of(begun))):
+        raise Conflict(
+            f"{row} was not signed to begin with {share_of(begun)} %: {lacks}",
+            next_step="Let it go from share to share, or ask for a plan that begins there.",
+        )
+
+
+def _refuse_frozen(row: Rollout) -> None:
+    """Raise Conflict in a freeze: while nothing grows it is better watched than let go on."""
+    if frozen := freezing.frozen_words(row):
+        raise Conflict(f"{row} cannot grow now. {frozen}", next_step="Let it go on after that, or send it back.")
+
+
+def _refuse_condemned(row: Rollout) -> None:
+    """Raise Conflict where evidence against the rollout waits for a person: it would be kept again at once."""
+    first = _first_open(row)
+    if first is not None and first.observed.get("verdict") == Decision.ROLLBACK:
+        raise Conflict(f"The evidence is against {row}.", next_step="Promote it with a reason, or send it back.")
 
 
 def _require(rollout: Rollout, deed: str, actor: Actor) -> None:
@@ -131,6 +204,8 @@ BY_NAME: dict[str, Callable[..., None]] = {
     "pause": pause,
     "go_on": go_on,
     "promote": promote,
+    "open_gate": open_gate,
     "promote_all": partial(promote, to_all=True),
     "abort": abort,
 }
+AT_A_SHARE = frozenset({promote, open_gate})  # they take the share that the person saw

@@ -1,18 +1,25 @@
 """A canary's steps between two shares: what the evidence says of them, as the engine sees it."""
 
-from datetime import timedelta
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, replace
+from datetime import datetime, timedelta
 from typing import Any
 
 from core import clock
-from deployments import orders
+from deployments import freezing, orders
 from deployments.models import Rollout, RolloutStep
-from deployments.plan import ALL, Sight
+from deployments.plan import ALL, Sight, Strategy
+from deployments.plans import Plan
 from deployments.targets.contract import Seen, TryAgain
 from deployments.targets.kinds import target
 from monitoring import verdicts
 from monitoring.stats.judge import Decision, Verdict
 
 LOOK_EVERY = timedelta(seconds=1)
+NOTHING = {"verdict": Decision.HOLD, "sentence": "Hold: nothing is observed."}
+UNOBSERVED = "Hold: the router sent it requests, and nothing is observed of them. A person decides."
+CHOOSES = "A person chooses: let it have all requests, or send it back."
+WAITS = "The gate behind {} % waits for a person to let it go on."
 
 
 def share_of(step: RolloutStep) -> int:
@@ -25,15 +32,23 @@ def prepare(rollout: Rollout, step: RolloutStep) -> None:
     if step.name == "revert" or (step.name == "route" and share_of(step) == ALL):
         verdicts.end(str(rollout.uuid))
     elif step.name == "route":
-        verdicts.watch(str(rollout.uuid), rollout.endpoint.name, rules_of(rollout))
-        verdicts.enter(str(rollout.uuid), str(share_of(step)))
+        rules = asdict(plan_of(rollout).rules_at(share_of(step)))
+        verdicts.watch(str(rollout.uuid), rollout.endpoint.name, rules)
+        verdicts.enter(str(rollout.uuid), str(share_of(step)), rules)
 
 
 def look(rollout: Rollout, step: RolloutStep) -> Seen:
-    """Return what the evidence says: reached where it lets the rollout go on and nobody paused it.
+    """Return what the evidence says: reached where it lets the rollout go on and nobody paused it."""
+    return _looked_at(rollout, step, _at_share)
 
-    Looked at once a second: what is seen in between is what was seen then.
-    """
+
+def look_at_gate(rollout: Rollout, step: RolloutStep) -> Seen:
+    """Return that a gate waits for its person; evidence against the version counts there as well."""
+    return _looked_at(rollout, step, _at_gate)
+
+
+def _looked_at(rollout: Rollout, step: RolloutStep, seen_by: Callable[[Rollout, RolloutStep], Seen]) -> Seen:
+    """Look once a second: what is seen in between is what was seen then."""
     if step.started_at is None:
         return Seen(Sight.ABSENT)
     if step.not_before > clock.now():
@@ -41,17 +56,68 @@ def look(rollout: Rollout, step: RolloutStep) -> Seen:
     RolloutStep.objects.filter(pk=step.pk).update(not_before=clock.now() + LOOK_EVERY)
     if gone := _gave_up(rollout):
         return Seen(Sight.CONDEMNED, {**step.observed, "verdict": str(Decision.ROLLBACK), "sentence": gone}, gone)
+    return seen_by(rollout, step)
+
+
+def _at_share(rollout: Rollout, step: RolloutStep) -> Seen:
     said = verdicts.verdict(str(rollout.uuid))
-    since = step.observed.get("since") or _counters(rollout)
+    since = _since(rollout, step)
     if said is None:
-        return Seen(
-            Sight.UNDER_WAY, {"verdict": Decision.HOLD, "sentence": "Hold: nothing is observed.", "since": since}
-        )
+        return Seen(Sight.UNDER_WAY, {**NOTHING, **since})
+    if said.decision is Decision.PROMOTE and not said.units and _is_unobserved(rollout, since):
+        said = replace(said, decision=Decision.HOLD, sentence=UNOBSERVED, needs_person=True)
     sight = _sight(rollout, said)
-    facts = {**_facts(said), "since": since}
+    if sight is Sight.REACHED and (freeze := freezing.frozen(rollout)):
+        sight, said = Sight.UNDER_WAY, replace(said, decision=Decision.HOLD, sentence=f"Hold: {freeze.words}")
+        _keep_time(step, freeze.end)
+    facts = {**_facts(said), **since}
     if sight is not Sight.UNDER_WAY:
         facts["tracks"] = verdicts.performance(str(rollout.uuid), str(share_of(step)))
     return Seen(sight, facts, said.sentence if sight is Sight.CONDEMNED else "")
+
+
+def _keep_time(step: RolloutStep, until: datetime) -> None:
+    """Let the step's time run from the end of a freeze."""
+    deadline_at = until + timedelta(seconds=float(str(step.arguments["deadline_s"])))
+    RolloutStep.objects.filter(pk=step.pk, deadline_at__lt=deadline_at).update(deadline_at=deadline_at)
+
+
+def against(rollout: Rollout) -> str:
+    """Return the evidence that sends the rollout back whatever it waits for, or an empty string."""
+    said = verdicts.verdict(str(rollout.uuid))
+    return said.sentence if said and said.guardrail and not said.needs_person else ""
+
+
+def _at_gate(rollout: Rollout, step: RolloutStep) -> Seen:
+    said = verdicts.verdict(str(rollout.uuid))
+    if said and said.guardrail:
+        return Seen(_sight(rollout, said), _facts(said), said.sentence)
+    apart = verdicts.comparison(str(rollout.uuid)) if rollout.plan["strategy"] == Strategy.AB else ""
+    sentence = f"{apart} {CHOOSES if apart else WAITS.format(share_of(step))}".strip()
+    waits = {"sentence": sentence, "needs_person": True, "verdict": Decision.HOLD}
+    return Seen(Sight.UNDER_WAY, {**(_facts(said) if said else {}), **waits})
+
+
+def was_given(rollout: Rollout, step: RolloutStep) -> bool:
+    """Whether the share that `step` watches lasted and took what it had to at least, or all the time it has."""
+    if step.started_at is None:
+        return False
+    rules, said = plan_of(rollout).rules_at(share_of(step)), verdicts.verdict(str(rollout.uuid))
+    spent_s = (clock.now() - step.started_at).total_seconds()
+    units = said.units if said else 0
+    return spent_s > rules.max_s or (spent_s >= rules.min_s and units >= rules.min_units)
+
+
+def _since(rollout: Rollout, step: RolloutStep) -> dict[str, Any]:
+    """Return as `since` the router's counters at the step's first look: what is taken in it counts from there."""
+    known = step.observed["since"] if "since" in step.observed else _counters(rollout)
+    return {} if known is None else {"since": known}
+
+
+def _is_unobserved(rollout: Rollout, since: Mapping[str, Any]) -> bool:
+    """Whether the router sent requests to the canary since then; then their evidence is missing, not they."""
+    counted, before = _counters(rollout) or {}, since.get("since", {})
+    return bool(counted.get("canary", 0) > before.get("canary", 0))
 
 
 def _gave_up(rollout: Rollout) -> str:
@@ -63,17 +129,17 @@ def _gave_up(rollout: Rollout) -> str:
     return f"Roll back: the canary's model server is given up: {seen.why}." if seen.sight is Sight.BROKEN else ""
 
 
-def _counters(rollout: Rollout) -> dict[str, int]:
-    """Return the router's counters by track: what is taken in this step counts from here."""
+def _counters(rollout: Rollout) -> dict[str, int] | None:
+    """Return the router's counters by track; None where it does not say."""
     try:
         return dict(target(rollout.endpoint.target).split(rollout.endpoint.name).requests)
     except TryAgain:
-        return {}
+        return None
 
 
 def _sight(rollout: Rollout, said: Verdict) -> Sight:
     if said.decision is Decision.ROLLBACK:
-        return Sight.CONDEMNED
+        return Sight.REFERRED if said.needs_person else Sight.CONDEMNED
     goes_on = said.decision is Decision.PROMOTE and rollout.paused_at is None
     return Sight.REACHED if goes_on else Sight.UNDER_WAY
 
@@ -88,7 +154,6 @@ def _facts(said: Verdict) -> dict[str, Any]:
     }
 
 
-def rules_of(rollout: Rollout) -> dict[str, Any]:
-    """Return the rules of the signed plan."""
-    found: Any = rollout.plan.get("rules") or {}
-    return dict(found)
+def plan_of(rollout: Rollout) -> Plan:
+    """Return the plan that was signed."""
+    return Plan.of(rollout.plan)

@@ -11,12 +11,14 @@ from core.refusals import Invalid
 from monitoring.evidence import FAILED_FROM
 from monitoring.models import Prediction, Watch
 from monitoring.stats.documents import of_document, to_document
-from monitoring.stats.judge import Verdict, judge
-from monitoring.stats.rules import Rules
+from monitoring.stats.judge import Verdict, judge, told_apart
+from monitoring.stats.rules import ON_FAIL, ON_HOLD, Rules
 from monitoring.stats.summary import quantile
 from monitoring.stats.tally import Tally
 
 GUARDRAILS = {"error", "accuracy", "latency"}  # nothing tells the value of a live request
+CHOICES = {"on_hold": ON_HOLD, "on_fail": ON_FAIL}
+NAMES = [name for name in Rules.__dataclass_fields__ if name != "heard"]
 BOUNDS: dict[str, tuple[float, float]] = {
     "alpha": (0.0001, 0.5),
     "tolerance": (1.0, 10.0),
@@ -32,14 +34,18 @@ BOUNDS: dict[str, tuple[float, float]] = {
 
 def rules_of(said: Mapping[str, Any]) -> Rules:
     """Return the rules that a plan's `rules` say, with defaults; raise Invalid for what is no rule."""
-    unknown = sorted(said.keys() - Rules.__dataclass_fields__.keys())
+    unknown = sorted(said.keys() - set(NAMES))
     if unknown:
-        raise Invalid(f"{unknown[0]} is not a rule. Rules are {', '.join(Rules.__dataclass_fields__)}.", field="rules")
-    chosen = {name: _checked(name, value) for name, value in said.items()}
-    return Rules(**chosen)
+        raise Invalid(f"{unknown[0]} is not a rule. Rules are {', '.join(NAMES)}.", field="rules")
+    return Rules(**{name: checked(name, value) for name, value in said.items()})
 
 
-def _checked(name: str, value: Any) -> Any:
+def checked(name: str, value: Any) -> Any:
+    """Return the value of a rule as it is kept; raise Invalid where it is none."""
+    if name in CHOICES:
+        if value not in CHOICES[name]:
+            raise Invalid(f"{name} should be one of {', '.join(CHOICES[name])}.", field=name)
+        return value
     if name == "guardrails":
         if not isinstance(value, list | tuple) or not value or not set(value) <= GUARDRAILS:
             raise Invalid(f"guardrails should name some of {', '.join(sorted(GUARDRAILS))}.", field=name)
@@ -57,27 +63,36 @@ def _checked(name: str, value: Any) -> Any:
 def _tolerances(said: Mapping[str, Any]) -> dict[str, float]:
     if not said.keys() <= GUARDRAILS:
         raise Invalid(f"tolerance should name some of {', '.join(sorted(GUARDRAILS))}.", field="tolerance")
-    return {name: _checked("tolerance", value) for name, value in said.items()}
+    return {name: checked("tolerance", value) for name, value in said.items()}
+
+
+def _kept(said: Mapping[str, Any]) -> Rules:
+    """Return the rules that a row keeps."""
+    kept: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in said.items()}
+    return Rules(**kept)
 
 
 def watch(rollout: str, endpoint: str, rules: Mapping[str, Any]) -> None:
     """Begin to judge `rollout` by `rules`; doing it again changes nothing."""
-    tally = to_document(Tally.begin(rules_of(rules)))
+    tally = to_document(Tally.begin(_kept(rules)))
     Watch.objects.get_or_create(
         rollout=rollout, defaults={"endpoint": endpoint, "rules": dict(rules), "tally": tally, "began_at": clock.now()}
     )
 
 
-def enter(rollout: str, step: str) -> None:
-    """Begin a step: its units are counted from here; doing it again changes nothing."""
+def enter(rollout: str, step: str, rules: Mapping[str, Any] | None = None) -> None:
+    """Begin a step, with rules of its own or the former ones: its units are counted from here.
+
+    The guardrails stay those it began with. Doing it again changes nothing.
+    """
     with transaction.atomic("telemetry"):
         row = Watch.objects.select_for_update().filter(rollout=rollout, ended_at=None).first()
         if row is None or row.step == step:
             return
         tally = of_document(row.tally)
         tally.enter(step, clock.now().timestamp())
-        row.tally, row.step = to_document(tally), step
-        row.save(update_fields=["tally", "step"])
+        row.tally, row.step, row.rules = to_document(tally), step, dict(rules or row.rules)
+        row.save(update_fields=["tally", "step", "rules"])
 
 
 def verdict(rollout: str) -> Verdict | None:
@@ -86,7 +101,13 @@ def verdict(rollout: str) -> Verdict | None:
     if row is None:
         return None
     at = row.ended_at or clock.now()
-    return judge(of_document(row.tally), rules_of(row.rules), at.timestamp())
+    return judge(of_document(row.tally), _kept(row.rules), at.timestamp())
+
+
+def comparison(rollout: str) -> str:
+    """Return how the two versions differ, by guardrail, in sentences; nothing where nobody watches."""
+    row = Watch.objects.filter(rollout=rollout).first()
+    return told_apart(of_document(row.tally), _kept(row.rules)) if row else ""
 
 
 def end(rollout: str) -> None:

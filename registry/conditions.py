@@ -70,12 +70,12 @@ def hindrances(request: ApprovalRequest, checks: Sequence[Check]) -> list[str]:
 
 def missing(request: ApprovalRequest) -> list[str]:
     """Return whose approvals the request lacks, in sentences."""
-    return [f"It waits for {rule}." for rule in quorum.missing(_rules(request), _given(request))]
+    return [f"It waits for {rule}." for rule in quorum.missing(_rules(request), approvals_of(request))]
 
 
 def standings(request: ApprovalRequest) -> list[quorum.Standing]:
     """Return who counts for which rule of the request."""
-    return quorum.standings(_rules(request), _given(request))
+    return quorum.standings(_rules(request), approvals_of(request))
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ class Voice:
 
 def voice_of(request: ApprovalRequest, actor: Actor) -> Voice:
     """Return what the actor's approval of the request counts for: her own place, else that of somebody absent."""
-    rules, given, own = _rules(request), _given(request), sorted(actor.groups)
+    rules, given, own = _rules(request), approvals_of(request), sorted(actor.groups)
     if not quorum.would_count(rules, given, own):
         for absent in delegations.absent_for(request, actor):
             both = sorted({*own, *groups_of(absent)})
@@ -99,7 +99,7 @@ def voice_of(request: ApprovalRequest, actor: Actor) -> Voice:
 
 def _unasked(request: ApprovalRequest, actor: Actor) -> str:
     """Return why an approval of the actor's would count for nothing, or an empty string."""
-    rules, given = _rules(request), _given(request)
+    rules, given = _rules(request), approvals_of(request)
     if quorum.would_count(rules, given, voice_of(request, actor).groups):
         return ""
     left = quorum.missing(rules, given)
@@ -110,6 +110,6 @@ def _rules(request: ApprovalRequest) -> list[Rule]:
     return [Rule(row.group, row.count) for row in request.rules.all()]
 
 
-def _given(request: ApprovalRequest) -> dict[str, list[str]]:
+def approvals_of(request: ApprovalRequest) -> dict[str, list[str]]:
     """Return who approved, oldest first, with the groups she was in then."""
     return {d.person.username: d.groups for d in request.decisions.all() if d.verdict == Decision.Verdict.APPROVE}

@@ -173,14 +173,23 @@ def terms_by(
 
 def _parts(move: Move, deployment: Mapping[str, Any] | None) -> list[Action]:
     """Return what is asked for: the move, the aliases that go along, the deployment."""
-    if isinstance(move, StageMove):
-        parts = [Action("stage", move.to_stage), *(Action("alias", alias) for alias in move.aliases)]
-    else:
-        parts = [] if move.gone else [Action("alias", move.alias)]
+    parts = parts_of(move)
     if deployment:
-        shares = deployment["plan"].get("shares") or [100]
-        parts.append(Action("deploy", deployment["environment"], shares[0]))
+        parts.append(Action("deploy", deployment["environment"], begins_pct(deployment["plan"])))
     return parts
+
+
+def parts_of(move: Move) -> list[Action]:
+    """Return what a move does: itself, and the aliases that go along."""
+    if isinstance(move, StageMove):
+        return [Action("stage", move.to_stage), *(Action("alias", alias) for alias in move.aliases)]
+    return [] if move.gone else [Action("alias", move.alias)]
+
+
+def begins_pct(plan: Mapping[str, Any]) -> int:
+    """Return the share of the requests, in percent, that a plan gives first: all of them where it says no less."""
+    first = (plan.get("shares") or [plan.get("step_pct") or 100])[0]
+    return int(first["pct"] if isinstance(first, Mapping) else first)
 
 
 def _is_guarded(move: Move, model: Guarded) -> bool:

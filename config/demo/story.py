@@ -30,7 +30,7 @@ SERVE = "The version I signed, for the callers of fraud. Its environment is lock
 AGAIN = "The refusals were the caller's. Five percent first this time."
 PLAN = {
     "strategy": "canary", "shares": "5, 25", "guardrails": "error, accuracy", "min_units": "40", "min_labels": "25",
-    "min_s": "5", "max_s": "120", "ratio_bound": "", "alpha": "0.05", "tolerance": "1", "bake_s": "0",
+    "min_s": "5", "max_s": "120", "ratio_bound": "", "alpha": "0.05", "tolerance": "1",
 }  # fmt: skip
 ENDS = {2: "done", 3: "rolled back"}
 

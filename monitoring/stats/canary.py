@@ -5,7 +5,7 @@ The protocol is in docs/reference/replay.md. What judges is the Tally that judge
 
 import sys
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from monitoring.stats.answers import is_same
@@ -30,6 +30,7 @@ class Replay:
     rules: Rules
     tally: Tally
     by_request: bool = True
+    heard: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # by step; any other hears all
     seen: int = 0
     units: Units = field(default_factory=Units)
     drawn: dict[str, tuple[Request, Any] | None] = field(default_factory=dict)  # None: has its label, or takes none
@@ -38,6 +39,8 @@ class Replay:
     def request(self, said: Said) -> None:
         """Take one request line."""
         self.seen += 1
+        if self.heard and (step := key_of(said, "step")) is not None:
+            self.rules = replace(self.rules, heard=self.heard.get(step))
         name = key_of(said, "request_id")
         request = self._request(said)
         if name is not None and name in self.drawn:
@@ -173,7 +176,16 @@ def _begun(said: Said) -> Replay:
     by_request = said.get("unit_is_request", True)
     if not isinstance(by_request, bool | None):
         raise BadLine("unit_is_request should be true or false")
-    return Replay(rules, Tally.begin(rules, _planned(said)), by_request is not False)
+    return Replay(rules, Tally.begin(rules, _planned(said)), by_request is not False, _heard(said, rules))
+
+
+def _heard(said: Said, rules: Rules) -> dict[str, tuple[str, ...]]:
+    """Return by step the guardrails that have a say there."""
+    told = said.get("heard") or {}
+    listed = told.values() if isinstance(told, dict) else [None]
+    if not all(isinstance(names, list) and set(map(str, names)) <= set(rules.guardrails) for names in listed):
+        raise BadLine("heard should be lists of guardrails, by step")
+    return {str(step): tuple(map(str, names)) for step, names in told.items()}
 
 
 def _chosen(value: float | None, default: float) -> float:

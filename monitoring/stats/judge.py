@@ -6,12 +6,12 @@ log are judged by this file.
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
 from monitoring.stats.guards import WORDS, Guard, RateGuard
-from monitoring.stats.rules import Rules
+from monitoring.stats.rules import ASK, GO_BACK, GO_ON, Rules
 from monitoring.stats.summary import evidence
 from monitoring.stats.tally import Tally
 
@@ -27,42 +27,68 @@ class Decision(StrEnum):
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the evidence says, of which guardrail, in a sentence, with every number behind it."""
+    """What the evidence says, of which guardrail, in a sentence, with every number behind it.
+
+    `units` are the canary's in the present step.
+    """
 
     decision: Decision
     sentence: str
     guardrail: str = ""
     guards: tuple[Mapping[str, Any], ...] = ()
     needs_person: bool = False
+    units: int = 0
 
 
 def alarm(tally: Tally, rules: Rules) -> tuple[Decision, str] | None:
     """Return invalid or roll back, and the guardrail that says so, or None. A split that is off makes all else void."""
     if tally.split.is_off:
         return Decision.INVALID, ""
-    for stakes in tally.stakes.values():
-        if stakes.peak >= rules.limit and not tally.split.is_doubtful:
-            return Decision.ROLLBACK, max(tally.stakes, key=lambda name: tally.stakes[name].peak)
+    for name, stakes in tally.stakes.items():
+        if stakes.peak >= rules.limit and rules.hears(name) and not tally.split.is_doubtful:
+            return Decision.ROLLBACK, max(filter(rules.hears, tally.stakes), key=lambda name: tally.stakes[name].peak)
     return None
 
 
 def judge(tally: Tally, rules: Rules, at_s: float) -> Verdict:
     """Return the verdict at `at_s`: an alarm, or what the present step still lacks, or nothing against it."""
-    told = tuple(_told(guard, rules) for guard in tally.guards.values())
+    return replace(
+        _judged(tally, rules, at_s),
+        guards=tuple(_told(guard, rules) for guard in tally.guards.values()),
+        units=tally.step_units,
+    )
+
+
+def _judged(tally: Tally, rules: Rules, at_s: float) -> Verdict:
     if found := alarm(tally, rules):
         decision, name = found
-        said = _rolled(tally.guards[name], rules) if name else _void(tally)
-        return Verdict(decision, said, name, told, needs_person=decision is Decision.INVALID)
+        if decision is Decision.INVALID:
+            return Verdict(decision, _void(tally), needs_person=True)
+        is_asked = rules.on_fail == ASK
+        said = _rolled(tally.guards[name], rules) + (" The plan leaves it to a person." if is_asked else "")
+        return Verdict(decision, said, name, needs_person=is_asked)
     if missing := _missing(tally, rules, at_s):
-        is_over = at_s - tally.began_s > rules.max_s
-        said = f"Hold: {missing}." + (" The step's time is over: a person decides." if is_over else "")
-        return Verdict(Decision.HOLD, said, "", told, needs_person=is_over)
-    return Verdict(Decision.PROMOTE, f"Promote: {nothing_against(tally)}", "", told)
+        return _held(tally, rules, missing, is_over=at_s - tally.began_s > rules.max_s)
+    return Verdict(Decision.PROMOTE, f"Promote: {nothing_against(tally)}")
+
+
+def _held(tally: Tally, rules: Rules, missing: str, *, is_over: bool) -> Verdict:
+    """Return what comes of what is missing: while there is time a hold, then what the rules say of it.
+
+    Evidence that waits for evidence on the split is nothing to go on with.
+    """
+    if not is_over:
+        return Verdict(Decision.HOLD, f"Hold: {missing}.")
+    if rules.on_hold == GO_BACK:
+        return Verdict(Decision.ROLLBACK, f"Roll back: the step's time is over, and still {missing}.")
+    if rules.on_hold == GO_ON and not in_doubt(tally, rules):
+        return Verdict(Decision.PROMOTE, f"Promote: the step's time is over, as planned. Still {missing}.")
+    return Verdict(Decision.HOLD, f"Hold: {missing}. The step's time is over: a person decides.", needs_person=True)
 
 
 def in_doubt(tally: Tally, rules: Rules) -> str:
     """Return that evidence against the canary waits for evidence on the split, or nothing."""
-    over = [name for name, stakes in tally.stakes.items() if stakes.peak >= rules.limit]
+    over = [name for name, stakes in tally.stakes.items() if stakes.peak >= rules.limit and rules.hears(name)]
     return f"{over[0]} speaks against it, but the split may not be the one asked for" if over else ""
 
 
@@ -72,7 +98,7 @@ def _missing(tally: Tally, rules: Rules, at_s: float) -> str:
         return doubt
     if tally.step_units < rules.min_units:
         return f"{tally.step_units:,} of {rules.min_units:,} canary requests in this step"
-    if "accuracy" in tally.guards and tally.step_labels < rules.min_labels:
+    if "accuracy" in tally.guards and rules.hears("accuracy") and tally.step_labels < rules.min_labels:
         return f"{tally.step_labels:,} of {rules.min_labels:,} labelled canary predictions in this step"
     if (spent_s := at_s - tally.began_s) < rules.min_s:
         return f"{spent_s:,.0f} of {rules.min_s:,.0f} s in this step"
@@ -81,7 +107,7 @@ def _missing(tally: Tally, rules: Rules, at_s: float) -> str:
 
 def _unproved(guard: Guard, rules: Rules) -> str:
     """Return which ratio is not excluded though the rules ask for it, or nothing."""
-    if rules.ratio_bound is None or not isinstance(guard, RateGuard):
+    if rules.ratio_bound is None or not isinstance(guard, RateGuard) or not rules.hears(guard.name):
         return ""
     if (upper := guard.upper(rules.part)) <= rules.ratio_bound:
         return ""
@@ -91,13 +117,14 @@ def _unproved(guard: Guard, rules: Rules) -> str:
 
 def _told(guard: Guard, rules: Rules) -> dict[str, Any]:
     peak = guard.stakes.peak
+    state = "over its limit" if peak >= rules.limit else "inside" if guard.seen[True] else "no data"
     return {
         "name": guard.name,
         **guard.told(rules.part),
         "evidence": round(guard.stakes.evidence, 4),
         "peak": round(peak, 4),
         "limit": rules.limit,
-        "state": "over its limit" if peak >= rules.limit else "inside" if guard.seen[True] else "no data",
+        "state": state if rules.hears(guard.name) else "not heard",
     }
 
 
@@ -107,6 +134,20 @@ def _void(tally: Tally) -> str:
 
 def _rolled(guard: Guard, rules: Rules) -> str:
     return f"Roll back: {guard.words} (evidence {evidence(guard.stakes.peak)}, limit {rules.limit:,.0f})."
+
+
+def told_apart(tally: Tally, rules: Rules) -> str:
+    """Return in which direction the canary differs, by guardrail, where the evidence shows it."""
+    told = [_apart(guard, rules) for guard in tally.guards.values() if isinstance(guard, RateGuard)]
+    return f"{' '.join(told)}"
+
+
+def _apart(guard: RateGuard, rules: Rules) -> str:
+    low, high = guard.told(rules.part)["ratio"]
+    what = WORDS[guard.name][0]
+    shown = "Fewer" if high is not None and high < 1 else "More" if low > 1 else "No difference is shown in"
+    span = f"{low:.2g} to {'any' if high is None else format(high, '.2g')} times the live rate"
+    return f"{shown} {what} ({span}): {guard.words}."
 
 
 def nothing_against(tally: Tally) -> str:

@@ -4,6 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
+ASK, GO_ON, GO_BACK = "ask", "go on", "go back"
+ON_HOLD, ON_FAIL = (ASK, GO_ON, GO_BACK), (GO_BACK, ASK)
+
 
 @dataclass(frozen=True)
 class Rules:
@@ -14,6 +17,10 @@ class Rules:
     name. `ratio_bound`: promote only where the evidence excludes a larger ratio; None asks for no such proof. An answer
     is slow above the live version's `latency_quantile`. The canary's first `warmup` requests, and the live ones of that
     time, are not judged.
+
+    A hold that outlasts `max_s` asks a person, goes on or goes back, by `on_hold`; evidence against the canary sends it
+    back or asks a person, by `on_fail`. Guardrails that are not `heard` (None hears all) go on counting, and neither
+    stop a step nor end it: alpha is divided over all of them all the same.
     """
 
     guardrails: tuple[str, ...] = ("error", "accuracy")
@@ -26,6 +33,9 @@ class Rules:
     ratio_bound: float | None = 2.0
     latency_quantile: float = 0.95
     warmup: int = 0
+    on_hold: str = ASK
+    on_fail: str = GO_BACK
+    heard: tuple[str, ...] | None = None
 
     @property
     def part(self) -> float:
@@ -36,6 +46,10 @@ class Rules:
     def limit(self) -> float:
         """The evidence at which a guardrail rolls back."""
         return 1.0 / self.part
+
+    def hears(self, guardrail: str) -> bool:
+        """Whether the guardrail has a say."""
+        return self.heard is None or guardrail in self.heard
 
     def tolerance_of(self, guardrail: str) -> float:
         """Return how many times the live number is still as good."""

@@ -94,6 +94,11 @@ class Freeze:
     def __str__(self) -> str:
         return f"{clock.minute(self.start)} to {clock.minute(self.end)}: {self.why}"
 
+    @property
+    def words(self) -> str:
+        """Until when it holds and why, as a sentence."""
+        return f"Frozen until {clock.minute(self.end)}: {self.why}."
+
 
 @dataclass(frozen=True)
 class PolicyDocument:

@@ -67,7 +67,7 @@ class Terms:
     def freeze_words(self, moment: datetime) -> str:
         """Return why nothing is approved or carried out at `moment`, or an empty string."""
         window = self.frozen(moment)
-        return f"Frozen until {clock.minute(window.end)}: {window.why}." if window else ""
+        return window.words if window else ""
 
     def wait_words(self, opened_at: datetime, moment: datetime) -> str:
         """Return until when a request of `opened_at` cannot be approved yet, or an empty string."""

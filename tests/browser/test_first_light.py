@@ -106,8 +106,6 @@ def choose(person: Person, endpoint: str, version: int, plan: dict[str, str]) ->
     page = person.open(f"/endpoints/{endpoint}")
     hand = Hand(page)
     hand.fill(page.locator("#id_version"), str(version))
-    if plan:
-        hand.click(page.get_by_text("Plan of blue/green or canary"))
     for name, value in plan.items():
         hand.fill(page.locator(f"#id_{name}"), value)
     return hand

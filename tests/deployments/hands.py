@@ -15,6 +15,7 @@ class Hands:
         self.broken: set[str] = set()
         self.slow: set[str] = set()
         self.router_is_away = False
+        self.counted: dict[str, int] = {}
 
     def work(self) -> None:
         """Do once what runner and router do all the time."""
@@ -44,7 +45,7 @@ class Hands:
         if self.router_is_away:
             return
         shares: dict[str, int] = {way.track: way.share for way in routes.tracks}
-        seen = Routed(routes.endpoint, routes.version, routes.key, routes.fence, shares, {}, "", time.time())
+        seen = Routed(routes.endpoint, routes.version, routes.key, routes.fence, shares, self.counted, "", time.time())
         contract.dump(self.layout.routed(routes.endpoint), seen)
 
     def serving(self, endpoint: str) -> list[str]:

@@ -10,7 +10,7 @@ from deployments.models import Endpoint, Rollout
 from deployments.plan import Strategy
 from deployments.plans import Plan
 from registry import decisions
-from registry.models import ModelVersion, RegisteredModel
+from registry.models import ApprovalRequest, ModelVersion, RegisteredModel
 from registry.policy import StageMove
 from registry.stages import Stage
 from tests.deployments.hands import Hands
@@ -46,12 +46,16 @@ def installed(hands: Hands, endpoint: Endpoint, dana: Actor, by: Actor, *, versi
     return made
 
 
-def signed(version: ModelVersion, endpoint: Endpoint, dana: Actor, rita: Actor) -> None:
-    """One signature over Production, the endpoint and the plan."""
+def signed(
+    version: ModelVersion, endpoint: Endpoint, dana: Actor, *reviewers: Actor, plan: Plan = AT_ONCE
+) -> ApprovalRequest:
+    """A signature over Production, the endpoint and the plan by each reviewer."""
     move = StageMove(Stage(version.stage), Stage.PRODUCTION, archive_existing=True)
-    request = rollouts.request_deployment(version, move, endpoint, AT_ONCE, reason="go", actor=dana).request
+    request = rollouts.request_deployment(version, move, endpoint, plan, reason="go", actor=dana).request
     accepted = [check.pk for check in request.checks.all()]
     choice = decisions.Choice(decisions.Verdict.APPROVE, request.subject_digest, "fine", accepted)
-    decisions.decide(request, choice, actor=rita)
+    for reviewer in reviewers:
+        decisions.decide(request, choice, actor=reviewer)
     seal.seal()
     seal.seal()
+    return request

@@ -1,7 +1,5 @@
 """A canary from share to share: what evidence does to it, and what people may."""
 
-import random
-from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -17,21 +15,20 @@ from deployments.plan import Strategy
 from deployments.plans import Plan
 from deployments.shifts import shifts
 from deployments.states import RolloutState
-from monitoring import ingest, labels, verdicts
-from monitoring.labels import Given
+from monitoring import verdicts
 from monitoring.models import Prediction
 from registry.models import RegisteredModel
 from serving import contract
-from serving.contract import Layout, Routes
+from serving.contract import Routes
 from tests.deployments.hands import Hands
 from tests.deployments.story import AT_ONCE, locked_version, run
+from tests.deployments.traffic import Traffic, routes, traffic
 from tests.monitoring.conftest import Stream, stream
 
-__all__ = ["stream"]
+__all__ = ["stream", "traffic"]
 pytestmark = [pytest.mark.postgresql, pytest.mark.django_db]
 RULES = {"min_units": 20, "min_labels": 10, "min_s": 0, "max_s": 60, "ratio_bound": None}
 CANARY = Plan.of({"strategy": "canary", "shares": [5, 25], "rules": RULES})
-Traffic = Callable[..., None]
 
 
 @pytest.fixture
@@ -40,39 +37,6 @@ def canary(hands: Hands, staging: Endpoint, model: RegisteredModel, stream: Stre
     run(hands, rollouts.start(locked_version(model, dana), staging, AT_ONCE, actor=eli))
     stream.endpoint = staging.name
     return run(hands, rollouts.start(locked_version(model, dana), staging, CANARY, actor=eli), turns=4)
-
-
-@pytest.fixture
-def traffic(stream: Stream, dana: Actor) -> Traffic:
-    rng = random.Random(11)
-
-    def send(rollout: Rollout, share: int, *, requests: int = 800, wrong: float = 0.05, status: int = 200) -> None:
-        """Requests divided as the router would; the canary is wrong or fails as told, the live version wrong at 5 %."""
-        truth = []
-        for number in range(requests):
-            track = "canary" if rng.random() * 100 < share else "stable"
-            part = share * 100 if track == "canary" else 10_000 - share * 100
-            name = f"{share}-{number}-{rng.random()}"
-            code = status if track == "canary" else 200
-            if code == 200:
-                stream.answered(name, 1)
-            more: dict[str, Any] = {
-                "step": str(share),
-                "rollout": str(rollout.uuid),
-                "share": str(part),
-                "status": code,
-            }
-            stream.routed(name, track, **more)
-            truth.append(Given(name, int(rng.random() >= (wrong if track == "canary" else 0.05))))
-        ingest.drain()
-        labels.record_labels(rollout.endpoint.name, truth, actor=dana)
-
-    return send
-
-
-def routes(hands: Hands, rollout: Rollout) -> dict[str, int]:
-    said = contract.load(Layout(hands.layout.home).routes(rollout.endpoint.name), Routes)
-    return {way.track: way.share for way in said.tracks}
 
 
 def names(rollout: Rollout, *, status: str) -> list[str]:
@@ -246,7 +210,7 @@ def test_charts_name_who_sent_it_back_and_nobody_where_evidence_did(
 def test_the_first_version_of_an_endpoint_cannot_be_a_canary(
     staging: Endpoint, model: RegisteredModel, dana: Actor, eli: Actor
 ) -> None:
-    with pytest.raises(Conflict, match="nothing that a canary could be compared with"):
+    with pytest.raises(Conflict, match="nothing that a canary rollout could be compared with"):
         rollouts.start(locked_version(model, dana), staging, CANARY, actor=eli)
 
 
@@ -292,7 +256,7 @@ def test_a_plan_that_is_none_is_refused_at_its_field(said: dict[str, object], fi
 
 def test_a_plan_is_its_document() -> None:
     assert Plan.of(CANARY.document) == CANARY
-    assert Plan.of({"strategy": "canary"}).document["shares"] == [5, 25]
+    assert Plan.of({"strategy": "canary"}).document["shares"] == [5, 10, 25, 50]
     assert [step.name for step in CANARY.steps] == ["install", "route", "watch", "route", "watch", "route", "retire"]
     assert CANARY.strategy is Strategy.CANARY
 

@@ -26,6 +26,8 @@ CASES = [
     ("late, but reached", [step("applied", attempts=1, late=True)], Sight.REACHED, Act.FINISH_STEP, 0),
     ("cannot be looked at", [step("applied", attempts=3)], Sight.UNKNOWN, Act.WAIT, 0),
     ("cannot be looked at for too long", [step("applied", late=True)], Sight.UNKNOWN, Act.ROLL_BACK, 0),
+    ("evidence that the plan leaves to a person", [step("applied", attempts=1)], Sight.REFERRED, Act.PAUSE, 0),
+    ("the same, and nobody came", [step("applied", late=True)], Sight.REFERRED, Act.ROLL_BACK, 0),
     ("overtaken", [step("applied", attempts=1)], Sight.STALE, Act.WAIT, 0),
     ("second step", [step("done"), step(name="route")], Sight.ABSENT, Act.APPLY, 1),
 ]

@@ -230,3 +230,21 @@ def test_the_command_prints_one_line_and_the_same_answer(command: Run) -> None:
 def test_the_command_stops_at_a_bad_line_with_two_and_a_sentence(command: Run) -> None:
     done = command(f"{json.dumps(META)}\nnonsense\n")
     assert (done.returncode, done.stdout, done.stderr) == (2, "", "line 2: not JSON: 'nonsense'.\n")
+
+
+def test_a_guardrail_that_is_not_heard_at_a_step_sends_nothing_back_there() -> None:
+    meta = {**META, "heard": {"5": ["error"]}}
+    log = [{**CANARY, "request_id": f"q{n}", "share": 0.5, "step": "5"} for n in range(200)]
+    wrong = [{"type": "label", "request_id": f"q{n}", "label": 0} for n in range(40)]
+    live = [{**CANARY, "request_id": f"c{n}", "share": 0.5, "step": "5", "arm": "control"} for n in range(200)]
+    divided = [line for pair in zip(log, live, strict=True) for line in pair]
+    assert answer([META, *divided, *wrong])["decision"] == "rollback"
+    assert answer([meta, *divided, *wrong])["decision"] == "no_rollback"
+    later = answer([meta, *divided, *wrong, {**CANARY, "request_id": "last", "share": 0.5, "step": "25"}])
+    assert (later["decision"], later["metric"]) == ("rollback", "accuracy")
+
+
+@pytest.mark.parametrize("heard", [["error"], {"5": "error"}, {"5": ["latency"]}])
+def test_what_is_heard_is_lists_of_guardrails_by_step(heard: object) -> None:
+    with pytest.raises(BadLine, match="heard should be lists"):
+        answer([{**META, "heard": heard}])

@@ -182,3 +182,33 @@ def test_a_tally_of_the_first_edition_is_read_without_its_stakes_below_the_toler
     assert tally.guards["error"].stakes.whole == pytest.approx([math.exp(-0.5), math.exp(1.0)])
     assert tally.guards["error"].told(0.05)["canary"]["bad"] == 2
     assert tally.split.bet.ratios == (0.5, 2.0)
+
+
+def test_a_guardrail_that_is_not_heard_neither_stops_nor_ends_a_step_and_keeps_its_part_of_alpha() -> None:
+    deaf = replace(QUICK, heard=("error",))
+    bad = Made(requests=600, wrong=(0.05, 0.6), labelled=0.9)
+    assert judge(seen(QUICK, bad), QUICK, 11).guardrail == "accuracy"
+    unheard = judge(seen(deaf, replace(bad, requests=4_000)), deaf, 11)
+    assert (unheard.decision, unheard.guards[1]["state"]) == (Decision.PROMOTE, "not heard")
+    assert judge(seen(deaf, Made(labelled=0.0)), deaf, 11).decision is Decision.PROMOTE
+    assert deaf.part == QUICK.part
+
+
+@pytest.mark.parametrize(
+    ("on_hold", "decision", "asks"),
+    [("ask", Decision.HOLD, True), ("go on", Decision.PROMOTE, False), ("go back", Decision.ROLLBACK, False)],
+)
+def test_what_comes_of_a_hold_that_outlasts_its_step_is_in_the_rules(
+    on_hold: str, decision: Decision, *, asks: bool
+) -> None:
+    rules = replace(QUICK, on_hold=on_hold)
+    few = seen(rules, Made(requests=100))
+    assert judge(few, rules, 59).decision is Decision.HOLD
+    verdict = judge(few, rules, 61)
+    assert (verdict.decision, verdict.needs_person, verdict.guardrail) == (decision, asks, "")
+
+
+def test_evidence_against_it_asks_a_person_where_the_rules_say_so() -> None:
+    rules = replace(QUICK, on_fail="ask")
+    verdict = judge(seen(rules, Made(requests=600, wrong=(0.05, 0.6))), rules, 5)
+    assert (verdict.decision, verdict.needs_person, verdict.guardrail) == (Decision.ROLLBACK, True, "accuracy")

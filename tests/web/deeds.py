@@ -116,6 +116,7 @@ PAGES = [
     Deed("POST", "new-endpoint", DEPLOYERS, body={"name": "another", "model": "{name}", "environment": "staging"}),
     Deed("GET", "endpoints/<slug:name>"),
     Deed("GET", "endpoints/<slug:name>/monitoring"), Deed("GET", "endpoints/<slug:name>/series.<str:form>"),
+    Deed("POST", "endpoints/<slug:name>/plan", body={"strategy": "canary"}),
     Deed("POST", "endpoints/<slug:name>/deploy", DEPLOYERS, body={"version": "1", "strategy": "all-at-once"}),
     Deed("POST", "endpoints/<slug:name>/start/<int:number>", DEPLOYERS),
     Deed("POST", "endpoints/<slug:name>/rollback", DEPLOYERS, body={"reason": "worse", "version": "1"}),

@@ -6,6 +6,7 @@ from accounts.actors import Actor
 from core import clock
 from deployments import endpoints, rights, rollouts
 from deployments.models import Endpoint, InstalledRight, Rollout
+from deployments.plans import Plan
 from deployments.states import RolloutState
 from tests.deployments.story import AT_ONCE, locked_version
 from tests.factories import make_model
@@ -117,3 +118,24 @@ def test_who_may_not_act_is_told_who_may_and_where_to_ask(endpoint: Endpoint, st
 def test_who_may_act_is_not_told_of_roles(endpoint: Endpoint, stuck: Rollout, eli: Actor) -> None:
     for address in (f"/endpoints/{endpoint.name}", f"/deployments/{stuck.pk}"):
         assert "takes the role" not in browser(eli).get(address).content.decode()
+
+
+def test_a_gate_is_opened_on_the_deployments_page_with_a_comment(endpoint: Endpoint, dana: Actor, eli: Actor) -> None:
+    plan = Plan.of({"strategy": "canary", "shares": [{"pct": 5, "gate": True}]})
+    rollout = rollouts.start(locked_version(endpoint.model, dana), endpoint, plan, actor=eli)
+    Rollout.objects.filter(pk=rollout.pk).update(state=RolloutState.RUNNING)
+    rollout.steps.filter(name__in=["install", "watch"]).update(status="done")
+    rollout.steps.filter(name="route", arguments__share_pct=5).update(status="done")
+    waits = {"sentence": "The gate behind 5 % waits.", "needs_person": True}
+    rollout.steps.filter(name="gate").update(status="applied", started_at=clock.now(), observed=waits)
+    client, address = browser(eli), f"/deployments/{rollout.pk}"
+    shown = client.get(address).content.decode()
+    assert "Gate at 5 %" in shown
+    assert 'value="open_gate"' in shown
+    assert "The gate behind 5 % waits." in client.get("/").content.decode()
+    assert "gate-5" in client.get(f"{address}/live").content.decode()
+    said = {"do": "open_gate", "share_pct": "5", "reason": ""}
+    assert client.post(f"{address}/steer", said).status_code == 400
+    assert client.post(f"{address}/steer", {**said, "reason": "saw it"}).status_code == 302
+    assert rollout.steps.get(name="gate").why == "let through by eli"
+    assert client.post(f"{address}/steer", {**said, "reason": "again"}).status_code == 409

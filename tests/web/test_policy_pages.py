@@ -1,12 +1,18 @@
 """Pages of policies, as people use them: write, propose, look at what it would change, accept."""
 
+from datetime import timedelta
+
 import pytest
 from django.test import Client
 
 from accounts.actors import Actor
+from core import clock
+from deployments import endpoints
+from deployments.models import Rollout
 from registry import registered
 from registry.models import PolicyVersion
 from registry.policies import book, changes
+from tests.deployments.story import AT_ONCE, locked_version
 from tests.factories import ask_production, make_model, make_version
 from tests.registry.policies.hands import put_in_force, text_of
 
@@ -110,3 +116,30 @@ def test_whoever_sets_limits_sets_the_tier_and_leaves_the_rest(people: dict[str,
     answer = client_of(people["dana"]).post("/models/Fraud-Detection", {"description": "x", "risk_tier": "low"})
     assert answer.status_code == 403
     assert "other policies would hold for Fraud-Detection" in answer.content.decode()
+
+
+def test_the_page_of_policies_lists_the_freezes_ahead(people: dict[str, Actor]) -> None:
+    day = clock.now().date()
+    windows = ((9, 10, "year end"), (-1, 1, "audit"))
+    said = ", ".join(
+        f"{{from: {day + timedelta(days=start)}, until: {day + timedelta(days=end)}, zone: UTC, why: {why}}}"
+        for start, end, why in windows
+    )
+    assert "No policy in force has a freeze ahead" in page(people["dana"], "/policies")
+    put_in_force(text_of(more=f"freeze: [{said}]\n"), people)
+    shown = page(people["dana"], "/policies")
+    assert shown.index("audit") < shown.index("year end")
+    assert shown.count("holds</span>") == 1
+
+
+def test_an_endpoint_and_a_waiting_deployment_say_until_when(people: dict[str, Actor]) -> None:
+    day, olga = clock.now().date(), people["olga"]
+    made = endpoints.create_endpoint("fraud", model=make_model(people["dana"]), environment="production", actor=olga)
+    freeze = f"freeze: [{{from: {day - timedelta(days=1)}, until: {day + timedelta(days=1)}, zone: UTC, why: audit}}]\n"
+    put_in_force(text_of(actions="[{deploy: production}]", more=freeze), people)
+    until = f"Frozen until {day + timedelta(days=1)} 00:00 UTC: audit."
+    assert until in page(olga, "/endpoints/fraud")
+    version = locked_version(made.model, people["dana"])
+    row = Rollout.objects.create(endpoint=made, version=version, plan=AT_ONCE.document, created_by=olga.person)
+    assert until in page(olga, f"/deployments/{row.pk}")
+    assert client_of(olga).get(f"/api/v1/rollouts/{row.pk}").json()["waits"] == until

@@ -28,6 +28,7 @@ from web.pages import labels
 from web.pages.forms import posted
 from web.pages.glass_parts import glass_parts
 from web.pages.paging import counted, listed
+from web.pages.plan_picture import Picture, planned
 
 EMPTY = {
     "": "Requests that wait for your decision appear here. Nothing waits.",
@@ -88,6 +89,7 @@ def review_page(
         **_differences(found.version, champion),
         "examined": found.version.facts.all(),
         "effects": _effects(found, move),
+        "picture": _picture(found),
         "decision": {
             **_subject_parts(found),
             **_choices(found, actor, checks, blocked=_blocked(found, actor, past)),
@@ -215,15 +217,20 @@ def _deployed(found: ApprovalRequest) -> list[str]:
     return [f"Version {found.version.version} may be rolled out once to {where}. {plan.words}"]
 
 
+def _picture(found: ApprovalRequest) -> Picture | None:
+    """Return the picture of the plan that is asked for with it."""
+    deployment = subjects.deployment_of(subjects.document(found))
+    return planned(Plan.of(deployment["plan"])) if deployment else None  # type: ignore[arg-type]
+
+
 def _deployment_facts(found: ApprovalRequest) -> list[dict[str, object]]:
     deployment = subjects.deployment_of(subjects.document(found))
     if deployment is None:
         return []
     plan = Plan.of(deployment["plan"])  # type: ignore[arg-type]
-    shares = "".join(f" {share} →" for share in plan.shares) + " 100 %" if plan.shares else ""
     return [
         {"label": "Endpoint", "value": f"{deployment['endpoint']} ({deployment['environment']})"},
-        {"label": "Plan", "value": f"{plan.strategy}{shares}"},
+        {"label": "Plan", "value": plan.short},
     ]
 
 

@@ -13,15 +13,17 @@ from serving.contract import SHARES
 from web.pages import replicas
 
 WORDS = {"error": "Failed requests", "accuracy": "Wrong predictions", "latency": "Slow answers"}
+JUDGED = {Strategy.CANARY, Strategy.LINEAR, Strategy.AB}
 TRACKS = (("canary", "canary"), ("stable", "live"))
 
 
 def told(rollout: Rollout, steps: list[RolloutStep]) -> dict[str, Any] | None:
     """Return what there is to say, or None where the rollout is no canary or has none yet."""
-    if rollout.plan.get("strategy") != Strategy.CANARY:
+    if not is_judged(rollout):
         return None
     watched = [step for step in steps if step.name == "watch" and step.started_at]
-    said: dict[str, Any] = next((step.observed for step in reversed(watched) if step.observed), {})
+    looked_at = [step for step in steps if step.name in {"watch", "gate"} and step.started_at and step.observed]
+    said: dict[str, Any] = looked_at[-1].observed if looked_at else {}
     before = rollout.last_good.version.version if rollout.last_good else None
     return {
         "verdict": said.get("verdict", ""),
@@ -31,24 +33,38 @@ def told(rollout: Rollout, steps: list[RolloutStep]) -> dict[str, Any] | None:
         "split": None if rollout.state in ENDED else _split(rollout, asked_pct(steps), said.get("since", {})),
         "performance": [line for step in watched for line in _performance(rollout, step)],
         "share_pct": watched_pct(steps),
+        "gate_pct": gate_pct(steps),
         "version": rollout.version.version,
         "before": before,
         "server": replicas.words(replicas.seen(rollout)) if rollout.state == RolloutState.RUNNING else "",
         "paused_at": rollout.paused_at,
         "paused_by": rollout.paused_by.username if rollout.paused_by else "",
-        "rules": rollout.plan.get("rules", {}),
     }
 
 
 def may_steer(rollout: Rollout) -> bool:
     """Whether a person could pause, promote or send the rollout back now."""
-    return rollout.state == RolloutState.RUNNING and rollout.plan.get("strategy") == Strategy.CANARY
+    return rollout.state == RolloutState.RUNNING and is_judged(rollout)
+
+
+def is_judged(rollout: Rollout) -> bool:
+    """Whether its plan goes from share to share."""
+    return rollout.plan.get("strategy") in JUDGED
 
 
 def watched_pct(steps: list[RolloutStep]) -> int | str:
     """Return the share, in percent, at which it is watched now, or nothing between two watches."""
+    return _now(steps, "watch")
+
+
+def gate_pct(steps: list[RolloutStep]) -> int | str:
+    """Return the share, in percent, behind which it waits for a person to open a gate, or nothing."""
+    return _now(steps, "gate")
+
+
+def _now(steps: list[RolloutStep], name: str) -> int | str:
     left = [step for step in steps if step.status != StepStatus.DONE]
-    return share_of(left[0]) if left and left[0].name == "watch" else ""
+    return share_of(left[0]) if left and left[0].name == name else ""
 
 
 def asked_pct(steps: list[RolloutStep]) -> int:

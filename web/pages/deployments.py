@@ -12,9 +12,10 @@ from django.views.decorators.http import require_GET, require_POST
 
 from accounts.actors import Actor
 from core.refusals import Invalid
-from deployments import endpoints, interventions, rollouts, steering
+from deployments import endpoints, freezing, interventions, rollouts, steering
 from deployments.models import Rollout, RolloutStep
 from deployments.plan import ALL
+from deployments.plans import Plan
 from deployments.states import ENDED, RolloutState, StepStatus
 from deployments.watching import share_of
 from registry import access, history
@@ -25,8 +26,10 @@ from web.pages.forms import posted, seen_number
 from web.pages.needed import needed
 from web.pages.paging import counted, listed
 from web.pages.parts import unchanged
+from web.pages.plan_picture import under_way
 
 ENDED_STEPS = {StepStatus.DONE, StepStatus.FAILED}
+AT_SHARE = {"watch": "Watch at {} %", "gate": "Gate at {} %"}
 STEP_WORDS = {
     "install": "Install beside",
     "route": "Send traffic over",
@@ -75,12 +78,15 @@ def _told(found: Rollout, actor: Actor) -> dict[str, object]:
     steps = list(found.steps.all())
     told = history.events_visible_to(actor).filter(object_kind="rollout", object_id=str(found.pk))
     doable = _doable(found, actor)
+    where = [f"at-{canaries.watched_pct(steps)}", *(f"gate-{pct}" for pct in [canaries.gate_pct(steps)] if pct)]
     return {
         **doable,
-        "doable": [*(name for name, possible in doable.items() if possible), f"at-{canaries.watched_pct(steps)}"],
+        "doable": [*(name for name, possible in doable.items() if possible), *where],
         "rollout": found,
+        "waits": freezing.waits(found),
         "canary": canaries.told(found, steps),
         "steps": _bar(found, steps),
+        "picture": under_way(Plan.of(found.plan), steps) if found.kind == Rollout.Kind.DEPLOY else None,
         "rows": [_step(step) for step in steps],
         "is_live": found.state not in ENDED and found.state != RolloutState.NEEDS_OPERATOR,
         "events": history.page_of(told).events,
@@ -123,8 +129,8 @@ def _bar(rollout: Rollout, steps: list[RolloutStep]) -> list[dict[str, object]]:
 def step_words(step: RolloutStep) -> str:
     """Return what the step does, in words."""
     share = share_of(step)
-    if step.name == "watch":
-        return f"Watch at {share} %"
+    if step.name in AT_SHARE:
+        return AT_SHARE[step.name].format(share)
     return f"{share} % of traffic" if step.name == "route" and share < ALL else STEP_WORDS.get(step.name, step.name)
 
 
@@ -178,6 +184,6 @@ def steer(request: HttpRequest, number: int) -> HttpResponse:
     do = steering.BY_NAME.get(posted(request, "do"))
     if do is None:
         raise Invalid(f"Choose one of {', '.join(steering.BY_NAME)}.", field="do")
-    seen = {"share_pct": seen_number(request, "share_pct")} if do is steering.promote else {}
+    seen = {"share_pct": seen_number(request, "share_pct")} if do in steering.AT_A_SHARE else {}
     do(found, reason=posted(request, "reason"), actor=actor, **seen)
     return HttpResponseRedirect(f"/deployments/{number}")

@@ -1,5 +1,7 @@
 """Pages of endpoints: stable addresses, what they serve, their tokens; and asking for a change."""
 
+from collections.abc import Iterable
+
 from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -11,36 +13,19 @@ from accounts.actors import Actor
 from accounts.permissions import Permission
 from accounts.policy import denied
 from core.refusals import Invalid, Refusal
-from deployments import endpoints, rights, rollouts
+from deployments import endpoints, freezing, rights, rollouts
 from deployments.models import Endpoint, InstalledRight, Rollout
-from deployments.plan import Strategy
-from deployments.plans import SHARES, Plan
+from deployments.plans import Plan
 from deployments.states import ENDED, RolloutState
-from monitoring.stats.rules import Rules
 from registry import access
 from registry.models import ModelVersion, RegisteredModel
 from registry.policy import StageMove
 from registry.stages import Stage
 from web.actors import actor_of
-from web.pages import canaries, replicas
+from web.pages import canaries, plan_form, replicas
 from web.pages.forms import Form, posted, whole_number
 from web.pages.needed import needed
-
-STRATEGIES = [
-    {"value": str(Strategy.ALL_AT_ONCE), "label": "All at once"},
-    {"value": str(Strategy.BLUE_GREEN), "label": "Blue/green, with a bake time"},
-    {"value": str(Strategy.CANARY), "label": "Canary, on evidence"},
-]
-NUMBERS = ("min_units", "min_labels", "min_s", "max_s", "alpha", "tolerance")
-RULES = Rules()
-PLAN = {
-    "strategy": "all-at-once",
-    "bake_s": "0",
-    "shares": ", ".join(map(str, SHARES)),
-    "guardrails": ", ".join(RULES.guardrails),
-    "ratio_bound": f"{RULES.ratio_bound:g}",
-    **{name: f"{getattr(RULES, name):g}" for name in NUMBERS},
-}
+from web.pages.plan_picture import planned
 
 
 @require_GET
@@ -102,7 +87,13 @@ def endpoint(request: HttpRequest, name: str) -> HttpResponse:
 
 
 def _page(
-    request: HttpRequest, found: Endpoint, actor: Actor, *, form: Form | None = None, token: str = ""
+    request: HttpRequest,
+    found: Endpoint,
+    actor: Actor,
+    *,
+    form: Form | None = None,
+    token: str = "",
+    plan: Plan | None = None,
 ) -> HttpResponse:
     now, before = endpoints.serving(found), rollouts.previous(found)
     live = found.rollouts.exclude(state__in=ENDED).order_by("-pk").first()
@@ -114,10 +105,13 @@ def _page(
         "serving_since": endpoints.serving_since(now) if now else None,
         **_under_way(live),
         "previous": before,
+        "frozen": freezing.over_endpoint(found),
         "live": live,
-        "history": found.rollouts.select_related("version", "created_by", "request").order_by("-pk")[:50],
+        "history": [_past(row) for row in _history(found)],
         "versions": _deployable(found),
-        "strategies": STRATEGIES,
+        "strategies": plan_form.STRATEGIES,
+        "holds": plan_form.HOLDS,
+        "fails": plan_form.FAILS,
         "may_deploy": may_deploy,
         "signed": rollouts.signed_for(found) if may_deploy and found.environment.needs_approval else [],
         "may_ask": may_ask,
@@ -126,10 +120,22 @@ def _page(
         "tokens": found.tokens.order_by("-pk")[:50] if may_deploy else [],
         "new_token": token,
         "max_days": settings.TOKEN_TTL_DAYS,
-        "form": form or Form(version="", reason="", label="", days="30", **PLAN),
+        "preview_action": f"/endpoints/{found.name}/plan",
+        "picture": planned(plan) if plan else None,
+        "form": form or Form(version="", reason="", label="", days="30", **plan_form.EMPTY),
         "address": f"/endpoints/{found.name}/invocations",
     }
     return render(request, "endpoints/detail.html", context, status=400 if form and form.errors else 200)
+
+
+def _history(found: Endpoint) -> Iterable[Rollout]:
+    return found.rollouts.select_related("version", "created_by", "request").order_by("-pk")[:50]
+
+
+def _past(row: Rollout) -> dict[str, object]:
+    """A deployment as its row shows it."""
+    how = Plan.of(row.plan).short if row.kind == Rollout.Kind.DEPLOY else row.get_kind_display()
+    return {"rollout": row, "how": how}
 
 
 def _right(right: InstalledRight, now: Rollout | None, before: Rollout | None) -> dict[str, object]:
@@ -171,12 +177,11 @@ def deploy(request: HttpRequest, name: str) -> HttpResponse:
     """Start a rollout, or ask for the signature over stage, endpoint and plan together."""
     actor = actor_of(request)
     found = endpoints.find_endpoint(name, actor=actor)
-    plan_said = {name: posted(request, name) if name in request.POST else default for name, default in PLAN.items()}
-    form = Form(label="", days="30", version=posted(request, "version"), reason=posted(request, "reason"), **plan_said)
+    form, plan_said = _typed(request)
     try:
         number = whole_number(str(form["version"].value), "version", 1, 2_000_000_000)
         version = access.find_version(found.model.name, number, actor=actor)
-        plan = _plan(plan_said)
+        plan = plan_form.plan_of(plan_said)
         if request.POST.get("ask"):
             return _ask(request, version, found, plan, actor)
         rollout = rollouts.start(version, found, plan, reason=str(form["reason"].value), actor=actor)
@@ -188,23 +193,26 @@ def deploy(request: HttpRequest, name: str) -> HttpResponse:
     return HttpResponseRedirect(f"/deployments/{rollout.pk}")
 
 
-def _plan(said: dict[str, str]) -> Plan:
-    """Return the plan of the form's words; raise Invalid at the field that holds no number."""
-    if said["strategy"] != Strategy.CANARY:
-        return Plan.of({"strategy": said["strategy"], "bake_s": said["bake_s"] or "0"})
-    rules: dict[str, object] = {name: _number(said[name], name) for name in NUMBERS}
-    rules["ratio_bound"] = _number(said["ratio_bound"], "ratio_bound") if said["ratio_bound"] else None
-    rules["guardrails"] = [word.strip() for word in said["guardrails"].split(",") if word.strip()]
-    shares = [whole_number(word.strip(), "shares", 1, 99) for word in said["shares"].split(",")]
-    return Plan.of({"strategy": said["strategy"], "shares": shares, "rules": rules})
+def _typed(request: HttpRequest) -> tuple[Form, dict[str, str]]:
+    """Return the form as it was sent, and its fields of the plan."""
+    said = {name: posted(request, name) if name in request.POST else usual for name, usual in plan_form.EMPTY.items()}
+    return Form(label="", days="30", version=posted(request, "version"), reason=posted(request, "reason"), **said), said
 
 
-def _number(text: str, name: str) -> int | float:
+@require_POST
+def preview(request: HttpRequest, name: str) -> HttpResponse:
+    """Show what the plan in the form would do, and do nothing: the picture alone to a page that asks for its part."""
+    actor = actor_of(request)
+    found = endpoints.find_endpoint(name, actor=actor)
+    form, said = _typed(request)
+    plan = None
     try:
-        found = float(text)
-    except ValueError as why:
-        raise Invalid("Give a number.", field=name) from why
-    return int(found) if found.is_integer() else found
+        plan = plan_form.plan_of(said)
+    except Invalid as why:
+        form.blame(why)
+    if request.headers.get("HX-Request"):
+        return render(request, "endpoints/preview.html", {"picture": planned(plan) if plan else None, "form": form})
+    return _page(request, found, actor, form=form, plan=plan)
 
 
 def _ask(request: HttpRequest, version: ModelVersion, found: Endpoint, plan: Plan, actor: Actor) -> HttpResponse:
@@ -245,7 +253,7 @@ def make_token(request: HttpRequest, name: str) -> HttpResponse:
     """Make a token that may call the endpoint; it is shown this once."""
     actor = actor_of(request)
     found = endpoints.find_endpoint(name, actor=actor)
-    form = Form(version="", reason="", label=posted(request, "label"), days=posted(request, "days"), **PLAN)
+    form = Form(version="", reason="", label=posted(request, "label"), days=posted(request, "days"), **plan_form.EMPTY)
     try:
         days = whole_number(str(form["days"].value), "days", 1, settings.TOKEN_TTL_DAYS)
         _, text = endpoints.mint_endpoint_token(found, label=str(form["label"].value), days=days, actor=actor)

@@ -2,11 +2,13 @@
 
 from typing import Any
 
+from deployments.models import RolloutStep
+from deployments.plans import Plan
 from deployments.states import RolloutState
-from web.pages import gallery_charts
-from web.pages.endpoints import PLAN
+from web.pages import gallery_charts, plan_form
 from web.pages.gallery_pages import EVENTS, MODEL
 from web.pages.gallery_stock import DIGEST, Context, at
+from web.pages.plan_picture import Picture, planned, under_way
 
 NAME = "credit-risk"
 ENDPOINT = {"name": "risk", "environment": {"name": "production", "needs_approval": True}, "model": {"name": NAME}}
@@ -46,7 +48,7 @@ RUNNING = rollout(8, 6, RolloutState.RUNNING, ended_at=None)
 FAILED = rollout(9, 6, RolloutState.ROLLED_BACK, why="install was tried 3 times: the model cannot be loaded")
 STEPS = [("Install beside", "done"), ("Send traffic over", "now"), ("Stop the old", "later")]
 FORM: Context = {name: {"value": "", "errors": []} for name in ("version", "reason", "label")}
-FORM |= {name: {"value": value, "errors": []} for name, value in PLAN.items()}
+FORM |= {name: {"value": value, "errors": []} for name, value in plan_form.EMPTY.items()}
 FORM |= {"days": {"value": "30", "errors": []}, "errors": []}
 CHOICES = [{"value": 6, "label": "Version 6 (None)"}, {"value": 5, "label": "Version 5 (Production)"}]
 SIGNED: Context = {
@@ -59,13 +61,18 @@ NEEDED: Context = {
     "who_can_grant": ["ada"],
     "request_access_url": "/account/access?role=ops",
 }
+STAIRS = Plan.of({"strategy": "canary", "shares": [5, 10, {"pct": 25, "gate": True}, {"pct": 50, "min_s": 5400}]})
+AB = Plan.of({"strategy": "a-b"})
+FROZEN = "Frozen until 2027-01-02 23:00 UTC: no change over the year's end."
 ENDPOINT_PAGE: Context = {
     "endpoint": ENDPOINT,
     "serving": DONE,
     "previous": BEFORE,
-    "history": [FAILED, DONE, BEFORE],
+    "history": [{"rollout": row, "how": "all-at-once"} for row in (FAILED, DONE, BEFORE)],
     "versions": CHOICES,
-    "strategies": [{"value": "all-at-once", "label": "All at once"}],
+    "strategies": plan_form.STRATEGIES,
+    "holds": plan_form.HOLDS,
+    "fails": plan_form.FAILS,
     "may_deploy": True,
     "may_ask": True,
     "rights": [
@@ -76,7 +83,16 @@ ENDPOINT_PAGE: Context = {
     "tokens": [{"pk": 1, "label": "checkout", "prefix": "c0ffee00", "expires_at": at(28)}],
     "max_days": 90,
     "form": FORM,
+    "preview_action": "/endpoints/risk/plan",
 }
+
+
+def climbed(done: int, *, failed: bool = False) -> Picture:
+    """Return the picture of a plan whose first steps are done, and where it may have failed at the next."""
+    specs = [spec for spec in STAIRS.steps if "share_pct" in spec.arguments]
+    states = ["done"] * done + ["failed" if failed else "applied"] + ["pending"] * len(specs)
+    steps = zip(specs, states, strict=False)
+    return under_way(STAIRS, [RolloutStep(arguments=spec.arguments, status=state) for spec, state in steps])
 
 
 def shown(found: Context, **more: Any) -> Context:
@@ -132,6 +148,34 @@ CONDEMNED_STEPS = [
     for label, state in (("5 % of traffic", "done"), ("Watch at 5 %", "failed"), ("Send traffic back", "done"))
 ]
 
+AT_GATE: Context = {
+    "verdict": "hold",
+    "sentence": "The gate behind 5 % waits for a person to let it go on.",
+    "needs_person": True,
+    "gate_pct": 5,
+}
+CHOICE: Context = {
+    **AT_GATE,
+    "sentence": "No difference is shown in errors (0.6 to 1.9 times the live rate): 11 of 4,107 canary requests failed, "
+    "against 10 of 4,081 of the live version. Fewer wrong predictions (0.4 to 0.9 times the live rate): 88 of 2,020 canary "
+    "predictions were wrong, against 143 of 1,998 of the live version. A person chooses: let it have all requests, "
+    "or send it back.",
+    "gate_pct": 50,
+    "split": {"asked_pct": 50, "seen_pct": 50.2, "canary": 4_107, "all": 8_188, "width": 50},
+}
+GATE_STEPS = [
+    {"label": label, "state": state, "at": None if state == "later" else at(20)}
+    for label, state in (("Watch at 5 %", "done"), ("Gate at 5 %", "now"), ("Send traffic over", "later"))
+]
+KEPT: Context = {
+    "verdict": "rollback",
+    "sentence": f"{CONDEMNED['sentence']} The plan leaves it to a person.",
+    "guards": CONDEMNED["guards"],
+    "needs_person": True,
+    "paused_at": at(20),
+    "share_pct": 5,
+}
+
 RIGHT = {"kind": "person", "name": "eli", "right": "write"}
 GIVEN: Context = {"holder": {"value": "", "errors": []}, "right": {"value": "read", "errors": []}, "errors": []}
 PAGES: dict[str, dict[str, Context]] = {
@@ -145,8 +189,19 @@ PAGES: dict[str, dict[str, Context]] = {
     "endpoints/detail": {
         "usual": ENDPOINT_PAGE,
         "signed": {**ENDPOINT_PAGE, "signed": [SIGNED]},
+        "previewed": {
+            **ENDPOINT_PAGE,
+            "form": {**FORM, "strategy": {"value": "canary", "errors": []}},
+            "picture": planned(STAIRS),
+        },
+        "linear": {
+            **ENDPOINT_PAGE,
+            "form": {**FORM, "strategy": {"value": "linear", "errors": []}},
+            "picture": planned(Plan.of({"strategy": "linear", "step_pct": 5})),
+        },
         "under way": {**ENDPOINT_PAGE, "live": RUNNING, "new_token": "se_c0ffee00_" + "x" * 43},
         "reader": {**ENDPOINT_PAGE, "may_deploy": False, "may_ask": False, "needed": NEEDED, "previous": None},
+        "frozen": {**ENDPOINT_PAGE, "frozen": FROZEN},
         "nothing yet": {
             **ENDPOINT_PAGE,
             "serving": None,
@@ -168,10 +223,36 @@ PAGES: dict[str, dict[str, Context]] = {
         "canary, reader": shown(RUNNING, is_live=True, needed=NEEDED, canary=CANARY, steps=NINE_STEPS),
         "canary, nothing observed": shown(RUNNING, is_live=True, canary={"version": 6, "before": 5}),
         "canary, a person decides": shown(RUNNING, is_live=True, may_steer=True, canary={**CANARY, **STUCK}),
-        "canary, rolled back": shown(FAILED, took_s=41.0, canary={**CANARY, **CONDEMNED}, steps=CONDEMNED_STEPS),
+        "canary, at a gate": shown(
+            RUNNING, is_live=True, may_steer=True, canary={**CANARY, **AT_GATE}, steps=GATE_STEPS, picture=climbed(6)
+        ),
+        "A/B, a person chooses": shown(
+            RUNNING,
+            is_live=True,
+            may_steer=True,
+            canary={**CANARY, **CHOICE},
+            steps=GATE_STEPS,
+            picture=under_way(AB, [RolloutStep(arguments={"share_pct": 50}, status="applied")]),
+        ),
+        "canary, kept by its plan": shown(
+            {**RUNNING, "shown_state": "paused", "paused_at": at(20)},
+            is_live=True,
+            may_steer=True,
+            canary={**CANARY, **KEPT},
+        ),
+        "canary, rolled back": shown(
+            FAILED,
+            took_s=41.0,
+            canary={**CANARY, **CONDEMNED},
+            steps=CONDEMNED_STEPS,
+            picture=climbed(3, failed=True),
+        ),
         "done": shown(DONE, took_s=7.0, back=BEFORE),
         "rolled back": shown(FAILED, took_s=41.0),
         "queued": shown(rollout(10, 6, RolloutState.QUEUED), is_live=True, may_cancel=True),
+        "waits for the end of a freeze": shown(
+            rollout(10, 6, RolloutState.QUEUED), is_live=True, may_cancel=True, waits=FROZEN
+        ),
         "needs operator": shown(
             rollout(11, 6, RolloutState.NEEDS_OPERATOR, why="the target says no"), may_intervene=True
         ),

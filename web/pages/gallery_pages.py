@@ -5,6 +5,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from deployments.history import Serving
+from deployments.plans import Plan
 from registry import history
 from registry.cards import Card, Section
 from registry.comparison import Row
@@ -26,6 +27,7 @@ from web.pages.gallery_stock import (
     Context,
     at,
 )
+from web.pages.plan_picture import planned
 
 EXAMINED = [
     VersionFact(kind="artifact", good=True, words="Signed by dana.", by="keys 4f1c", at=at(24)),
@@ -331,6 +333,7 @@ APPROVAL_PAGE: Context = {
     "params": LINES,
     "files": FILES,
     "signature": {"verdict": "compatible", "reasons": ["new optional input age (long)"]},
+    "picture": planned(Plan.of({"strategy": "canary", "shares": [5, {"pct": 25, "gate": True}, 50]})),
     "effects": ["Version 5 goes to Production and @champion points at it.", "Version 3 goes to Archived."],
     "decision": {
         **DECISION,

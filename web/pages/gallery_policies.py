@@ -83,9 +83,18 @@ VERSION: Context = {
     "blocked": "",
     "errors": [],
 }
+FREEZE: Context = {
+    "start": at(23), "end": at(24, 23, 59), "why": "the audit's own week", "holds": True, "policy": "credit-high",
+    "actions": ["deployment to production"], "models": "credit-*", "risk": ["high"],
+}  # fmt: skip
+YEAR_END: Context = {
+    **FREEZE, "start": at(28), "end": at(30), "why": "no change over the year's end", "holds": False, "risk": [],
+    "models": "all", "actions": ["Production", "@champion", "deployment to production"], "policy": "year-end",
+}  # fmt: skip
 PAGES: dict[str, dict[str, Context]] = {
     "policies/list": {
         "usual": {"rows": [ROW, {"name": "churn", "waiting": 1}], "fallback": ["1 from reviewer"], "may_propose": True},
+        "frozen": {"rows": [ROW], "fallback": ["1 from reviewer"], "freezes": [FREEZE, YEAR_END]},
         "none": {"rows": [], "fallback": ["1 from reviewer"], "may_propose": False},
     },
     "policies/detail": {

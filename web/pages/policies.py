@@ -10,7 +10,10 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from accounts.actors import Actor
 from accounts.permissions import Permission, roles_with
 from accounts.policy import require
+from core import clock
 from core.refusals import Conflict, Invalid, Refusal
+from registry import freezes
+from registry.freezes import Window
 from registry.models import Policy, PolicyState, PolicyVersion
 from registry.policies import book, changes
 from registry.policies.documents import BadPolicy, normal, parse
@@ -45,10 +48,26 @@ def listing(request: HttpRequest) -> HttpResponse:
     rows = [row_of(policy) for policy in changes.all_policies(actor=actor)]
     context = {
         "rows": sorted(rows, key=lambda row: (row["state"] != PolicyState.ACTIVE, row["order"], row["name"])),
+        "freezes": [_window(one) for one in freezes.ahead(clock.now())],
         "fallback": book.DEFAULT.document.rules,
         "may_propose": actor.holds(Permission.POLICY_PROPOSE),
     }
     return render(request, "policies/list.html", context)
+
+
+def _window(one: Window) -> dict[str, object]:
+    """A freeze as its row shows it."""
+    document = one.policy.document
+    return {
+        "start": one.freeze.start,
+        "end": one.freeze.end,
+        "why": one.freeze.why,
+        "holds": one.holds(clock.now()),
+        "policy": one.policy.name,
+        "actions": document.actions,
+        "models": "all" if document.models == ("*",) else ", ".join(document.models),
+        "risk": sorted(document.risk),
+    }
 
 
 @require_GET

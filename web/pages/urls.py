@@ -87,6 +87,7 @@ urlpatterns: list[URLPattern] = [
     path("endpoints/<slug:name>", endpoints.endpoint, name="endpoint"),
     path("endpoints/<slug:name>/monitoring", monitoring.monitoring, name="monitoring"),
     path("endpoints/<slug:name>/series.<str:form>", monitoring.series, name="series"),
+    path("endpoints/<slug:name>/plan", endpoints.preview, name="preview-plan"),
     path("endpoints/<slug:name>/deploy", endpoints.deploy, name="deploy"),
     path("endpoints/<slug:name>/start/<int:number>", endpoints.start_signed, name="start-signed"),
     path("endpoints/<slug:name>/rollback", endpoints.roll_back, name="roll-back"),

@@ -6,7 +6,7 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from deployments import endpoints, interventions, rights, steering
+from deployments import endpoints, freezing, interventions, rights, steering
 from deployments.models import Endpoint, Rollout
 from deployments.states import RolloutState, StepStatus
 from deployments.targets.kinds import KINDS
@@ -55,9 +55,14 @@ class RolloutShape(serializers.Serializer[Any]):
 
 
 class RolloutWithSteps(RolloutShape):
-    """The same, with its steps in order."""
+    """The same, with its steps in order; `waits` says until when a freeze keeps it, or nothing."""
 
     steps = Step(many=True)
+    waits = serializers.SerializerMethodField()
+
+    def get_waits(self, rollout: Rollout) -> str:
+        """Until when a freeze keeps it."""
+        return freezing.waits(rollout)
 
 
 class Serving(serializers.Serializer[Any]):
@@ -174,7 +179,9 @@ class Steering(serializers.Serializer[Any]):
     do = OneOf(choices=list(steering.BY_NAME))
     reason = serializers.CharField(default="", allow_blank=True, max_length=2000)
     share_pct = serializers.IntegerField(
-        required=False, min_value=0, help_text="for promote: refused where the canary has gone on from this share"
+        required=False,
+        min_value=0,
+        help_text="for promote and open_gate: refused where the canary has gone on from this share",
     )
 
 

@@ -102,6 +102,6 @@ def steer(request: Request, number: int) -> Response:
     actor, asked = actor_of(request), checked(deployment_shapes.Steering, request)
     found = changes.find_rollout(number, actor=actor)
     do = steering.BY_NAME[asked["do"]]
-    seen = {"share_pct": asked.get("share_pct")} if do is steering.promote else {}
+    seen = {"share_pct": asked.get("share_pct")} if do in steering.AT_A_SHARE else {}
     do(found, reason=asked["reason"], actor=actor, **seen)
     return Response(deployment_shapes.RolloutWithSteps(changes.find_rollout(number, actor=actor)).data)

@@ -453,6 +453,13 @@ def live(context: template.RequestContext, content: str, name: str, source: str)
     return _component("live", body=content, name=name, source=source, nonce=nonce, now=context.get("now"))
 
 
+@register.simple_block_tag(takes_context=True)
+def follow(context: template.RequestContext, content: str, shown: str, source: str) -> str:
+    """Return fields of a form whose every change is shown: `source` answers with what then stands in `shown`."""
+    request = context.get("request")
+    return _component("follow", body=content, shown=shown, source=source, nonce=nonce_of(request) if request else "")
+
+
 def nonce_of(request: Any) -> str:
     """Return the request's own nonce; asking for it lets htmx work on the page."""
     if not hasattr(request, "csp_nonce"):

@@ -32,7 +32,7 @@ class LocalTarget:
 
     def capabilities(self) -> Capabilities:
         """What can be done here."""
-        return Capabilities(frozenset({Strategy.ALL_AT_ONCE, Strategy.BLUE_GREEN, Strategy.CANARY}))
+        return Capabilities(frozenset(Strategy))
 
     def observe(self, step: Step, *, key: str, fence: int) -> Seen:
         """Look at the runner's and the router's own words."""
