@@ -156,10 +156,10 @@ AT_GATE: Context = {
 }
 CHOICE: Context = {
     **AT_GATE,
-    "sentence": "No difference is shown in errors (0.6 to 1.9 times the live rate): 11 of 4,107 canary requests failed, "
-    "against 10 of 4,081 of the live version. Fewer wrong predictions (0.4 to 0.9 times the live rate): 88 of 2,020 canary "
-    "predictions were wrong, against 143 of 1,998 of the live version. A person chooses: let it have all requests, "
-    "or send it back.",
+    "sentence": "No difference is shown in errors (0.6 to 1.9 times the live rate): 11 of 4,107 canary requests "
+    "failed, against 10 of 4,081 of the live version. Fewer wrong predictions (0.4 to 0.9 times the live rate): 88 of "
+    "2,020 canary predictions were wrong, against 143 of 1,998 of the live version. A person chooses: let it have all "
+    "requests, or send it back.",
     "gate_pct": 50,
     "split": {"asked_pct": 50, "seen_pct": 50.2, "canary": 4_107, "all": 8_188, "width": 50},
 }
