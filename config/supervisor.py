@@ -29,6 +29,7 @@ KEPT_S = 0.5  # of it for each wave still to come
 PROBE_EVERY_S = 0.05
 SLOW_AFTER_S, PROBE_SLOWLY_S = 20.0, 1.0
 IDLE_S = 60.0
+THEN_EVERY_S = 1.0
 PR_SET_PDEATHSIG = 1
 libc = ctypes.CDLL(None)
 
@@ -136,15 +137,18 @@ def bind_to(parent: int) -> None:
         os._exit(1)
 
 
-def supervise(processes: Sequence[Process], run: Path, announce: Callable[[], None]) -> None:
+def supervise(
+    processes: Sequence[Process], run: Path, announce: Callable[[], None], then: Callable[[], bool] = at_once
+) -> None:
     """Keep `processes` running, in their order, until SIGINT or SIGTERM; then none is left.
 
-    Calls `announce` once, when all of them are ready for the first time.
+    Calls `announce` once, when all of them are ready for the first time, and `then` every second from there on until it
+    says that it is done.
     """
     with signals_queued(), lifeline.offered(run) as line:
         children = [Child(process, run, line) for process in processes]
         try:
-            watch(children, announce)
+            watch(children, announce, then)
         finally:
             stop(children)
 
@@ -161,16 +165,18 @@ def signals_queued() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def watch(children: Sequence[Child], announce: Callable[[], None]) -> None:
+def watch(children: Sequence[Child], announce: Callable[[], None], then: Callable[[], bool]) -> None:
     """Return when asked to stop."""
-    announced = False
+    announced = done = False
     while True:
         tend(children)
         if not announced and all(child.ready for child in children):
             announced = True
             announce()
+        done = done or (announced and then())
         now = time.monotonic()
-        came = signal.sigtimedwait(SIGNALS, min(child.pause_s(now) for child in children))
+        pause_s = min(child.pause_s(now) for child in children)
+        came = signal.sigtimedwait(SIGNALS, pause_s if done or not announced else min(pause_s, THEN_EVERY_S))
         if came and came.si_signo != signal.SIGCHLD:
             return
 

@@ -52,13 +52,17 @@ def drain(limit: int = 20_000) -> int:
             taken += len(entries)
         if taken:
             broker.connection().xtrim(EVIDENCE_STREAM, maxlen=KEPT, approximate=True)
+        _away.clear()
     except redis.RedisError as why:
-        log.warning("evidence waits", why=str(why))
+        if not _away:
+            log.warning("evidence waits in its files until Valkey answers", why=str(why))
+            _away.add(str(why))
         _ensured.clear()
     return taken
 
 
 _ensured: set[str] = set()
+_away: set[str] = set()  # why Valkey does not answer: said once
 
 
 def _ensure_group() -> None:

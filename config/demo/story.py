@@ -18,6 +18,7 @@ from config.demo.visitor import Visitor
 MODEL = "Fraud-Detection"
 THRESHOLD = 0.85
 TOKEN = re.compile(r"so_[0-9a-f]{8}_[\w-]{43}")
+ENDED = re.compile(r"(?:Took|Restored in) ([\d.]+ \w+(?: \d+ \w+)?)\.")
 REQUEST = re.compile(r"/approvals/(\d+)")
 SENTENCE = re.compile(r"<span>((?:Promote|Roll back|Hold|Invalid)[^<]+)</span>")
 COMMENTS = {
@@ -283,11 +284,12 @@ class Story:
     def await_end(self, person: str, address: str) -> str:
         """Return how long the deployment took, once it is done."""
         page = until(
-            lambda: self.visitors[person].get(address).text, lambda page: "Took " in page or "needs an operator" in page
+            lambda: self.visitors[person].get(address).text,
+            lambda page: ENDED.search(page) or "needs an operator" in page,
         )
         if not ended_as(page, "done"):
             raise StoryBroke(plain(page)[:2000])
-        return f"done in {re.search(r'Took ([^.]+)', page).group(1)}"  # type: ignore[union-attr]
+        return f"done in {ENDED.search(page).group(1)}"  # type: ignore[union-attr]
 
     def make_endpoint_token(self) -> None:
         """Olga makes the token callers need."""
@@ -381,7 +383,7 @@ class Story:
             if now and now.group(1) != said and not now.group(1).startswith("Hold"):
                 said = now.group(1)
                 self.teller.say(f"        {plain(said)}")
-            if "Took " in page:
+            if ENDED.search(page):
                 if not ended_as(page, end):
                     raise StoryBroke(f"the canary did not end as {end}: {plain(page)[:900]}")
                 return f"{end} after {self.callers.sent:,} requests, {self.callers.refused:,} refused"

@@ -26,6 +26,7 @@ INLINE_S = 0.005  # a request expected to take less is answered where it arrived
 PATIENCE = 4
 V2 = "/v2"
 GET, POST = "GET", "POST"
+PLAIN = frozenset({"", "identity"})
 Answer = tuple[int, bytes, bytes]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
@@ -148,6 +149,8 @@ class App:
 
     async def _predict(self, request: Request, reader: Callable[[bytes, str], Asked]) -> Answer:
         self.gate.check(request.header(b"authorization"))
+        if (encoding := request.header(b"content-encoding").strip().lower()) not in PLAIN:
+            raise Refused(415, "BAD_REQUEST", f"A body is taken as it is, without Content-Encoding {encoding[:40]}.")
         asked = reader(await self._body(request), request.header(b"content-type"))
         fitted = self.model.signature.fit(asked.given)
         rows = fitted.rows

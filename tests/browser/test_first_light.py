@@ -154,7 +154,7 @@ def await_end(person: Person, state: str) -> None:
     """The page that is open says that the deployment ended so, without being loaded again."""
     person.page.locator("[data-ended]").wait_for(timeout=LONG_MS)
     expect(person.page.locator("[data-ended]")).to_contain_text(state)
-    expect(person.page.locator("[data-ended]")).to_contain_text("Took ")
+    expect(person.page.locator("[data-ended]")).to_contain_text(re.compile("Took |Restored in "))
     person.judge()
 
 

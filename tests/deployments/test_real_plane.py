@@ -138,7 +138,7 @@ def test_a_rollback_is_a_change_of_routes_and_loses_no_request(
     client.force_login(eli.person, backend=BACKEND)
     assert back.back_s is not None
     assert back.back_s < 2
-    assert "Back in " in client.get(f"/deployments/{back.pk}").content.decode()
+    assert "Restored in " in client.get(f"/deployments/{back.pk}").content.decode()
 
 
 def test_what_is_sent_back_under_load_is_back_within_5_s_and_loses_no_request(

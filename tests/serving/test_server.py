@@ -267,3 +267,11 @@ def test_what_was_answered_is_written_down_within_100_ms_and_refusals_are_not(on
         ("canary", 200, 2, [SCORE, SCORE])
     ]
     assert b"refused-1" not in path.read_bytes()
+
+
+def test_a_compressed_body_is_refused_in_words(onnx: Running) -> None:
+    body = {"instances": [NAMED]}
+    refused = onnx.ask("/invocations", body, content_encoding="gzip")
+    assert refused.status == 415
+    assert "without Content-Encoding gzip" in refused.json["message"]
+    assert onnx.ask("/invocations", body, content_encoding="identity").status == 200

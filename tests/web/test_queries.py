@@ -22,7 +22,7 @@ def test_the_pages_around_a_decision_take_few_queries(who: str, people: dict[str
     model = make_model(dana)
     first = ask_production(make_version(model, dana), dana)
     decisions.decide(first, decisions.Choice(decisions.Verdict.APPROVE, first.subject_digest, "fine"), actor=rita)
-    transitions.transition(first.version, to=Stage.PRODUCTION, actor=dana)
+    transitions.transition(first.version, to=Stage.PRODUCTION, archive_existing=True, actor=dana)
     second = ask_production(make_version(model, dana), dana)
     discussion.add_comment(second, body="Why now?", actor=rita)
     visitor = browser(people[who])

@@ -129,3 +129,18 @@ def test_a_request_is_sent_back_with_words_and_asked_for_anew(people: dict[str, 
     assert "rita asks for changes to your request" in client_of(people["dana"]).get("/notifications").content.decode()
     assert f"#{request.pk} " in client_of(people["rita"]).get("/approvals?tab=done").content.decode()
     assert ask_production(version, people["dana"]).pk != request.pk
+
+
+def test_a_warning_that_was_not_accepted_is_led_to_and_one_that_was_is_told(dana: Actor, rita: Actor) -> None:
+    model = make_model(dana)
+    first = ask_production(make_version(model, dana, metrics={"auc": 0.9}), dana)
+    approve(first, rita)
+    transitions.transition(first.version, to=Stage.PRODUCTION, archive_existing=True, actor=dana)
+    worse = ask_production(make_version(model, dana, metrics={"auc": 0.8}), dana)
+    said = {"verdict": "approve", "digest": worse.subject_digest, "comment": "cheaper"}
+    refused = client_of(rita).post(f"/approvals/{worse.pk}/decide", said)
+    warnings = [check for check in worse.checks.all() if check.status == "warn"]
+    assert warnings, list(worse.checks.values_list("name", "status", "measured"))
+    assert f'<a href="#accept-{warnings[0].pk}">' in refused.content.decode()
+    client_of(rita).post(f"/approvals/{worse.pk}/decide", {**said, **{f"accept-{w.pk}": "yes" for w in warnings}})
+    assert "Accepted the warning" in page(worse, dana)

@@ -1,9 +1,10 @@
 """Pages of approval requests: the inbox, the review page, what people do there."""
 
 import json
+from collections.abc import Iterable
 
 from django.contrib import messages
-from django.db.models import prefetch_related_objects
+from django.db.models import Prefetch, prefetch_related_objects
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.views.decorators.http import require_GET, require_POST
@@ -73,13 +74,15 @@ def review_page(
     refusal: Refusal | None = None, changed: list[subjects.Changed] | None = None,
 ) -> HttpResponse:  # fmt: skip
     """Return the review page; after a refusal with what was typed, the reason, and what changed."""
-    prefetch_related_objects([found], "checks", "rules", "decisions__person", "decisions__for_person")
+    decided = Prefetch("decisions", Decision.objects.select_related("person", "for_person"))
+    prefetch_related_objects([found], "checks", "rules", decided)
     move, past = requests.move_of(found), stale(found)
     champion = subjects.compared_with(found)
     checks = as_of_now(found)
     events = history.page_of(
         history.events_visible_to(actor).filter(object_kind="approval_request", object_id=str(found.pk))
     ).events
+    accepted = _accepted(events)
     context = {
         "approval": _approval(found),
         "strip": _strip(found, move, past),
@@ -96,7 +99,7 @@ def review_page(
             "comment": (typed or {}).get("comment", ""),
             "errors": {"comment": refusal.sentence} if isinstance(refusal, Invalid) else {},
         },
-        "decisions": [_told_decision(d) for d in found.decisions.all()],
+        "decisions": [_told_decision(d, accepted) for d in found.decisions.all()],
         "discussion": [
             _told_comment(found, c, actor) for c in found.comments.select_related("author").prefetch_related("earlier")
         ],
@@ -107,9 +110,7 @@ def review_page(
         **glass_parts(found, actor, holds=past is None),
         "execute": None if past else _execute(found, actor),
         "changed": [compare.Line(c.part, _plain(c.before), _plain(c.after)) for c in changed or _superseded_by(events)],
-        "errors": [{"field": "decision-comment" if isinstance(refusal, Invalid) else "", "message": refusal.sentence}]
-        if refusal
-        else [],
+        "errors": [{"field": _leads_to(request, refusal, checks), "message": refusal.sentence}] if refusal else [],
         "events": events,
         "subject": json.dumps(subjects.document(found), indent=2, ensure_ascii=False, sort_keys=True),
     }
@@ -294,8 +295,24 @@ def _approvers(found: ApprovalRequest) -> list[str]:
     return list(names.values_list("username", flat=True).distinct()[:10])
 
 
-def _told_decision(decision: Decision) -> dict[str, object]:
+def _accepted(events: Iterable[history.Told]) -> dict[str, list[str]]:
+    """Return the warnings that each person accepted with her decision, as the ledger keeps them."""
+    decided = [told for told in events if told.action == "request.decided"]
+    return {told.actor: list(told.facts.get("accepted_warnings") or []) for told in decided}  # type: ignore[call-overload]
+
+
+def _leads_to(request: HttpRequest, refusal: Refusal, checks: Iterable[Check]) -> str:
+    """Return the id of the input that a refused decision is about, or an empty string."""
+    if isinstance(refusal, Invalid):
+        return "decision-comment"
+    open_ones = (f"accept-{check.pk}" for check in checks if check.status == Check.Status.WARN)
+    is_approval = request.POST.get("verdict") == "approve"
+    return next((name for name in open_ones if is_approval and request.POST.get(name) != "yes"), "")
+
+
+def _told_decision(decision: Decision, accepted: dict[str, list[str]]) -> dict[str, object]:
     return {
+        "accepted": accepted.get(decision.person.username, []),
         "id": decision.pk,
         "person": decision.person.username,
         "verdict": decision.verdict,

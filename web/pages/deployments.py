@@ -96,6 +96,7 @@ def _told(found: Rollout, actor: Actor) -> dict[str, object]:
         "is_live": found.state not in ENDED and found.state != RolloutState.NEEDS_OPERATOR,
         "events": history.page_of(told).events,
         "back_s": found.back_s,
+        "restored": found.kind == Rollout.Kind.ROLLBACK and found.state == RolloutState.DONE,
         "took_s": (found.ended_at - found.started_at).total_seconds() if found.ended_at and found.started_at else None,
     }
 

@@ -3,7 +3,14 @@
 from types import SimpleNamespace
 from urllib.parse import urlencode
 
-from web.pages import gallery_account, gallery_charts, gallery_deployments, gallery_pages, gallery_policies
+from web.pages import (
+    gallery_account,
+    gallery_charts,
+    gallery_deployments,
+    gallery_pages,
+    gallery_policies,
+    gallery_states,
+)
 from web.pages.gallery_stock import (
     CHECKS,
     COMMENTS,
@@ -194,6 +201,8 @@ PAGES: dict[str, dict[str, Context]] = {
 }
 
 PAGES |= gallery_account.PAGES | gallery_pages.PAGES | gallery_deployments.PAGES | gallery_policies.PAGES
+for name, states in gallery_states.STATES.items():
+    PAGES[name] = {**PAGES[name], **states}
 
 
 def addresses() -> list[Context]:

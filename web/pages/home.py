@@ -46,7 +46,7 @@ def home(request: HttpRequest) -> HttpResponse:
         "needs_you": needs(actor, live),
         "live": [_live_row(rollout) for rollout in live],
         "production": [_production_row(version, held[version.pk]) for version in shown],
-        "production_total": production.count(),
+        "production_total": production.count() if len(shown) == SHOWN else len(shown),
         "events": history.page_of(history.events_visible_to(actor), size=10).events,
         "first_run": None if any_model else register_snippets(base_url(request)),
     }

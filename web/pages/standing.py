@@ -2,6 +2,8 @@
 
 from collections.abc import Collection
 
+from django.db.models import Prefetch
+
 from registry import history
 from registry.models import ApprovalRequest, Decision, ModelVersion
 from registry.stages import Stage
@@ -11,7 +13,8 @@ def entries(versions: Collection[ModelVersion]) -> dict[int, dict[str, object]]:
     """Return each version's entry into Production, by its key; three queries however many there are."""
     told = history.last_entries(versions, Stage.PRODUCTION)
     numbers = {number for t in told.values() if isinstance(number := t.facts.get("approval"), int)}
-    rows = ApprovalRequest.objects.select_related("glass__person").prefetch_related("decisions__person")
+    decided = Prefetch("decisions", Decision.objects.select_related("person"))
+    rows = ApprovalRequest.objects.select_related("glass__person").prefetch_related(decided)
     approvals = rows.in_bulk(numbers) if numbers else {}
     return {version.pk: _entry(version, told.get(version.pk), approvals) for version in versions}
 

@@ -11,6 +11,7 @@ from rest_framework.response import Response
 from registry import access, card_writing, cards
 from registry.models import CardState
 from web.rest.authentication import actor_of
+from web.rest.one_of import OneOf
 from web.rest.reading import checked
 from web.rest.shapes import Refused
 
@@ -28,7 +29,7 @@ class SectionShape(serializers.Serializer[Any]):
 class CardShape(serializers.Serializer[Any]):
     """A version's card. `digest` is what a reviewer approves; `slices` are [metric, slice, value]."""
 
-    state = serializers.ChoiceField(choices=CardState.choices)
+    state = OneOf(choices=CardState.choices)
     gaps = serializers.ListField(child=serializers.CharField())
     complete = serializers.BooleanField(source="is_complete")
     digest = serializers.CharField()
@@ -46,7 +47,7 @@ class CardTexts(serializers.Serializer[Any]):
 class CardReview(serializers.Serializer[Any]):
     """A word on exactly the texts of `digest`."""
 
-    outcome = serializers.ChoiceField(choices=sorted(card_writing.VERDICTS), source="verdict")
+    outcome = OneOf(choices=sorted(card_writing.VERDICTS), source="verdict")
     digest = serializers.CharField()
     words = serializers.CharField(max_length=10_000)
 

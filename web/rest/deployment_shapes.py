@@ -10,6 +10,7 @@ from deployments import endpoints, freezing, interventions, rights, steering
 from deployments.models import Endpoint, Rollout
 from deployments.states import RolloutState, StepStatus
 from deployments.targets.kinds import KINDS
+from web.rest.one_of import OneOf
 
 LAST = 10
 
@@ -19,7 +20,7 @@ class Step(serializers.Serializer[Any]):
 
     name = serializers.CharField()
     key = serializers.CharField()
-    status = serializers.ChoiceField(choices=StepStatus.choices)
+    status = OneOf(choices=StepStatus.choices)
     attempts = serializers.IntegerField()
     observed = serializers.JSONField()
     why = serializers.CharField()
@@ -38,9 +39,9 @@ class RolloutShape(serializers.Serializer[Any]):
     model = serializers.CharField(source="endpoint.model.name")
     version = serializers.IntegerField(source="version.version")
     digest = serializers.CharField()
-    kind = serializers.ChoiceField(choices=Rollout.Kind.choices)
+    kind = OneOf(choices=Rollout.Kind.choices)
     plan = serializers.JSONField()
-    state = serializers.ChoiceField(choices=RolloutState.choices)
+    state = OneOf(choices=RolloutState.choices)
     reason = serializers.CharField()
     why = serializers.CharField()
     by = serializers.CharField(source="created_by.username")
@@ -140,7 +141,7 @@ class NewEndpoint(serializers.Serializer[Any]):
     name = serializers.CharField(max_length=63)
     model = serializers.CharField()
     environment = serializers.CharField(max_length=40)
-    target = serializers.ChoiceField(choices=sorted(KINDS), required=False, default="local")
+    target = OneOf(choices=sorted(KINDS), required=False, default="local")
 
 
 class NewRollout(serializers.Serializer[Any]):
@@ -173,13 +174,13 @@ class Withdrawal(Reason):
 class Intervention(Reason):
     """What an operator does."""
 
-    do = serializers.ChoiceField(choices=list(interventions.BY_NAME))
+    do = OneOf(choices=list(interventions.BY_NAME))
 
 
 class Steering(serializers.Serializer[Any]):
     """What a person does to a canary; `reason` may be empty to pause or go on."""
 
-    do = serializers.ChoiceField(choices=list(steering.BY_NAME))
+    do = OneOf(choices=list(steering.BY_NAME))
     reason = serializers.CharField(default="", allow_blank=True, max_length=2000)
     share_pct = serializers.IntegerField(
         required=False,

@@ -6,6 +6,7 @@ from rest_framework import serializers
 
 from registry.models import PolicyState
 from registry.policies.strict_yaml import SIZE_MAX
+from web.rest.one_of import OneOf
 
 
 class VersionShape(serializers.Serializer[Any]):
@@ -13,7 +14,7 @@ class VersionShape(serializers.Serializer[Any]):
 
     policy = serializers.CharField(source="policy.name")
     number = serializers.IntegerField()
-    state = serializers.ChoiceField(choices=PolicyState.choices)
+    state = OneOf(choices=PolicyState.choices)
     digest = serializers.CharField()
     text = serializers.CharField()
     author = serializers.CharField(source="author.username")

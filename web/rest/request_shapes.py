@@ -9,6 +9,7 @@ from registry import checks, conditions, subjects
 from registry.models import ApprovalRequest, Decision
 from registry.models.approvals import RequestState
 from registry.stages import Stage
+from web.rest.one_of import OneOf
 
 
 class Move(serializers.Serializer[Any]):
@@ -16,7 +17,7 @@ class Move(serializers.Serializer[Any]):
 
     model = serializers.CharField(max_length=300)
     version = serializers.IntegerField(min_value=1, max_value=2_000_000_000)
-    stage = serializers.ChoiceField(choices=list(Stage), required=False)
+    stage = OneOf(choices=list(Stage), required=False)
     archive_existing = serializers.BooleanField(default=False)
     alias = serializers.CharField(required=False, max_length=255)
     reason = serializers.CharField(required=False, allow_blank=True, max_length=10_000, default="")
@@ -53,7 +54,7 @@ class DecisionShape(serializers.Serializer[Any]):
     """A decision taken."""
 
     person = serializers.CharField(source="person.username")
-    verdict = serializers.ChoiceField(choices=Decision.Verdict.choices)
+    verdict = OneOf(choices=Decision.Verdict.choices)
     comment = serializers.CharField()
     subject_digest = serializers.CharField()
     for_person = serializers.CharField(source="for_person.username", default=None, allow_null=True)
@@ -97,7 +98,7 @@ class Request(serializers.Serializer[Any]):
     id = serializers.IntegerField()
     model = serializers.CharField(source="model.name")
     version = serializers.IntegerField(source="version.version")
-    state = serializers.ChoiceField(choices=RequestState.choices)
+    state = OneOf(choices=RequestState.choices)
     requester = serializers.CharField(source="requester.username")
     reason = serializers.CharField()
     subject = serializers.SerializerMethodField()
@@ -133,7 +134,7 @@ class Request(serializers.Serializer[Any]):
 class NewDecision(serializers.Serializer[Any]):
     """A word on one digest. `accepted` lists the ids of warnings accepted."""
 
-    verdict = serializers.ChoiceField(choices=Decision.Verdict.choices)
+    verdict = OneOf(choices=Decision.Verdict.choices)
     subject_digest = serializers.RegexField(r"^[0-9a-f]{64}$")
     comment = serializers.CharField(max_length=10_000)
     accepted = serializers.ListField(child=serializers.IntegerField(), required=False, default=list)

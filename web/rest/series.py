@@ -16,6 +16,7 @@ from monitoring.metrics import METRICS
 from monitoring.series import series
 from web.rest import shapes
 from web.rest.authentication import actor_of
+from web.rest.one_of import OneOf
 from web.rest.reading import moment_of, text_of
 
 USUAL = timedelta(hours=24)
@@ -24,7 +25,7 @@ USUAL = timedelta(hours=24)
 class Series(serializers.Serializer[Any]):
     """One metric, a line a track. Each bucket has two points: its lowest minute and its highest; null is a gap."""
 
-    metric = serializers.ChoiceField(choices=list(METRICS))
+    metric = OneOf(choices=list(METRICS))
     unit = serializers.CharField()
     step_s = serializers.IntegerField(help_text="length of a bucket, whole minutes")
     at = serializers.ListField(child=serializers.FloatField(), help_text="seconds since 1970, UTC")

@@ -10,6 +10,7 @@ from registry import cards, lineage, numbering, protection
 from registry.models import MetricThreshold, ModelVersion, RegisteredModel, VersionFact
 from registry.models.registered import RiskTier
 from registry.stages import Stage
+from web.rest.one_of import OneOf
 
 
 class Refused(serializers.Serializer[Any]):
@@ -26,7 +27,7 @@ class Me(serializers.Serializer[Any]):
 
     name = serializers.CharField()
     roles = serializers.ListField(child=serializers.CharField())
-    scopes = serializers.ListField(child=serializers.ChoiceField(choices=list(Scope)))
+    scopes = serializers.ListField(child=OneOf(choices=list(Scope)))
     permissions = serializers.ListField(child=serializers.CharField())
 
 
@@ -59,7 +60,7 @@ class Model(serializers.Serializer[Any]):
     uuid = serializers.UUIDField()
     owner = serializers.CharField(source="owner.username")
     description = serializers.CharField()
-    risk_tier = serializers.ChoiceField(choices=RiskTier.choices)
+    risk_tier = OneOf(choices=RiskTier.choices)
     restricted = serializers.BooleanField()
     strict_sources = serializers.BooleanField()
     created_at = serializers.DateTimeField()
@@ -85,7 +86,7 @@ class ModelChange(serializers.Serializer[Any]):
     """Fields to set; what is left out stays."""
 
     description = serializers.CharField(required=False, allow_blank=True, max_length=20_000)
-    risk_tier = serializers.ChoiceField(choices=RiskTier.choices, required=False)
+    risk_tier = OneOf(choices=RiskTier.choices, required=False)
     restricted = serializers.BooleanField(required=False)
     strict_sources = serializers.BooleanField(required=False)
 
@@ -112,7 +113,7 @@ class Version(serializers.Serializer[Any]):
     model = serializers.CharField(source="model.name")
     version = serializers.IntegerField()
     semver = serializers.CharField()
-    stage = serializers.ChoiceField(choices=list(Stage))
+    stage = OneOf(choices=list(Stage))
     status = serializers.CharField()
     verified = serializers.BooleanField()
     manifest = serializers.CharField(source="manifest.digest", default=None, allow_null=True)
@@ -305,7 +306,7 @@ class RunVersion(serializers.Serializer[Any]):
 
     model = serializers.CharField()
     version = serializers.IntegerField()
-    stage = serializers.ChoiceField(choices=list(Stage))
+    stage = OneOf(choices=list(Stage))
 
 
 class RunShape(serializers.Serializer[Any]):

@@ -14,6 +14,7 @@ from registry.webhooks import deliveries, events, hooks, sending
 from registry.webhooks.models import Channel, Delivery, DeliveryState, Webhook
 from web.rest.authentication import actor_of
 from web.rest.models import REFUSALS
+from web.rest.one_of import OneOf
 from web.rest.reading import checked, limit_of, text_of
 
 
@@ -57,7 +58,7 @@ class DeliveryShape(serializers.ModelSerializer[Delivery]):
     """A delivery and its tries."""
 
     webhook = serializers.CharField(source="webhook_id")
-    state = serializers.ChoiceField(choices=DeliveryState.choices)
+    state = OneOf(choices=DeliveryState.choices)
 
     class Meta:
         model = Delivery

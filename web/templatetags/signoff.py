@@ -18,6 +18,7 @@ register = template.Library()
 
 UNMEASURED = "not measured"
 WHOLE_FROM = 1000  # from here on, four digits need no fraction
+SHORT_S = 10
 SEPARATED = re.compile(r"[^_./-]{0,24}[_./-]+|[^_./-]{1,24}")
 BREAK = SafeString("<wbr>")
 SHORT_FROM = 9  # a digest of fewer characters is short already
@@ -231,9 +232,11 @@ def when(value: object, *, absolute: bool = False, none: str = "\N{EN DASH}") ->
 
 @register.filter
 def span(seconds: float | None) -> str:
-    """Return a duration in its two largest units."""
+    """Return a duration in its two largest units; a short one with its tenths."""
     if seconds is None:
         return UNMEASURED
+    if 0 < abs(seconds) < SHORT_S and seconds != int(seconds):
+        return f"{abs(seconds):.1f} s"
     left = int(abs(seconds))
     words: list[str] = []
     for unit, size in (("d", 86400), ("h", 3600), ("min", 60), ("s", 1)):

@@ -4,6 +4,7 @@ import os
 import sys
 from argparse import ArgumentParser
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import structlog
@@ -13,9 +14,11 @@ from django.core.management.base import BaseCommand, CommandError
 from config import leftovers, startup
 from config.env import is_loopback
 from config.processes import MODES, Address, processes
-from config.supervisor import supervise
+from config.supervisor import at_once, supervise
+from serving.contract import ContractError, Layout, Observed, load
 
 log = structlog.get_logger(__name__)
+SETTLED = frozenset({"ready", "failed"})
 
 
 class Command(BaseCommand):
@@ -52,7 +55,36 @@ def serve(bind: str, port: int, mode: str, router_port: int) -> None:
         router_port = startup.free_port(bind, router_port) if mode == "all" else 0
         startup.prepare(run)
         address = Address(bind, port, settings.TLS_CERT, settings.TLS_KEY)
-        supervise(processes(mode, address, router_port), run, lambda: announce(address, router_port))
+        serving = Serving(Layout(settings.HOME)) if mode == "all" else at_once
+        supervise(processes(mode, address, router_port), run, lambda: announce(address, router_port), serving)
+
+
+class Serving:
+    """Says once which endpoints answer, when every model server that should run does or was given up."""
+
+    def __init__(self, layout: Layout) -> None:
+        self.layout = layout
+
+    def __call__(self) -> bool:
+        """Whether there is nothing more to say."""
+        wanted = {path.stem for path in self.layout.desired_folder.glob("*.json")}
+        states = {name: self._state(name) for name in wanted}
+        if not all(state in SETTLED for state in states.values()):
+            return False
+        up = sorted(name for name, state in states.items() if state == "ready")
+        if wanted:
+            sys.stderr.write(f"{len(up)} of {len(wanted)} model servers answer\n")
+            sys.stderr.flush()
+        return True
+
+    def _state(self, name: str) -> str:
+        """Return what the runner says of the replica; nothing of one that an earlier run left behind."""
+        try:
+            seen = load(self.layout.observed(name), Observed)
+        except (OSError, ContractError):
+            return ""
+        is_there = seen.state == "failed" or Path(f"/proc/{seen.pid}").exists()
+        return seen.state if is_there else ""
 
 
 def announce(address: Address, router_port: int) -> None:

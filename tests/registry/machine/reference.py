@@ -112,12 +112,11 @@ class Reference:
             return REFUSED
         version = self.versions[number]
         others = [n for n in self._standing(to) if n != number] if archive else []
-        if version.stage == to and not others:
-            return SAME
         may = OPS if "Production" in {version.stage, to} else STAGERS if to == "Staging" else WRITERS
-        granted = self._signed(
-            who, number, to, may, archive=archive, needed=self.policy[1] if to == "Production" else 0
-        )
+        needed = self.policy[1] if to == "Production" else 0
+        if version.stage == to and not others:
+            return SAME if self._has_part(who, may, needed) else DENIED
+        granted = self._signed(who, number, to, may, archive=archive, needed=needed)
         if granted != MOVED:
             return granted
         for other in others:
@@ -129,12 +128,11 @@ class Reference:
         return MOVED
 
     def point(self, who: str, number: int, alias: str) -> str:
-        if self.aliases.get(alias) == number:
-            return SAME
         guarded = alias in self.protected
-        granted = self._signed(
-            who, number, f"@{alias}", OPS if guarded else WRITERS, archive=False, needed=int(guarded)
-        )
+        may = OPS if guarded else WRITERS
+        if self.aliases.get(alias) == number:
+            return SAME if self._has_part(who, may, int(guarded)) else DENIED
+        granted = self._signed(who, number, f"@{alias}", may, archive=False, needed=int(guarded))
         if granted == MOVED:
             self.aliases[alias] = number
             self._settle()
@@ -148,12 +146,16 @@ class Reference:
         self._settle()
         return MOVED
 
+    def _has_part(self, who: str, may: set[str], needed: int) -> bool:
+        """Whether somebody may make the move, or, where it takes a decision, ask for it."""
+        return who in may or (bool(needed) and who in ASKERS)
+
     def _signed(self, who: str, number: int, goal: str, may: set[str], *, archive: bool, needed: int) -> str:
         """Whether the move is made now: by right alone, or on an approval that is used up by it."""
-        if not needed:
-            return MOVED if who in may else DENIED
-        if who not in may and who not in ASKERS:
+        if not self._has_part(who, may, needed):
             return DENIED
+        if not needed:
+            return MOVED
         same = [r for r in self.requests if (r.version, r.goal, r.archive) == (number, goal, archive)]
         waiting = [r for r in same if r.state in USABLE and not self._past(r)]
         if not waiting:
