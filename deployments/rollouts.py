@@ -83,7 +83,8 @@ def roll_back(
 ) -> Rollout:
     """Queue a return to what `endpoint` served before (or to `to`, an earlier rollout of it).
 
-    Needs a reason and no new signature: what was installed once is pre-approved; its digest is checked again.
+    Needs a reason and no new signature: what was installed once is pre-approved; its digest is checked again. A
+    deployment that has not started, because it waits for a freeze say, is cancelled for it.
     With `version`, the number that the person was shown, raises Conflict where it would go elsewhere by now: a form
     sent twice does not turn a rollback round.
     """
@@ -108,6 +109,7 @@ def roll_back(
         plan = Plan(Strategy.ALL_AT_ONCE)
         if again := _same_waiting(goal.version, endpoint, plan):
             return again
+        _make_way(endpoint, actor)
         _refuse_busy(endpoint)
         asked = Rollout(endpoint=endpoint, version=goal.version, digest=right.digest, plan=plan.document)
         asked.kind, asked.reason = Rollout.Kind.ROLLBACK, written(reason)
@@ -118,6 +120,11 @@ def previous(endpoint: Endpoint) -> Rollout | None:
     """Return the newest rollout before the one that serves whose version differs, or None."""
     now = serving(endpoint)
     return stand_by(endpoint, now.version) if now else None
+
+
+def _make_way(endpoint: Endpoint, actor: Actor) -> None:
+    for waiting in endpoint.rollouts.filter(state=RolloutState.QUEUED, kind=Rollout.Kind.DEPLOY):
+        advance(whole(waiting.pk), RolloutState.CANCELLED, actor=actor, why="A rollback was asked for instead.")
 
 
 def cancel(rollout: Rollout, *, actor: Actor, reason: str) -> None:

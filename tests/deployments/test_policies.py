@@ -1,6 +1,6 @@
 """What was signed under a policy starts under that policy, and neither starts nor grows in a freeze."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -128,6 +128,24 @@ def test_a_rollback_starts_in_a_freeze(hands: Hands, at_five: Rollout, people: d
     steering.abort(at_five, reason="not before the holidays", actor=people["olga"])
     assert run(hands, at_five).state == RolloutState.ROLLED_BACK
     assert routes(hands, at_five) == {"stable": 10_000}
+
+
+def test_a_rollback_does_not_wait_for_what_waits_for_the_end_of_a_freeze(
+    hands: Hands, unsealed: None, endpoint: Endpoint, people: dict[str, Actor], moment: list[datetime]
+) -> None:
+    versions = [locked_version(endpoint.model, people["dana"]) for _ in range(3)]
+    for version in versions[:2]:
+        signed(version, endpoint, people["dana"], people["rita"])
+        run(hands, rollouts.start(version, endpoint, AT_ONCE, actor=people["olga"]))
+        moment[0] += timedelta(seconds=1)
+    freeze(people)
+    signed(versions[2], endpoint, people["dana"], people["rita"])
+    moment[0] = datetime(2026, 12, 2, tzinfo=UTC)
+    waiting = rollouts.start(versions[2], endpoint, AT_ONCE, actor=people["olga"])
+    back = run(hands, rollouts.roll_back(endpoint, reason="worse", actor=people["olga"]))
+    waiting.refresh_from_db()
+    assert (waiting.state, waiting.why) == (RolloutState.CANCELLED, "A rollback was asked for instead.")
+    assert (back.state, hands.serving("fraud")) == (RolloutState.DONE, ["1"])
 
 
 def test_freezes_ahead_are_those_in_force_and_not_over_the_next_one_first(
