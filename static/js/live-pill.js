@@ -1,6 +1,6 @@
 // <live-pill data-for="id">: asks for that part of the page every 1.5 s while the tab is seen, and says how fresh it is.
-// Buttons and forms stand outside that part: where its data-doable no longer says what it said at first, the page is loaded
-// again, or, while somebody has one of them in hand, offers to be.
+// Buttons and forms stand outside that part, under data-follows: where its data-doable no longer says what it said, they are
+// asked for again; while somebody has one of them in hand, the page offers to be loaded again.
 const EVERY = 1500, LONGEST = 30000;
 
 customElements.define("live-pill", class extends HTMLElement {
@@ -29,6 +29,27 @@ customElements.define("live-pill", class extends HTMLElement {
     if (!document.hidden && this.isConnected) this.shown.dispatchEvent(new Event("look"));
   }
 
+  inHand() {
+    return this.followers.some((part) => part.contains(document.activeElement) || part.querySelector("dialog[open]"));
+  }
+
+  get followers() {
+    return [...document.querySelectorAll("[data-follows]")];
+  }
+
+  async follow() {
+    if (this.following || this.inHand()) return;
+    this.following = true;
+    const answer = await fetch(location.href).catch(() => null);
+    const text = answer?.ok ? await answer.text() : "";
+    this.following = false;
+    if (!text || this.inHand()) return;
+    const page = new DOMParser().parseFromString(text, "text/html");
+    for (const part of this.followers) part.replaceWith(page.getElementById(part.id) ?? part);
+    this.doable = page.querySelector("[data-doable]")?.dataset.doable;
+    this.heard(200);
+  }
+
   heard(status) {
     const fresh = status === 200 || status === 304;
     this.wait = fresh ? EVERY : Math.min(this.wait * 2, LONGEST);
@@ -39,7 +60,7 @@ customElements.define("live-pill", class extends HTMLElement {
     const since = (this.last ?? new Date()).toISOString().slice(11, 16);
     const changed = this.doableNow() !== this.doable;
     const state = ended ? "Ended." : fresh ? "Live." : `Stale since ${since} UTC.`;
-    if (changed && document.activeElement === document.body && !document.querySelector("dialog[open]")) location.reload();
+    if (changed) this.follow();
     const said = changed ? `${state} What you can do here has changed.` : state;
     if (this.words.textContent !== said) this.words.textContent = said;
     this.querySelector("a").hidden = fresh && !changed;
