@@ -11,6 +11,7 @@ customElements.define("live-pill", class extends HTMLElement {
     this.doable = this.doableNow();
     this.shown.addEventListener("htmx:after:request", (event) => this.heard(event.detail.ctx.response.status));
     this.shown.addEventListener("htmx:error", () => this.heard(0));
+    for (const part of this.followers) part.addEventListener("htmx:after:swap", () => this.followed());
     document.addEventListener("visibilitychange", () => document.hidden || this.look());
     this.plan();
   }
@@ -37,17 +38,14 @@ customElements.define("live-pill", class extends HTMLElement {
     return [...document.querySelectorAll("[data-follows]")];
   }
 
-  async follow() {
-    if (this.following || this.inHand()) return;
-    this.following = true;
-    const answer = await fetch(location.href).catch(() => null);
-    const text = answer?.ok ? await answer.text() : "";
-    this.following = false;
-    if (!text || this.inHand()) return;
-    const page = new DOMParser().parseFromString(text, "text/html");
-    for (const part of this.followers) part.replaceWith(page.getElementById(part.id) ?? part);
-    this.doable = page.querySelector("[data-doable]")?.dataset.doable;
+  followed() {
+    this.doable = this.doableNow();
     this.heard(200);
+  }
+
+  follow() {
+    if (this.inHand()) return;
+    for (const part of this.followers) part.dispatchEvent(new Event("follow"));
   }
 
   heard(status) {
