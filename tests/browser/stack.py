@@ -141,7 +141,8 @@ class Person:
     def judge(self) -> None:
         """Fail where the page breaks its policy, an accessibility rule, or its width."""
         where = self.page.url
-        assert self.page.evaluate("window.__csp || []") == [], where
+        found = self.page.evaluate("window.__csp || []")
+        assert found == [], (where, found)
         found = Axe().run(self.page, options=AXE).response["violations"]
         assert not found, f"{where}: " + "; ".join(
             f"{v['id']} {[n['html'][:120] for n in v['nodes'][:3]]}" for v in found

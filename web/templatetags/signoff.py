@@ -445,6 +445,18 @@ def dialog(content: str, name: str, title: str) -> str:
     return _component("dialog", body=content, name=name, title=title)
 
 
+@register.simple_tag(takes_context=True)
+def follows(context: template.RequestContext, name: str) -> SafeString:
+    """Return the attributes by which the part `name` is asked for anew, from its own page, when a live part says so."""
+    request = context.get("request")
+    if request is None:
+        return SafeString("")
+    return format_html(
+        ' data-follows hx-get="{}" hx-select="#{} > *" hx-trigger="follow" hx-swap="innerHTML" hx-nonce="{}"',
+        request.path, name, nonce_of(request),
+    )  # fmt: skip
+
+
 @register.simple_block_tag(takes_context=True)
 def live(context: template.RequestContext, content: str, name: str, source: str) -> str:
     """Return a part of the page that is asked for again and again, from `source`, while it is looked at."""
