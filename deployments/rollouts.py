@@ -44,11 +44,14 @@ def request_deployment(
     return requests.open_request(version, move, reason=reason, actor=actor, deployment=deployment)
 
 
-def start(version: ModelVersion, endpoint: Endpoint, plan: Plan, *, actor: Actor, reason: str = "") -> Rollout:
+def start(
+    version: ModelVersion, endpoint: Endpoint, plan: Plan, *, actor: Actor, reason: str = "", accepts_code: bool = False
+) -> Rollout:
     """Queue a rollout of `version` to `endpoint`; a second click returns the one that is queued. In a freeze it waits.
 
     Raises Denied without the environment's permission, Conflict where a signature is missing, the bytes are not the
-    frozen ones, the target cannot follow the plan, or another rollout is live.
+    frozen ones, the target cannot follow the plan, or another rollout is live; Invalid where loading the version runs
+    code of its files and neither a reviewer's signature nor `accepts_code` accepts that.
     """
     about = endpoint_subject(endpoint)
     require(actor, endpoint.environment.permission, f"deploy to {endpoint} ({endpoint.environment})", about=about)
@@ -63,9 +66,20 @@ def start(version: ModelVersion, endpoint: Endpoint, plan: Plan, *, actor: Actor
         _refuse_busy(endpoint)
         require_open_gate(f"be deployed to {endpoint}")
         granted = _covering(row, endpoint, plan, digest) if endpoint.environment.needs_approval else None
+        if granted is None:
+            _refuse_code(row, accepts_code=accepts_code)
         asked = Rollout(endpoint=endpoint, version=row, digest=digest, plan=plan.document, request=granted)
         asked.reason = reason
         return queue(asked, plan.steps, actor=actor)
+
+
+def _refuse_code(version: ModelVersion, *, accepts_code: bool) -> None:
+    """Raise Invalid where loading the version runs code of its files and whoever starts it does not say so."""
+    if (runs := version.environment.get("runs_code")) and not accepts_code:
+        raise Invalid(
+            f"{version} is saved as {', '.join(map(str, runs))}: loading it runs code of its files, in the sandbox.",
+            field="accepts_code", next_step="Accept that, or save it with skops or ONNX.",
+        )  # fmt: skip
 
 
 def start_signed(endpoint: Endpoint, number: int, *, actor: Actor, reason: str = "") -> Rollout:
@@ -323,6 +337,8 @@ def queue(rollout: Rollout, steps: list[Spec], *, actor: Actor) -> Rollout:
         "version": rollout.version.version,
         "endpoint": rollout.endpoint.name,
     }
+    if runs := rollout.version.environment.get("runs_code"):
+        facts["runs_code"] = runs
     change = Change(comment=rollout.reason, facts=facts)
     record("rollout.requested", rollout_subject(rollout), actor=actor, change=change)
     hints.hint(hints.MOVE_ROLLOUTS)

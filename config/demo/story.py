@@ -330,7 +330,7 @@ class Story:
     def roll_back(self) -> None:
         """Olga returns to the version before, with a reason."""
         with self.teller.telling("olga rolls fraud back, with a reason") as found:
-            if "<td>Rollback</td>" in self.visitors["olga"].get("/endpoints/fraud").text:
+            if "<small>Rollback</small>" in self.visitors["olga"].get("/endpoints/fraud").text:
                 found.append("rolled back in an earlier run")
                 return
             answer = self.visitors["olga"].submit(

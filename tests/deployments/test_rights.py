@@ -1,3 +1,5 @@
+import json
+
 import pytest
 
 from accounts.actors import Actor
@@ -13,6 +15,7 @@ from registry.models import RegisteredModel
 from registry.stages import Stage
 from tests.deployments.hands import Hands
 from tests.deployments.story import AT_ONCE, installed, locked_version, run, signed
+from tests.web.visitors import browser
 
 pytestmark = [pytest.mark.postgresql, pytest.mark.django_db]
 
@@ -182,3 +185,21 @@ def test_a_withdrawn_version_is_held_no_longer_once_it_is_out(
     _, second = installed(hands, staging, dana, eli, versions=2)
     run(hands, withdrawn(staging, 2, eli))
     versions.delete_version(second, actor=dana)
+
+
+def test_a_pickle_is_deployed_by_nobody_who_does_not_accept_that_it_runs_code(
+    staging: Endpoint, model: RegisteredModel, dana: Actor, eli: Actor
+) -> None:
+    version = locked_version(model, dana)
+    version.environment["runs_code"] = ["cloudpickle"]
+    version.save()
+    with pytest.raises(Invalid, match="saved as cloudpickle: loading it runs code of its files") as refused:
+        rollouts.start(version, staging, AT_ONCE, actor=eli)
+    assert refused.value.field == "accepts_code"
+    said = browser(eli).post(
+        f"/endpoints/{staging.name}/deploy", {"version": version.version, "strategy": "all-at-once"}
+    )
+    assert b'href="#id_accepts_code"' in said.content
+    rollouts.start(version, staging, AT_ONCE, actor=eli, accepts_code=True)
+    event = Event.objects.filter(action="rollout.requested").latest("id")
+    assert json.loads(bytes(event.body))["facts"]["runs_code"] == ["cloudpickle"]

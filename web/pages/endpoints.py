@@ -108,7 +108,8 @@ def _page(
         "frozen": freezing.over_endpoint(found),
         "live": live,
         "history": [_past(row) for row in _history(found)],
-        "versions": _deployable(found),
+        "versions": (deployable := _deployable(found)),
+        "any_pickle": any(one["runs_code"] for one in deployable),
         "strategies": plan_form.STRATEGIES,
         "holds": plan_form.HOLDS,
         "fails": plan_form.FAILS,
@@ -160,7 +161,14 @@ def _under_way(live: Rollout | None) -> dict[str, object]:
 
 def _deployable(found: Endpoint) -> list[dict[str, object]]:
     rows = ModelVersion.objects.live().filter(model=found.model, manifest__isnull=False).order_by("-version")[:100]
-    return [{"value": v.version, "label": f"Version {v.version} ({v.stage})"} for v in rows]
+    return [
+        {
+            "value": v.version,
+            "label": f"Version {v.version} ({v.stage}){', a pickle' if v.environment.get('runs_code') else ''}",
+            "runs_code": bool(v.environment.get("runs_code")),
+        }
+        for v in rows
+    ]
 
 
 @require_POST
@@ -184,7 +192,8 @@ def deploy(request: HttpRequest, name: str) -> HttpResponse:
         plan = plan_form.plan_of(plan_said)
         if request.POST.get("ask"):
             return _ask(request, version, found, plan, actor)
-        rollout = rollouts.start(version, found, plan, reason=str(form["reason"].value), actor=actor)
+        accepts_code, reason = request.POST.get("accepts_code") == "yes", str(form["reason"].value)
+        rollout = rollouts.start(version, found, plan, reason=reason, accepts_code=accepts_code, actor=actor)
     except Refusal as why:
         if why.kind not in {"invalid", "conflict"}:
             raise
@@ -196,7 +205,8 @@ def deploy(request: HttpRequest, name: str) -> HttpResponse:
 def _typed(request: HttpRequest) -> tuple[Form, dict[str, str]]:
     """Return the form as it was sent, and its fields of the plan."""
     said = {name: posted(request, name) if name in request.POST else usual for name, usual in plan_form.EMPTY.items()}
-    return Form(label="", days="30", version=posted(request, "version"), reason=posted(request, "reason"), **said), said
+    sent = {name: posted(request, name) for name in ("version", "reason", "accepts_code")}
+    return Form(label="", days="30", **sent, **said), said
 
 
 @require_POST

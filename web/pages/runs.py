@@ -35,8 +35,8 @@ def run(request: HttpRequest, run_id: str) -> HttpResponse:
         "started": _moment(found.start_time),
         "ended": _moment(found.end_time),
         "metrics": [_metric(row, registered) for _, row in sorted(latest.items())],
-        "params": found.params.order_by("key"),
-        "tags": found.tags.order_by("key"),
+        "params": [_pair("params", row.key, row.value, registered) for row in found.params.order_by("key")],
+        "tags": [_pair("tags", row.key, row.value, registered) for row in found.tags.order_by("key")],
         "versions": [{"model": v.model.name, "version": v.version, "stage": v.stage} for v in registered],
     }
     return render(request, "runs/detail.html", context)
@@ -79,6 +79,12 @@ def _metric(row: Metric, registered: Iterable[ModelVersion]) -> dict[str, object
     kept = [(version, evidence.read(version)["metrics"].get(row.key)) for version in registered]
     later = [{"model": v.model.name, "version": v.version, "kept": held} for v, held in kept if held != value]
     return {"key": row.key, "value": value, "later": later}
+
+
+def _pair(part: str, key: str, value: str, registered: Iterable[ModelVersion]) -> dict[str, object]:
+    """Return a parameter or tag, and whether each version registered from the run has it otherwise or not at all."""
+    kept = [evidence.read(version)[part].get(key) for version in registered]
+    return {"key": key, "value": value, "is_late": bool(kept) and value not in kept}
 
 
 def _moment(milliseconds: int | None) -> datetime | None:

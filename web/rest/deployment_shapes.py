@@ -151,6 +151,9 @@ class NewRollout(serializers.Serializer[Any]):
     version = serializers.IntegerField(min_value=1)
     plan = serializers.DictField()
     reason = serializers.CharField(required=False, default="", allow_blank=True, max_length=10_000)
+    accepts_code = serializers.BooleanField(
+        required=False, default=False, help_text="Loading a pickle runs code of its files; needed where nobody signs."
+    )
 
 
 class Reason(serializers.Serializer[Any]):

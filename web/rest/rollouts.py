@@ -43,7 +43,8 @@ def rollouts(request: Request) -> Response:
         endpoint = endpoints.find_endpoint(asked["endpoint"], actor=actor)
         version = access.find_version(endpoint.model.name, asked["version"], actor=actor)
         plan = Plan.of(asked["plan"])
-        started = changes.start(version, endpoint, plan, reason=asked["reason"], actor=actor)
+        said = {"reason": asked["reason"], "accepts_code": asked["accepts_code"]}
+        started = changes.start(version, endpoint, plan, **said, actor=actor)
         return Response(deployment_shapes.RolloutWithSteps(started).data, status=201)
     rows = Rollout.objects.filter(endpoint__model__in=access.visible_models(actor))
     for name, field in (("endpoint", "endpoint__name"), ("state", "state")):
