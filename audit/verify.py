@@ -200,13 +200,18 @@ def _stated(
             if note in same:  # it was looked at
                 continue
             source = f"checkpoint {place} of {kept.path.name}"
-            size = _add(report, stated, verifier_key, note, source)
-            if size and size not in sizes and Seal.objects.filter(seq=size - 1).exists():  # else events are named
-                report.blame(None, f"{source}, of {size} events, is gone from the database")
+            _miss(report, sizes, _add(report, stated, verifier_key, note, source), source)
     for note in anchors:
         report.anchors += 1
-        _add(report, stated, verifier_key, note, f"outside copy {report.anchors}")
+        source = f"outside copy {report.anchors}"
+        _miss(report, sizes, _add(report, stated, verifier_key, note, source), source)
     return stated
+
+
+def _miss(report: Report, sizes: set[int], size: int | None, source: str) -> None:
+    """Blame that the database lost the checkpoint that a copy holds; where its events are gone too they are named."""
+    if size and size not in sizes and Seal.objects.filter(seq=size - 1).exists():
+        report.blame(None, f"{source}, of {size} events, is gone from the database")
 
 
 def _add(report: Report, stated: dict[int, list[tuple[bytes, str]]], key: str, note: str, source: str) -> int | None:

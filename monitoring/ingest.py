@@ -14,8 +14,8 @@ import redis
 import structlog
 from django.db import DatabaseError, IntegrityError, InterfaceError, OperationalError, transaction
 
-from core import broker, clock
-from monitoring import copies, counting
+from core import broker
+from monitoring import copies, counting, late
 from monitoring.evidence import Routed, Unreadable, read
 from monitoring.models import DeadLetter, Label, Prediction
 from monitoring.predictions import Key, rows_of, save
@@ -140,6 +140,7 @@ def _store(entries: Sequence[Entry]) -> None:
         changed = {id(row): row for document in said if (row := _apply(rows, document))}
         counting.count(changed.values(), labels_of(changed.values()), last_entry=entries[-1].id)
         save(changed.values())
+        late.tell(entry.body for entry in entries if entry.kind == late.KIND)
 
 
 def _put_aside(letters: list[DeadLetter]) -> None:
@@ -183,8 +184,13 @@ def labels_of(rows: Iterable[Prediction]) -> dict[Key, Any]:
 
 
 def settle_silent() -> int:
-    """Count, as failures, answered requests whose model left no record for 10 s; return how many."""
-    since = clock.now() - timedelta(seconds=SILENT_S)
+    """Count, as failures, answered requests whose model left no record within 10 s; return how many.
+
+    Only where all evidence up to then is here: records that are late are no failure of a model.
+    """
+    if (complete := late.complete_up_to()) is None:
+        return 0
+    since = complete - timedelta(seconds=SILENT_S)
     rows = Prediction.objects.filter(routed=True, answered=False, counted=None, at__lt=since).order_by("at")[:BATCH]
     with transaction.atomic("telemetry"):
         found = list(rows)

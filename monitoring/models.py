@@ -105,6 +105,20 @@ class Copy(models.Model):
         return f"copy of {self.request_id} at {self.endpoint}"
 
 
+class Complete(models.Model):
+    """Up to when all evidence is here: what was asked later may still lie in files or in the stream. One row."""
+
+    at = models.DateTimeField()
+
+    class Meta:
+        """No more than one."""
+
+        verbose_name_plural = "complete"
+
+    def __str__(self) -> str:
+        return f"complete up to {self.at}"
+
+
 class Watch(models.Model):
     """A rollout that is judged. Tally, verdict and the last entry they rest on change in one transaction."""
 

@@ -19,7 +19,7 @@ State = Literal["installing", "starting", "ready", "draining", "failed", "stoppe
 Isolation = Literal["bubblewrap", "landlock", "none"]
 Track = Literal["stable", "canary", "shadow"]
 
-EVIDENCE_STREAM = "signoff:evidence"  # entries of `kind` routed (a line of the router) or inference, and their `body`
+EVIDENCE_STREAM = "signoff:evidence"  # entries of `kind` routed (by the router), inference or complete; and `body`
 PREDICT = "predict"  # the token scope that may ask for predictions
 SHORT = Path("/tmp")  # noqa: S108 - neither TMPDIR nor the user: a sandbox has others, and must find the same
 SOCKET_BYTES = 100  # the kernel's limit is 107; Envoy and others stop earlier

@@ -11,6 +11,7 @@ from audit.checks import missing_triggers
 from audit.replay.mismatches import open_count
 from core import broker, home, schema
 from core.version import VERSION
+from monitoring import late
 from registry import blobs
 
 LATE_S = {"tick": 6.0, "engine": 15.0, "work": 15.0, "evidence": 15.0}
@@ -32,11 +33,13 @@ def alerts() -> list[str]:
     """Return what works and yet needs a person, in sentences; no probe should restart anything for it."""
     try:
         count, uncopied = open_count(), copies.trouble()
+        since = late.late_since() if "evidence" in home.supervised() else None
     except DatabaseError:
         return []
     what = "1 row differs" if count == 1 else f"{count} rows differ"
     said = f"{what} from the ledger: the deploy gate is shut (/audit/mismatches)" if count else ""
-    return [line for line in (said, uncopied) if line]
+    waits = f"evidence since {since:%H:%M:%S} UTC is not counted yet: canaries hold, monitoring lags" if since else ""
+    return [line for line in (said, uncopied, waits) if line]
 
 
 def version(request: HttpRequest) -> HttpResponse:

@@ -2,6 +2,7 @@
 
 import json
 import sys
+import time
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
 SHADOW = "shadow"
 BATCH_BYTES = 2**20
+TELL_EVERY_S = 1.0
 UNREADABLE_MAX = 2_000  # of a line that is no record
 FULL = 1_000_000  # entries nobody has read yet; beyond, lines wait in their files
 
@@ -25,14 +27,23 @@ class Carrier:
         self.layout, self.stream = layout, stream
         self.marks = self._kept()
         self.who: dict[str, Desired] = {}
+        self.behind, self.told = False, 0.0
 
     def turn(self) -> int:
-        """Carry what is new; return how many lines. Raises redis.RedisError, and then nothing counts as carried."""
+        """Carry what is new, of each file so much; return how many lines.
+
+        After a turn that left nothing behind, the stream is told up to when it holds everything. Raises
+        redis.RedisError, and then nothing counts as carried.
+        """
         if int(self.stream.xlen(EVIDENCE_STREAM)) > FULL:
             return 0
+        begun, self.behind = time.time(), False
         carried = self._carry("routed", self.layout.access_log, None)
         for path in sorted(self.layout.root.glob("tmp/*/evidence.log")):
             carried += self._carry("inference", path, path.parent.name)
+        if not self.behind and begun - self.told >= TELL_EVERY_S:
+            self.stream.xadd(EVIDENCE_STREAM, {"kind": "complete", "body": f"{begun:.3f}"})
+            self.told = begun
         return carried
 
     def _carry(self, kind: str, path: Path, replica: str | None) -> int:
@@ -40,8 +51,11 @@ class Carrier:
         before = self.marks.get(key, START)
         lines, mark = read(path, before, BATCH_BYTES)
         if mark == before:
+            if replica is not None:
+                self._forget(replica, path)
             return 0
-        bodies = lines if replica is None else [self._signed(replica, line) for line in lines]
+        self.behind = self.behind or len(b"\n".join(lines)) >= BATCH_BYTES // 2
+        bodies = lines if replica is None else self._signed_all(replica, lines)
         pipe = self.stream.pipeline(transaction=False)
         for body in bodies:
             pipe.xadd(EVIDENCE_STREAM, {"kind": kind, "body": body})
@@ -50,27 +64,33 @@ class Carrier:
         self._keep()
         return len(bodies)
 
-    def _signed(self, replica: str, line: bytes) -> bytes:
-        """Return the record with who said it, as the runner launched it.
+    def _forget(self, replica: str, path: Path) -> None:
+        """Remove the last records of a replica that is no more, once they are carried."""
+        if not self.layout.launched(replica).exists() and replica in self.who:
+            for gone in (path, path.with_name(f"{path.name}.1")):
+                gone.unlink(missing_ok=True)
+            with suppress(OSError):
+                path.parent.rmdir()
+            del self.who[replica]
 
-        The model writes these lines, so anything may stand there: what is no record is carried as a text of its
-        replica, which whoever reads the stream puts aside.
-        """
-        desired = self._launched(replica)
-        try:
-            said: Any = json.loads(line)
-        except (ValueError, RecursionError):
-            said = None
-        if desired is None or not isinstance(said, dict) or said.get("type") != Inference.KIND:
-            return _dumped({"replica": replica, "unreadable": line[:UNREADABLE_MAX].decode(errors="replace")})
-        who = {
-            "endpoint": desired.endpoint,
-            "model": desired.model,
-            "version": desired.version,
-            "digest": desired.digest,
-        }
+    def _signed_all(self, replica: str, lines: list[bytes]) -> list[bytes]:
+        """Return the records, signed; what is none is carried as one text, with how many lines of it there were."""
+        who = self._who(replica)
+        signed = [_signed(who, line) for line in lines]
+        junk = [line for line, said in zip(lines, signed, strict=True) if said is None]
+        records = [said for said in signed if said is not None]
+        if not junk:
+            return records
+        text = junk[0][:UNREADABLE_MAX].decode(errors="replace")
+        return [*records, _dumped({"replica": replica, "lines": len(junk), "unreadable": text})]
+
+    def _who(self, replica: str) -> dict[str, str]:
+        """Return what is true of all that the replica says, as the runner launched it; nothing where nobody did."""
+        if (desired := self._launched(replica)) is None:
+            return {}
         track = {"track": SHADOW} if self._gets_copies(desired.endpoint, replica) else {}
-        return _dumped({**said, **who, **track})
+        who = {"endpoint": desired.endpoint, "model": desired.model, "version": desired.version}
+        return {**who, "digest": desired.digest, **track}
 
     def _gets_copies(self, endpoint: str, replica: str) -> bool:
         """Whether the replica gets copies alone: then what it says is no answer to a caller, whatever it calls it."""
@@ -99,6 +119,20 @@ class Carrier:
         draft = self.layout.carried.with_suffix(".draft")
         draft.write_text(json.dumps({key: [mark.inode, mark.offset] for key, mark in self.marks.items()}))
         draft.replace(self.layout.carried)
+
+
+def _signed(who: dict[str, str], line: bytes) -> bytes | None:
+    """Return the record with who said it; None for what is no record, or of nobody.
+
+    The model writes these lines, so anything may stand there.
+    """
+    try:
+        said: Any = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    if not who or not isinstance(said, dict) or said.get("type") != Inference.KIND:
+        return None
+    return _dumped({**said, **who})
 
 
 def _dumped(said: dict[str, Any]) -> bytes:

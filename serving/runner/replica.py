@@ -5,6 +5,7 @@ import subprocess
 import time
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -196,7 +197,7 @@ class Replica:
         if self.state != "stopped":
             self._be("stopped", "")
             self.means.layout.launched(self.name).unlink(missing_ok=True)
-            shutil.rmtree(self.means.layout.temporary(self.name), ignore_errors=True)
+            _clear(self.means.layout.temporary(self.name), self.means.layout.evidence(self.name).name)
             self.means.layout.socket(self.name).unlink(missing_ok=True)
 
     # ── Reports ────────────────────────────────────────────────────────────────────────────────────────────────
@@ -240,3 +241,16 @@ def answers(socket: Path) -> bool:
 
 def void(_: object) -> None:
     """Nothing."""
+
+
+def _clear(folder: Path, kept: str) -> None:
+    """Empty what a replica wrote, but for its last records: who carries them removes them."""
+    for path in folder.iterdir() if folder.is_dir() else ():
+        if path.name.startswith(kept):
+            continue
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
+    with suppress(OSError):
+        folder.rmdir()

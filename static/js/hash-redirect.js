@@ -8,7 +8,7 @@ const ROUTES = [
 ];
 
 function go(path) {
-  const next = document.querySelector("input[name=next]");
+  const next = document.querySelector("[data-goal]");
   if (next) next.value = path;
   else location.replace(path);
 }

@@ -154,9 +154,15 @@ def test_links_the_mlflow_client_prints_open_our_pages(stack: Stack, visit: Visi
     prepared(stack, "Hash-Link", ask=False)
     dana = visit("dana")
     page = dana.open("/#/models/Hash-Link/versions/2")
-    expect(page).to_have_url(re.compile("/models/Hash-Link/versions/2$"))
+    expect(page).to_have_url(re.compile(r"^http://[\d.:]+/models/Hash-Link/versions/2$"))
     page = dana.open("/#/models/Hash-Link")
-    expect(page).to_have_url(re.compile("/models/Hash-Link$"))
+    expect(page).to_have_url(re.compile(r"^http://[\d.:]+/models/Hash-Link$"))
+    page = dana.open("/#/experiments/0")
+    expect(page).to_have_url(re.compile(r"^http://[\d.:]+/experiments/0$"))
+    dana.context.clear_cookies()
+    page = dana.open("/#/models/Hash-Link/versions/1")
+    expect(page).to_have_url(re.compile("/login"))
+    expect(page.locator("form[action='/login'] input[name=next]")).to_have_value("/models/Hash-Link/versions/1")
 
 
 def test_the_stock_admin_reads_and_never_moves(stack: Stack, visit: Visit) -> None:

@@ -2,6 +2,7 @@ import json
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -67,6 +68,10 @@ class Stream:
         """One request, whole; the model's record comes first, as it does."""
         self.answered(request_id, prediction, track=track)
         self.routed(request_id, track, **more)
+
+    def complete(self, moment: datetime) -> None:
+        """Say that all evidence up to `moment` is in the stream."""
+        self.put("complete", f"{moment.timestamp():.6f}".encode())
 
     def put(self, kind: str, body: Any) -> None:
         said = body if isinstance(body, bytes) else json.dumps(body).encode()

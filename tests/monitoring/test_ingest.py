@@ -4,12 +4,13 @@ from typing import Any
 import pytest
 from django.db import transaction
 
-from core import clock
-from monitoring import ingest, verdicts
+from core import clock, home
+from monitoring import ingest, late, verdicts
 from monitoring.models import DeadLetter, Prediction, Watch
 from monitoring.stats.judge import Decision
 from serving.contract import EVIDENCE_STREAM
 from tests.monitoring.conftest import ROLLOUT, Stream
+from web import health
 
 pytestmark = [pytest.mark.django_db, pytest.mark.postgresql]
 
@@ -154,8 +155,28 @@ def test_an_answer_without_a_record_is_a_failure_of_its_track_after_ten_seconds(
     watched.routed("young", "canary")
     ingest.drain()
     assert counts()["seen"] == [0, 0]
+    assert ingest.settle_silent() == 0, "its record may still come"
+    watched.complete(clock.now() - timedelta(seconds=5))
+    ingest.drain()
+    assert ingest.settle_silent() == 0
+    watched.complete(clock.now())
+    watched.complete(clock.now() - timedelta(seconds=60))
+    watched.put("complete", b"nonsense")
+    ingest.drain()
     assert ingest.settle_silent() == 1
     assert counts() == {"seen": [0, 1], "bad": [0, 1]}
+
+
+def test_evidence_that_does_not_come_is_said_to_be_late(watched: Stream, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert late.late_since() is None
+    moment = clock.now()
+    watched.complete(moment)
+    ingest.drain()
+    assert late.late_since() is None
+    monkeypatch.setattr(clock, "now", lambda: moment + timedelta(seconds=31))
+    assert late.late_since() == moment
+    monkeypatch.setattr(home, "supervised", lambda: {"evidence"})
+    assert "evidence since" in health.alerts()[0]
 
 
 def test_a_units_requests_prove_something_once(watched: Stream) -> None:

@@ -1,5 +1,6 @@
 import json
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -32,7 +33,11 @@ def stream(valkey: Valkey) -> Iterator[Valkey]:
     valkey.client.flushall()
 
 
-def entries(stream: Valkey) -> list[tuple[str, dict[str, object]]]:
+def entries(stream: Valkey) -> list[tuple[str, Any]]:
+    return [entry for entry in everything(stream) if entry[0] != "complete"]
+
+
+def everything(stream: Valkey) -> list[tuple[str, Any]]:
     found: Any = stream.client.xrange(EVIDENCE_STREAM)
     return [(said[b"kind"].decode(), json.loads(said[b"body"])) for _, said in found]
 
@@ -94,12 +99,11 @@ def test_what_a_model_says_is_signed_with_what_the_runner_launched(layout: Layou
     forged = {"type": Inference.KIND, "request_id": "q", "endpoint": "other", "digest": "c" * 64, "version": "9"}
     layout.evidence(REPLICA).write_text("\n".join([json.dumps(forged), "not JSON", "[" * 100_000, ""]))
     layout.access_log.write_text('{"request_id": "q"}\n')
-    assert Carrier(layout, stream.client).turn() == 4
+    assert Carrier(layout, stream.client).turn() == 3
     assert entries(stream) == [
         ("routed", {"request_id": "q"}),
         ("inference", {**forged, "endpoint": "fraud", "model": "Fraud", "digest": "a" * 64, "version": "3"}),
-        ("inference", {"replica": REPLICA, "unreadable": "not JSON"}),
-        ("inference", {"replica": REPLICA, "unreadable": "[" * 2_000}),
+        ("inference", {"replica": REPLICA, "lines": 2, "unreadable": "not JSON"}),
     ]
 
 
@@ -145,3 +149,39 @@ def test_while_the_stream_is_away_lines_wait_in_their_files(layout: Layout) -> N
         assert [body for _, body in entries(server)] == [{"n": 1}, {"n": 2}]  # append-only: the first is still there
     finally:
         server.close()
+
+
+def test_a_model_that_floods_its_file_holds_up_no_other_and_costs_one_entry_a_turn(
+    layout: Layout, stream: Valkey
+) -> None:
+    launched(layout)
+    layout.evidence(REPLICA).write_bytes(b"x\n" * 3_000_000)
+    carrier = Carrier(layout, stream.client)
+    begun = time.monotonic()
+    layout.access_log.write_text('{"n": 1}\n')
+    assert carrier.turn() == 2
+    assert time.monotonic() - begun < 5
+    assert "complete" not in [kind for kind, _ in everything(stream)]
+    while carrier.turn():
+        pass
+    assert time.monotonic() - begun < 30
+    assert len(entries(stream)) < 20
+    assert everything(stream)[-1][0] == "complete"
+
+
+def test_the_last_records_of_a_replica_that_is_no_more_are_carried_and_then_removed(
+    layout: Layout, stream: Valkey
+) -> None:
+    launched(layout)
+    carrier = Carrier(layout, stream.client)
+    record = {"type": Inference.KIND, "request_id": "last"}
+    layout.evidence(REPLICA).write_text(json.dumps(record) + "\n")
+    carrier.turn()
+    with layout.evidence(REPLICA).open("a") as file:
+        file.write(json.dumps({**record, "request_id": "very last"}) + "\n")
+    layout.launched(REPLICA).unlink()
+    assert carrier.turn() == 1
+    assert entries(stream)[-1][1]["request_id"] == "very last"
+    assert entries(stream)[-1][1]["endpoint"] == "fraud"
+    carrier.turn()
+    assert not layout.temporary(REPLICA).exists()

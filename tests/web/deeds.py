@@ -125,7 +125,7 @@ PAGES = [
     Deed("POST", "endpoints/<slug:name>/tokens/<int:token_id>/revoke", DEPLOYERS),
     anyhow("GET", "deployments", EVERYONE), anyhow("GET", "rolling-out", EVERYONE),
     Deed("GET", "deployments/<int:number>"), Deed("GET", "deployments/<int:number>/live"),
-    Deed("GET", "deployments/<int:number>/copies"),
+    *(Deed("GET", f"deployments/<int:number>/{part}") for part in ("copies", "actions", "dialogs", "operator")),
     Deed("POST", "deployments/<int:number>/cancel", DEPLOYERS),
     Deed("POST", "deployments/<int:number>/steer", DEPLOYERS, body={"do": "pause", "reason": "x"}),
     Deed("POST", "deployments/<int:number>/intervene", DEPLOYERS, body={"do": "give_up", "reason": "x"}),

@@ -8,7 +8,7 @@ from deployments.states import ENDED, RolloutState, StepStatus
 from deployments.targets.contract import Split, TryAgain
 from deployments.targets.kinds import target
 from deployments.watching import share_of
-from monitoring import verdicts
+from monitoring import late, verdicts
 from serving.contract import SHARES
 from web.pages import replicas
 
@@ -39,6 +39,7 @@ def told(rollout: Rollout, steps: list[RolloutStep]) -> dict[str, Any] | None:
         "has_copies": any(step.name == "mirror" and step.started_at for step in steps),
         "version": rollout.version.version,
         "before": before,
+        "late_since": late.late_since() if rollout.state == RolloutState.RUNNING else None,
         "server": replicas.words(replicas.seen(rollout)) if rollout.state == RolloutState.RUNNING else "",
         "paused_at": rollout.paused_at,
         "paused_by": rollout.paused_by.username if rollout.paused_by else "",

@@ -79,6 +79,13 @@ def live(request: HttpRequest, number: int) -> HttpResponseBase:
     return unchanged(request, answer)
 
 
+@require_GET
+def part(request: HttpRequest, number: int, name: str) -> HttpResponse:
+    """Answer with the buttons, the dialogs or the operator's choices as they are now."""
+    actor = actor_of(request)
+    return render(request, f"deployments/{name}.html", _told(rollouts.find_rollout(number, actor=actor), actor))
+
+
 def _told(found: Rollout, actor: Actor) -> dict[str, object]:
     steps = list(found.steps.all())
     told = history.events_visible_to(actor).filter(object_kind="rollout", object_id=str(found.pk))

@@ -447,12 +447,12 @@ def dialog(content: str, name: str, title: str) -> str:
 
 @register.simple_tag(takes_context=True)
 def follows(context: template.RequestContext, name: str) -> SafeString:
-    """Return the attributes by which the part `name` is asked for anew, from its own page, when a live part says so."""
+    """Return the attributes by which the part `name` is asked for anew, at PAGE/NAME, when a live part says so."""
     request = context.get("request")
     if request is None:
         return SafeString("")
     return format_html(
-        ' data-follows hx-get="{}" hx-select="#{} > *" hx-trigger="follow" hx-swap="innerHTML" hx-nonce="{}"',
+        ' data-follows hx-get="{}/{}" hx-trigger="follow" hx-swap="innerMorph" hx-nonce="{}"',
         request.path, name, nonce_of(request),
     )  # fmt: skip
 
