@@ -73,7 +73,7 @@ def test_the_form_shows_its_plan_and_does_nothing(endpoint: Endpoint, olga: Acto
     assert 'aria-label="Share of the requests: 5 %, 25 % then a gate, 100 %"' in page
     assert re.search(r'name="shares"[^>]*value="5, 25"', page)
     part = browser(olga).post("/endpoints/fraud/plan", said, headers={"HX-Request": "true"}).content.decode()
-    assert part.startswith("<figure")
+    assert part.startswith("<div data-shown><figure")
     assert "then a person lets it go on" in part
     wrong = browser(olga).post("/endpoints/fraud/plan", {**said, "shares": "25, 5"})
     assert (wrong.status_code, b"Each share is larger" in wrong.content) == (400, True)
