@@ -1,6 +1,7 @@
 """What models, tags and aliases may be called. The sentences are those MLflow's clients match."""
 
 import re
+import unicodedata
 
 from core.refusals import Invalid
 
@@ -9,6 +10,12 @@ SEMVER_TAG = "signoff.semver"  # how an MLflow client reads and writes a version
 TAG_KEY = re.compile(r"[\w \-./:]+\Z")
 ALIAS = re.compile(r"[\w\-]*\Z")
 ALIAS_NUMBER = re.compile(r"v\d+\Z", re.IGNORECASE)
+# Letters of other alphabets that look like ours: Cyrillic, Greek, and what Latin has besides.
+LOOK_ALIKE = str.maketrans(
+    "\u0430\u0441\u0501\u0435\u04bb\u0456\u0458\u04cf\u043e\u0440\u051b\u0455\u0443\u051d\u0445\u043c\u043d\u0442\u043a\u0432"
+    "\u03b1\u03b5\u03b9\u03ba\u03bd\u03bf\u03c1\u03c4\u03c5\u03c7\u0131\u0261\u0251\u017f",
+    "acdehijlopqsywxmhtkbaeikvoptyxigas",
+)
 NAME_MAX, KEY_MAX, ALIAS_MAX, VALUE_MAX = 300, 250, 255, 100_000
 
 
@@ -37,6 +44,12 @@ def check_tag(key: str, value: str) -> None:
         )
     if len(value) > VALUE_MAX:
         raise Invalid(f"Tag value is over {VALUE_MAX} characters.", field="value")
+
+
+def skeleton(text: str) -> str:
+    """Return `text` in small letters, without accents, look-alikes of other alphabets and widths made our letters."""
+    plain = "".join(letter for letter in unicodedata.normalize("NFKD", text) if not unicodedata.combining(letter))
+    return plain.lower().translate(LOOK_ALIKE)
 
 
 def check_alias(alias: str) -> str:

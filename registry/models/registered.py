@@ -1,6 +1,5 @@
 """Registered models, their tags, the rights given on them and the thresholds their versions must pass."""
 
-import unicodedata
 import uuid
 from typing import TYPE_CHECKING
 
@@ -10,6 +9,7 @@ from django.utils import timezone
 from guardian.models import GroupObjectPermissionBase, UserObjectPermissionBase
 
 from accounts.permissions import Permission
+from registry.names import skeleton
 
 if TYPE_CHECKING:
     from accounts.actors import Actor
@@ -83,8 +83,8 @@ class RegisteredModel(models.Model):
         return self.name
 
     def protects(self, alias: str) -> bool:
-        """Whether moving `alias` needs a signature; a look-alike in other case or width does too."""
-        return unicodedata.normalize("NFKC", alias).lower() in {ALWAYS_PROTECTED, *self.protected_aliases}
+        """Whether moving `alias` needs a signature; a look-alike in case, width or another alphabet does too."""
+        return skeleton(alias) in {skeleton(name) for name in (ALWAYS_PROTECTED, *self.protected_aliases)}
 
 
 class ModelTag(models.Model):

@@ -54,3 +54,17 @@ def test_champion_is_protected_always(dana: Actor, ada: Actor) -> None:
         protection.protect(model, f"name-{number}", actor=dana)
     with pytest.raises(Invalid, match="at most 20"):
         protection.protect(model, "one-more", actor=dana)
+
+
+@pytest.mark.parametrize(
+    "alias", ["Champion", "\uff43hampion", "\u0441hampion", "champ\u0131on", "ch\u00e1mpion", "ch\u03b1mpi\u043en"]
+)
+def test_what_looks_like_champion_is_as_protected(alias: str, dana: Actor) -> None:
+    assert make_model(dana).protects(alias)
+
+
+def test_other_names_are_free_in_any_alphabet(dana: Actor) -> None:
+    model = make_model(dana)
+    assert not any(
+        model.protects(alias) for alias in ("\u51a0\u519b", "\u0447\u0435\u043c\u043f\u0438\u043e\u043d", "champions")
+    )
