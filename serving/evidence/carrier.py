@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from serving.contract import EVIDENCE_STREAM, ContractError, Desired, Inference, Layout, Routes, load
-from serving.evidence.tail import START, Mark, read
+from serving.evidence.tail import START, Mark, is_of_earlier, read
 
 if TYPE_CHECKING:
     import redis
@@ -54,7 +54,8 @@ class Carrier:
             if replica is not None:
                 self._forget(replica, path)
             return 0
-        self.behind = self.behind or len(b"\n".join(lines)) >= BATCH_BYTES // 2
+        is_much = sum(map(len, lines)) >= BATCH_BYTES // 2
+        self.behind = self.behind or is_much or is_of_earlier(path, mark)
         bodies = lines if replica is None else self._signed_all(replica, lines)
         pipe = self.stream.pipeline(transaction=False)
         for body in bodies:

@@ -37,6 +37,11 @@ def read(path: Path, mark: Mark, most: int) -> tuple[list[bytes], Mark]:
     return _lines(path, mark if mark.inode == current else Mark(current, 0), most)
 
 
+def is_of_earlier(path: Path, mark: Mark) -> bool:
+    """Whether `mark` lies in a file that was replaced since: what stands in its successor was not looked at."""
+    return _inode(path) not in {None, mark.inode}
+
+
 def _lines(path: Path, mark: Mark, most: int) -> tuple[list[bytes], Mark]:
     with _opened(path) as descriptor:
         if descriptor is None:

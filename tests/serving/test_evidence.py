@@ -185,3 +185,21 @@ def test_the_last_records_of_a_replica_that_is_no_more_are_carried_and_then_remo
     assert entries(stream)[-1][1]["endpoint"] == "fraud"
     carrier.turn()
     assert not layout.temporary(REPLICA).exists()
+
+
+def test_a_file_that_was_replaced_is_not_said_to_be_complete_before_its_successor_is_read(
+    layout: Layout, stream: Valkey
+) -> None:
+    carrier = Carrier(layout, stream.client)
+    layout.access_log.write_text('{"n": 1}\n')
+    carrier.turn()
+    with layout.access_log.open("a") as file:
+        file.write('{"n": 2}\n')
+    layout.access_log.rename(layout.access_log.with_name(f"{layout.access_log.name}.1"))
+    layout.access_log.write_text('{"n": 3}\n')
+    carrier.told = 0.0
+    kinds = len(everything(stream))
+    assert carrier.turn() == 1
+    assert [kind for kind, _ in everything(stream)[kinds:]] == ["routed"]
+    assert carrier.turn() == 1
+    assert [kind for kind, _ in everything(stream)[kinds:]] == ["routed", "routed", "complete"]
