@@ -93,6 +93,7 @@ class Observed:
     isolation: Isolation
     why: str  # a sentence: why it failed, or what isolation it has and why
     at: float
+    withheld: str = ""  # what the model last asked of the machine and was not given; the model server's own words
 
     def __post_init__(self) -> None:
         _name("replica", self.replica)

@@ -26,7 +26,7 @@ MOST_PROCESSES = 64
 OPEN_FILES = 4096
 LARGEST_FILE = 2**30
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
-KILLED = 9
+BY_SIGNAL = 128  # what a shell adds to the signal that ended a program
 DEPTH = {"bubblewrap": 2, "landlock": 0, "none": 0}  # how far below our child the server is
 SIGNALS = {signal.SIGCHLD, signal.SIGTERM, signal.SIGINT}
 libc = ctypes.CDLL(None)
@@ -66,8 +66,9 @@ def start(layout: Layout, desired: Desired, isolation: Isolation) -> subprocess.
     )
 
 
-def keep(child: subprocess.Popen[bytes], desired: Desired, depth: int) -> int:
-    """Return the server's exit code once it has ended, however that came; nothing of it is left."""
+def keep(child: subprocess.Popen[bytes], desired: Desired, depth: int) -> str:
+    """Return once the server has ended, however that came: why it was killed, where we did it."""
+    verdict = ""
     line = open_lifeline()
     deadline: float | None = None
     while child.poll() is None:
@@ -77,12 +78,18 @@ def keep(child: subprocess.Popen[bytes], desired: Desired, depth: int) -> int:
             deadline = time.monotonic() + DRAIN_S
             pass_on(child.pid, depth)
         if deadline is not None and time.monotonic() > deadline:
-            say(f"The model server did not stop within {DRAIN_S:.0f} s and was killed.")
+            verdict = f"The model server did not stop within {DRAIN_S:.0f} s and was killed."
             kill(child)
         elif excess := excess_of(child.pid, desired):
-            say(excess)
+            verdict = excess
             kill(child)
-    return child.returncode
+    return verdict
+
+
+def ended(code: int) -> str:
+    """Return the end of a server that we did not kill; empty where it ended by itself. bwrap adds 128 to a signal."""
+    number = -code if code < 0 else code - BY_SIGNAL
+    return processes.killed_by(number) if number > 0 else ""
 
 
 def pass_on(pid: int, depth: int) -> None:
@@ -145,11 +152,11 @@ def main() -> int:
     except (OSError, ContractError) as why:
         say(f"The model server could not be started: {why}")
         return 1
-    code = keep(child, desired, DEPTH[given.isolation])
+    verdict, code = keep(child, desired, DEPTH[given.isolation]), child.returncode
     kill(child)
-    if code < 0:
-        say(f"The model server was ended by {signal.Signals(-code).name}.")
-    return code if code >= 0 else 128 - code
+    if reason := verdict or ended(code):
+        say(reason)
+    return code if code >= 0 else BY_SIGNAL - code
 
 
 if __name__ == "__main__":

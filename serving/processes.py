@@ -1,6 +1,7 @@
 """Processes as /proc shows them."""
 
 import os
+import signal
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -8,6 +9,16 @@ STARTED = 19  # of what follows the name in /proc/PID/stat; field 22 of all
 PARENT = 1
 STATE = 0
 PAGE = os.sysconf("SC_PAGE_SIZE")
+
+
+def killed_by(number: int) -> str:
+    """Return the end of a model server by a signal from outside, in a sentence."""
+    try:
+        name = f" ({signal.Signals(number).name})"
+    except ValueError:
+        name = ""
+    why = " Somebody killed it, or the kernel did as memory ran out." if number == signal.SIGKILL else ""
+    return f"The model server was killed by signal {number}{name}.{why}"
 
 
 def started(pid: int) -> int | None:

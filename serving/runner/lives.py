@@ -43,12 +43,9 @@ class Life:
             with suppress(ProcessLookupError):
                 os.killpg(self.pid, signal.SIGKILL)
 
-    def ending(self) -> str:
-        """Return how it ended, in a sentence; empty where nobody knows."""
-        code = self.popen.poll() if self.popen else None
-        if code is None:
-            return ""
-        return f"It ended by {signal.Signals(-code).name}." if code < 0 else f"It ended with code {code}."
+    def code(self) -> int | None:
+        """Return the code it ended with, negative for a signal; None where nobody knows."""
+        return self.popen.poll() if self.popen else None
 
 
 def begun(popen: subprocess.Popen[bytes]) -> Life:

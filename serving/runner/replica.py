@@ -1,5 +1,6 @@
 """One replica: what it should be, what it is, and the next step from there."""
 
+import json
 import shutil
 import subprocess
 import time
@@ -34,6 +35,14 @@ class Means:
     pace: Pace = field(default_factory=Pace)
 
 
+@dataclass(frozen=True)
+class Health:
+    """What a model server said of itself when it was asked; `withheld` is shown to people, so it is cleaned."""
+
+    is_ready: bool = False
+    withheld: str = ""
+
+
 class Replica:
     """One replica across its lives."""
 
@@ -45,11 +54,11 @@ class Replica:
         self.life: Life | None = None
         self.launched: Desired | None = None  # what the life was started as
         self.state: State = "stopped"
-        self.why = self.refusal = ""
+        self.why = self.refusal = self.withheld = ""
         self.key, self.fence, self.digest = "", 0, ""
         self.isolation: Isolation = "none"
         self.preparing: Work | None = None
-        self.looking: Future[bool] | None = None
+        self.looking: Future[Health] | None = None
         self.quick = self.silent = 0
         self.due = self.looked = self.since = 0.0
         self.reported: Observed | None = None
@@ -60,6 +69,7 @@ class Replica:
         """It is what it was when the runner last wrote it down."""
         self.key, self.fence, self.digest, self.isolation = seen.key, seen.fence, seen.digest, seen.isolation
         self.state, self.why, self.life, self.launched = seen.state, seen.why, life, launched
+        self.withheld = seen.withheld
         self.desired, self.wanted, self.reported = launched, True, seen
         self.since = time.monotonic()
         if life is not None and seen.state == "draining":
@@ -145,7 +155,7 @@ class Replica:
         except Exception as why:  # noqa: BLE001 - whatever it is, the other replicas go on
             self._fail(words.cleaned(str(why), ours=True) or type(why).__name__)
             return
-        self.isolation, self.looking, self.silent = found.isolation, None, 0
+        self.isolation, self.looking, self.silent, self.withheld = found.isolation, None, 0, ""
         self._be("starting", found.why)
 
     def _fail(self, why: str) -> None:
@@ -160,7 +170,7 @@ class Replica:
         if self.state == "draining" or not self.wanted:
             self.due = 0.0
             return
-        said = verdict or words.of(self.means.layout, self.name) or life.ending() or "It ended without a word."
+        said = verdict or words.of(self.means.layout, self.name, life.code())
         self.quick = self.quick + 1 if self.pace.is_quick(ran_s) or self.state != "ready" else 1
         self._wait(f"Ended after {ran_s:.0f} s. {said}")
 
@@ -176,12 +186,13 @@ class Replica:
         pause_s = self.pace.look_every_s if self.state == "ready" else 0.0
         if time.monotonic() - self.looked >= pause_s:
             self.looked = time.monotonic()
-            self.looking = self.means.lookers.submit(answers, self.means.layout.socket(self.name))
+            self.looking = self.means.lookers.submit(health, self.means.layout.socket(self.name))
 
-    def _hear(self, life: Life, ready: bool) -> None:  # noqa: FBT001 - an answer
+    def _hear(self, life: Life, heard: Health) -> None:
         self.looking = None
-        self.silent = 0 if ready else self.silent + 1
-        if ready and self.state == "starting":
+        self.silent = 0 if heard.is_ready else self.silent + 1
+        self.withheld = heard.withheld or self.withheld
+        if heard.is_ready and self.state == "starting":
             self._be("ready", self.why)
         elif self.state == "starting" and self._for_s() > self.pace.start_s:
             self._end(life, f"It was not ready after {self.pace.start_s:.0f} s and was killed.")
@@ -215,7 +226,8 @@ class Replica:
         pid, started = (self.life.pid, self.life.started) if self.life else (None, None)
         parts = (self.name, self.key, self.fence, self.state, pid, started)
         socket = str(self.means.layout.socket(self.name))
-        return Observed(*parts, socket, self.digest, self.isolation, self.refusal or self.why, time.time())
+        why = self.refusal or self.why
+        return Observed(*parts, socket, self.digest, self.isolation, why, time.time(), self.withheld)
 
     def _be(self, state: State, why: str) -> None:
         if state != self.state:
@@ -231,12 +243,17 @@ def runs_the_same(one: Desired | None, other: Desired) -> bool:
     return one is not None and replace(one, key=other.key, fence=other.fence, rollout_id=other.rollout_id) == other
 
 
-def answers(socket: Path) -> bool:
-    """Whether the model server there says that it is ready."""
+def health(socket: Path) -> Health:
+    """Return what the model server there says of itself; not ready where nobody answers."""
     try:
-        return uds.ask(socket, READY)[0] == OK
+        status, body = uds.ask(socket, READY)
     except OSError:
-        return False
+        return Health()
+    try:
+        withheld = str(json.loads(body).get("withheld", ""))
+    except (ValueError, AttributeError, RecursionError):
+        withheld = ""
+    return Health(status == OK, words.cleaned(withheld))
 
 
 def void(_: object) -> None:

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from serving import launching
+from serving import launching, processes
 from serving.contract import Layout
 
 TAIL_BYTES = 16_384
@@ -27,9 +27,18 @@ SECRETS = (
 )
 
 
-def of(layout: Layout, replica: str) -> str:
-    """Return the sentence it left, else its last lines; empty where it said nothing. Without credentials."""
-    return cleaned(launching.last_words(layout, replica) or tail(launching.log_path(layout, replica)))
+def of(layout: Layout, replica: str, code: int | None) -> str:
+    """Return the sentence it left, else how its keeper ended, with its last lines unless it was killed.
+
+    `code` is the keeper's, negative for a signal, None where nobody saw. Without credentials.
+    """
+    if said := launching.last_words(layout, replica):
+        return cleaned(said)
+    if code is not None and code < 0:
+        return processes.killed_by(-code)
+    how = "Nobody saw how." if code is None else f"It ended with code {code}."
+    lines = tail(launching.log_path(layout, replica))
+    return cleaned(f"{how} Its last lines:\n{lines}" if lines else how)
 
 
 def tail(path: Path) -> str:

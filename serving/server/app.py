@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from serving.contract import Desired
-from serving.server import answers, forms, v2
+from serving.server import answers, forms, refusals, v2
 from serving.server.evidence import Evidence
 from serving.server.inputs import Given
 from serving.server.metrics import Metrics
@@ -70,6 +70,7 @@ class App:
         self.desired, self.model, self.gate, self.evidence, self.row_s = desired, model, gate, evidence, row_s
         self.metrics = Metrics({"model": desired.model, "version": desired.version, "digest": desired.digest})
         self.draining = False
+        self.withheld = ""
         self.thread = ThreadPoolExecutor(1, thread_name_prefix="model")
         self.in_thread = 0
         self.limit = desired.max_body_mb * 2**20
@@ -123,8 +124,9 @@ class App:
             return await self._route(request)
         except Refused as why:
             return why.status, JSON, self._problem(request.path, why.code, why.message, request_id)
-        except Exception:  # noqa: BLE001 - the model's own: the caller learns the id, the log the rest
+        except Exception as why:  # noqa: BLE001 - the model's own: the caller learns the id, the log the rest
             sys.stderr.write(f"request {request_id}\n{traceback.format_exc()}")
+            self.withheld = refusals.withheld(why) or self.withheld
             said = f"The model failed on this input. Its log has the reason under request {request_id}."
             return 500, JSON, self._problem(request.path, "INTERNAL_ERROR", said, request_id)
 
@@ -219,7 +221,8 @@ class App:
         return 200, JSON, b'{"live":true}'
 
     def _ready(self) -> Answer:
-        return (503, JSON, b'{"ready":false}') if self.draining else (200, JSON, b'{"ready":true}')
+        said = {"ready": not self.draining, **({"withheld": self.withheld} if self.withheld else {})}
+        return 503 if self.draining else 200, JSON, answers.dump(said)
 
     def _server(self) -> Answer:
         return 200, JSON, answers.dump({"name": "signoff", "version": "2", "extensions": []})

@@ -1,7 +1,7 @@
-// <live-pill data-for="id">: asks for that part of the page every 1.5 s while the tab is seen, and says how fresh it is.
+// <live-pill data-for="id">: asks for that part of the page every second while the tab is seen, and says how fresh it is.
 // Buttons and forms stand outside that part, under data-follows: where its data-doable no longer says what it said, they are
 // asked for again; while somebody has one of them in hand, the page offers to be loaded again.
-const EVERY = 1500, LONGEST = 30000;
+const EVERY = 1000, LONGEST = 30000;
 
 customElements.define("live-pill", class extends HTMLElement {
   connectedCallback() {

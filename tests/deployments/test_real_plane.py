@@ -6,7 +6,10 @@ import re
 import shutil
 import socket
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,13 +30,14 @@ from monitoring.models import Copy, Prediction
 from registry import versions
 from registry.models import ModelVersion
 from serving import environments
-from serving.contract import Layout
+from serving.contract import Layout, Token
 from serving.evidence.carrier import Carrier
 from serving.router import admin
 from tests.factories import make_model, make_run, put
 from tests.monitoring.conftest import Stream, stream
-from tests.serving.rig import Home, client_models, save_onnx
+from tests.serving.rig import TOKEN, Home, client_models, save_onnx
 from tests.serving.test_together import Load, plane
+from tests.serving.waiting import until
 from tests.web.test_access_matrix import BACKEND
 
 __all__ = ["stream"]
@@ -57,6 +61,26 @@ GLUTTON = """
 def _load_pyfunc(path):
     return [bytearray(2**26) for _ in range(64)]
 """
+WITHHELD = "not given what it reached for"
+SLEEPER = """
+class Sleeper:
+    def predict(self, table, params=None):
+        if table["amount"].max() > 1000:
+            {deed}
+        return table["amount"].tolist()
+
+def _load_pyfunc(path):
+    return Sleeper()
+"""
+DEEDS = {  # what a model's own code does as it is asked, what its caller is answered, what the endpoint's page says
+    "read": ("open({secret!r}).read()", 500, "not given what it reached for: (Permission|FileNotFound)Error"),
+    "call": (
+        "import socket; socket.create_connection({place}, 2)",
+        500,
+        "not given what it reached for: [A-Za-z]*Error",
+    ),
+    "die": ("import os; os.kill(os.getpid(), 9)", 503, r"The model server was killed by signal 9 \(SIGKILL\)"),
+}
 ATTACKS = {  # what a model's own code does as it is loaded, and what the deployment's page then says
     "spy": (
         SPY,
@@ -106,6 +130,33 @@ def save_hostile(folder: Path, code: str, requirements: str) -> None:
     }
     (folder / "MLmodel").write_text(json.dumps(said), encoding="utf-8")
     (folder / "requirements.txt").write_text(requirements, encoding="utf-8")
+
+
+def ask(port: int, endpoint: str, amount: float) -> int:
+    """Return the status an endpoint answers a row with."""
+    body = json.dumps({"dataframe_records": [{"amount": amount}]}).encode()
+    headers = {"Authorization": f"Bearer {TOKEN}", "Content-Type": "application/json"}
+    asked = urllib.request.Request(f"http://127.0.0.1:{port}/endpoints/{endpoint}/invocations", body, headers)
+    try:
+        with urllib.request.urlopen(asked, timeout=10) as answer:
+            return int(answer.status)
+    except urllib.error.HTTPError as why:
+        return why.code
+
+
+def answers(port: int, endpoint: str) -> bool:
+    """Whether an endpoint predicts."""
+    return ask(port, endpoint, 1.0) == 200
+
+
+def says(client: Client, endpoint: str, sentence: str) -> bool:
+    """Whether an endpoint's page says a sentence."""
+    return re.search(sentence, page_of(client, f"/endpoints/{endpoint}")) is not None
+
+
+def page_of(client: Client, path: str) -> str:
+    """Return the page as people read it."""
+    return html.unescape(client.get(path).content.decode())
 
 
 def followed(rollout: Rollout, within_s: float = 60.0) -> float:
@@ -210,7 +261,30 @@ def test_a_hostile_model_is_stopped_and_the_deployments_page_says_why(
         for rollout in started.values():
             followed(rollout, within_s=180)
     for name, (_, sentence) in ATTACKS.items():
-        page = html.unescape(client.get(f"/deployments/{started[name].pk}").content.decode())
+        page = page_of(client, f"/deployments/{started[name].pk}")
         assert started[name].state == RolloutState.ROLLED_BACK
         assert re.search(sentence, page), (name, started[name].why)
         assert "hunter2" not in page
+
+
+def test_what_a_model_reaches_for_once_it_serves_is_withheld_and_the_endpoints_page_says_so(
+    home: Home, tmp_path: Path, dana: Actor, eli: Actor
+) -> None:
+    model, client = make_model(dana), Client()
+    client.force_login(eli.person, backend=BACKEND)
+    requirements = (client_models() / "hostile" / "requirements.txt").read_text(encoding="utf-8")
+    (tmp_path / "secret").write_text("hunter2", encoding="utf-8")
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        for name, (deed, _, _) in DEEDS.items():
+            does = deed.format(secret=str(tmp_path / "secret"), place=listener.getsockname())
+            save_hostile(tmp_path / name, SLEEPER.format(deed=does), requirements)
+            endpoint = endpoints.create_endpoint(name, model=model, environment="staging", actor=eli)
+            version = held_version(endpoint, tmp_path / name, home, dana)
+            assert followed(rollouts.start(version, endpoint, AT_ONCE, actor=eli), within_s=180)
+        port = admin.port(home.layout.admin_socket)
+        for name, (_, status, sentence) in DEEDS.items():
+            home.tokens[TOKEN] = Token(name, "predict")
+            until(partial(answers, port, name), within_s=20)
+            assert ask(port, name, 1e6) == status
+            until(partial(says, client, name, sentence), within_s=10)
+            assert "hunter2" not in page_of(client, f"/endpoints/{name}")

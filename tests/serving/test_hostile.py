@@ -3,6 +3,7 @@
 import http.client
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -15,9 +16,10 @@ from typing import Any
 
 import pytest
 
-from serving import confine, launching, sandbox
+from serving import confine, launching, processes, sandbox
 from serving.contract import Isolation, dump
 from serving.sandbox import Probe, Unconfinable
+from serving.server import refusals
 from tests.serving.rig import Home, Running, running
 from tests.serving.test_contract import DESIRED
 
@@ -97,6 +99,20 @@ def test_memory_over_its_share_is_not_given(hostile: Running) -> None:
     assert attempt(hostile, "eat", 1000) == "1000"
 
 
+def test_what_it_was_not_given_is_told_by_its_health(hostile: Running) -> None:
+    assert attempt(hostile, "eat", 2 * 2**30) == 500
+    health = hostile.ask("/v2/health/ready")
+    assert health.status == 200
+    assert "was not given what it reached for: MemoryError" in health.json["withheld"]
+
+
+def test_a_wrapped_refusal_is_understood_and_a_models_own_failure_is_not_one() -> None:
+    wrapped = ValueError("no scaler")
+    wrapped.__context__ = PermissionError(13, "Permission denied", "/home")
+    assert "PermissionError: [Errno 13] Permission denied: '/home'" in refusals.withheld(wrapped)
+    assert refusals.withheld(ValueError("no scaler")) == ""
+
+
 def test_health_is_answered_while_the_model_is_busy(hostile: Running) -> None:
     with ThreadPoolExecutor(1) as pool:
         busy = pool.submit(attempt, hostile, "sleep", 1)
@@ -112,8 +128,14 @@ def test_too_many_processes_end_it_and_the_log_says_why(own_home: Home, models: 
         with pytest.raises((OSError, ConnectionError)):
             attempt(server, "breed", 100)
         assert server.keeper.wait(5) == 137
-        assert "processes, over" in server.log
-        assert "processes, over" in launching.last_words(own_home.layout, "r-1") or "SIGKILL" in server.log
+        assert "processes, over" in launching.last_words(own_home.layout, "r-1")
+
+
+def test_who_kills_the_server_is_named_by_the_signal(own_home: Home, onnx_folder: Path, isolation: Isolation) -> None:
+    with running(own_home, own_home.desire("r-1", onnx_folder), isolation) as server:
+        os.kill(processes.descendants(server.keeper.pid)[-1], signal.SIGKILL)
+        server.keeper.wait(5)
+        assert "was killed by signal 9 (SIGKILL)." in launching.last_words(own_home.layout, "r-1")
 
 
 def test_killing_the_keeper_leaves_no_server(own_home: Home, onnx_folder: Path, isolation: Isolation) -> None:

@@ -120,7 +120,7 @@ def test_a_killed_server_is_started_again(stage: Stage) -> None:
     first = stage.until("one", "ready")
     assert first.pid
     os.kill(first.pid, signal.SIGKILL)
-    stage.until("one", "starting", "Ended after")
+    stage.until("one", "starting", "The model server was killed by signal 9 (SIGKILL).")
     second = stage.until("one", "ready")
     assert second.pid != first.pid
     assert len(stage.pids("one")) == 2

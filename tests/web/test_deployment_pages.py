@@ -11,6 +11,7 @@ from deployments.states import RolloutState
 from tests.deployments.story import AT_ONCE, locked_version
 from tests.factories import make_model
 from tests.web.visitors import browser
+from web.pages import canaries
 
 pytestmark = pytest.mark.django_db
 
@@ -139,3 +140,11 @@ def test_a_gate_is_opened_on_the_deployments_page_with_a_comment(endpoint: Endpo
     assert client.post(f"{address}/steer", {**said, "reason": "saw it"}).status_code == 302
     assert rollout.steps.get(name="gate").why == "let through by eli"
     assert client.post(f"{address}/steer", {**said, "reason": "again"}).status_code == 409
+
+
+@pytest.mark.parametrize(
+    ("taken", "everything", "said"),
+    [(0, 10, 0), (8, 200, 4), (412, 8_340, 4.9), (5_003, 100_000, 5.0), (499_512, 10_000_000, 5.0), (1, 1, 100)],
+)
+def test_a_share_is_said_in_no_more_places_than_were_seen(taken: int, everything: int, said: float) -> None:
+    assert canaries.taken_pct(taken, everything) == said

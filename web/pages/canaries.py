@@ -1,5 +1,6 @@
 """What a deployment's page says of a canary: verdict, division of requests, guardrails, numbers of each step."""
 
+import math
 from typing import Any
 
 from deployments.models import Rollout, RolloutStep
@@ -40,10 +41,18 @@ def told(rollout: Rollout, steps: list[RolloutStep]) -> dict[str, Any] | None:
         "version": rollout.version.version,
         "before": before,
         "late_since": late.late_since() if rollout.state == RolloutState.RUNNING else None,
-        "server": replicas.words(replicas.seen(rollout)) if rollout.state == RolloutState.RUNNING else "",
+        **_server(rollout),
         "paused_at": rollout.paused_at,
         "paused_by": rollout.paused_by.username if rollout.paused_by else "",
     }
+
+
+def _server(rollout: Rollout) -> dict[str, str]:
+    """Return how its model server does while it is under way."""
+    if rollout.state != RolloutState.RUNNING:
+        return {}
+    seen = replicas.seen(rollout)
+    return {"server": replicas.words(seen), "withheld": replicas.withheld(seen)}
 
 
 def may_steer(rollout: Rollout) -> bool:
@@ -90,11 +99,21 @@ def _split(rollout: Rollout, asked_pct: int, since: dict[str, int]) -> dict[str,
     return {
         "asked_pct": asked_pct,
         "routed_pct": 100 * seen.shares["canary"] / SHARES if "canary" in seen.shares else None,
-        "seen_pct": 100 * canary / everything if everything else None,
+        "seen_pct": taken_pct(canary, everything) if everything else None,
         "canary": canary,
         "all": everything,
         "width": min(asked_pct, 100),
     }
+
+
+def taken_pct(taken: int, everything: int) -> float:
+    """Return what percent of `everything` was taken, in no more places than so many draws can tell apart.
+
+    The last place is the one where two standard errors of a binomial share begin; two places at most.
+    """
+    share = taken / everything
+    two_errors = 200 * math.sqrt(max(share * (1 - share), 1 / everything) / everything)
+    return round(100 * share, max(0, min(2, math.ceil(-math.log10(two_errors)))))
 
 
 def _performance(rollout: Rollout, step: RolloutStep) -> list[dict[str, Any]]:

@@ -144,7 +144,14 @@ def _right(right: InstalledRight, now: Rollout | None, before: Rollout | None) -
     serves, ready = (row is not None and row.version_id == right.version_id for row in (now, before))
     use = "serves" if serves else "stands by" if ready else ""
     seen = replicas.seen(now if serves else before) if use else None
-    server = {"server": replicas.words(seen), "is_down": replicas.is_down(seen)} if seen else {}
+    server: dict[str, object] = {}
+    if seen:
+        server = {
+            "server": replicas.state(seen),
+            "is_down": replicas.is_down(seen),
+            "why": replicas.why(seen),
+            "withheld": replicas.withheld(seen),
+        }
     return {"right": right, "use": use, "leaves_nothing": rights.leaves_nothing(right), **server}
 
 

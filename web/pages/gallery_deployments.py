@@ -61,6 +61,11 @@ NEEDED: Context = {
     "who_can_grant": ["ada"],
     "request_access_url": "/account/access?role=ops",
 }
+WITHHELD = (
+    "At 14:03:22 UTC a request failed because the model was not given what it reached for: "
+    "PermissionError: [Errno 13] Permission denied: '/home/models/.aws/credentials'"
+)
+KILLED = "Ended after 5161 s. The model server was killed by signal 9 (SIGKILL). Tried again in 0 s."
 STAIRS = Plan.of({"strategy": "canary", "shares": [5, 10, {"pct": 25, "gate": True}, {"pct": 50, "min_s": 5400}]})
 AB = Plan.of({"strategy": "a-b"})
 FROZEN = "Frozen until 2027-01-02 23:00 UTC: no change over the year's end."
@@ -76,7 +81,7 @@ ENDPOINT_PAGE: Context = {
     "may_deploy": True,
     "may_ask": True,
     "rights": [
-        {"right": right(5, 7), "use": "serves"},
+        {"right": right(5, 7), "use": "serves", "server": "ready"},
         {"right": right(3, 4), "use": "stands by"},
         {"right": right(2, 2), "use": ""},
     ],
@@ -207,6 +212,14 @@ PAGES: dict[str, dict[str, Context]] = {
     "endpoints/detail": {
         "usual": ENDPOINT_PAGE,
         "signed": {**ENDPOINT_PAGE, "signed": [SIGNED]},
+        "withheld": {
+            **ENDPOINT_PAGE,
+            "rights": [{"right": right(5, 7), "use": "serves", "server": "ready", "withheld": WITHHELD}],
+        },
+        "killed": {
+            **ENDPOINT_PAGE,
+            "rights": [{"right": right(5, 7), "use": "serves", "is_down": True, "server": "starting", "why": KILLED}],
+        },
         "previewed": {
             **ENDPOINT_PAGE,
             "form": {**FORM, "strategy": {"value": "canary", "errors": []}},

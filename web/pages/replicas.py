@@ -17,10 +17,24 @@ def seen(rollout: Rollout | None) -> Seen:
         return Seen(Sight.UNKNOWN, why=str(why))
 
 
+def state(what: Seen) -> str:
+    """Return it in a word or two."""
+    return str(what.facts.get("state", "")) or ("not running" if what.sight is Sight.ABSENT else "unknown")
+
+
 def words(what: Seen) -> str:
     """Return it as people read it."""
-    state = str(what.facts.get("state", "")) or ("not running" if what.sight is Sight.ABSENT else "unknown")
-    return f"{state}: {what.why}" if what.why and state != "ready" else state
+    return f"{state(what)}: {why(what)}" if why(what) else state(what)
+
+
+def why(what: Seen) -> str:
+    """Return why it answers nothing, in a sentence; empty where it answers, or nobody knows."""
+    return what.why if is_down(what) else ""
+
+
+def withheld(what: Seen) -> str:
+    """Return what its model last reached for and was not given, in a sentence of its model server; mostly nothing."""
+    return str(what.facts.get("withheld", ""))
 
 
 def is_down(what: Seen) -> bool:
