@@ -66,6 +66,8 @@ class Desired:
     warmup: tuple[dict[str, Any], ...] = ()  # rows by column; otherwise made from the signature
     max_body_mb: int = 16
     stale_tokens: Literal["refuse", "allow"] = "refuse"
+    batch_rows: int = 1  # rows of waiting requests that the model is asked together at most; 1: each by itself
+    max_waiting: int = 256  # requests; more are answered 503
 
     def __post_init__(self) -> None:
         _name("replica", self.replica)

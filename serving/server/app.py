@@ -1,22 +1,21 @@
 """Answers HTTP: addresses, tokens, limits, errors. What a model says comes from elsewhere."""
 
-import asyncio
 import re
 import secrets
 import sys
 import time
 import traceback
 from collections.abc import Awaitable, Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
 from serving.contract import Desired
-from serving.server import answers, forms, refusals, v2
+from serving.server import answers, forms, joining, refusals, v2
 from serving.server.evidence import Evidence
 from serving.server.inputs import Given
 from serving.server.metrics import Metrics
 from serving.server.models import Model
+from serving.server.queue import Joining, Queue
 from serving.server.refusals import Refused, bad
 from serving.server.tokens import Gate
 
@@ -24,6 +23,8 @@ JSON, TEXT = b"application/json", b"text/plain; charset=utf-8"
 REQUEST_ID = re.compile(r"[\x21-\x7e]{1,128}")
 INLINE_S = 0.005  # a request expected to take less is answered where it arrived; a thread costs 0.1 ms
 PATIENCE = 4
+BUSY = 503
+ROW_BY_ROW = Joining(joining.fits, joining.joined, joining.divided)
 V2 = "/v2"
 GET, POST = "GET", "POST"
 PLAIN = frozenset({"", "identity"})
@@ -71,8 +72,7 @@ class App:
         self.metrics = Metrics({"model": desired.model, "version": desired.version, "digest": desired.digest})
         self.draining = False
         self.withheld = ""
-        self.thread = ThreadPoolExecutor(1, thread_name_prefix="model")
-        self.in_thread = 0
+        self.queue = Queue(model.predict, ROW_BY_ROW, desired.batch_rows, desired.max_waiting)
         self.limit = desired.max_body_mb * 2**20
         named = f"{V2}/models/{desired.model}"
         models = (named, f"{named}/versions/{desired.version}")
@@ -114,6 +114,8 @@ class App:
                 self.evidence.note(request_id, track, status, took_s, said.rows, said.prediction)
         headers = [(b"content-type", kind), (b"content-length", b"%d" % len(body))]
         headers.append((b"x-request-id", request_id.encode()))
+        if status == BUSY:
+            headers.append((b"retry-after", b"1"))
         if self.draining:
             headers.append((b"connection", b"close"))
         await send({"type": "http.response.start", "status": status, "headers": headers})
@@ -156,21 +158,13 @@ class App:
         asked = reader(await self._body(request), request.header(b"content-type"))
         fitted = self.model.signature.fit(asked.given)
         rows = fitted.rows
-        if self.in_thread or self.row_s * rows > INLINE_S:
-            answer = await self._apart(fitted)
+        if self.queue.is_wanted or self.row_s * rows > INLINE_S:
+            answer = await self.queue.ask(fitted)  # in the model's thread, so that health stays answered meanwhile
         else:
             answer = self.model.predict(fitted)
         self.metrics.rows += rows
         request.answered = Answered(rows, answer)
         return 200, JSON, asked.write(answer)
-
-    async def _apart(self, fitted: Any) -> Any:
-        """Return the answer from the model's thread, so that health stays answered meanwhile."""
-        self.in_thread += 1
-        try:
-            return await asyncio.get_running_loop().run_in_executor(self.thread, self.model.predict, fitted)
-        finally:
-            self.in_thread -= 1
 
     async def _body(self, request: Request) -> bytes:
         """Return the whole body; one not far over the limit is read to its end, so that its sender reads why not."""
@@ -215,14 +209,14 @@ class App:
         return 200, JSON, answers.dump(said)
 
     def _metrics(self) -> Answer:
-        return 200, TEXT, self.metrics.text().encode()
+        return 200, TEXT, self.metrics.text(len(self.queue.waiting), self.queue.batches).encode()
 
     def _live(self) -> Answer:
         return 200, JSON, b'{"live":true}'
 
     def _ready(self) -> Answer:
         said = {"ready": not self.draining, **({"withheld": self.withheld} if self.withheld else {})}
-        return 503 if self.draining else 200, JSON, answers.dump(said)
+        return BUSY if self.draining else 200, JSON, answers.dump(said)
 
     def _server(self) -> Answer:
         return 200, JSON, answers.dump({"name": "signoff", "version": "2", "extensions": []})

@@ -24,14 +24,16 @@ class Metrics:
         self.buckets[bisect_left(BOUNDS_S, took_s)] += 1
         self.total_s += took_s
 
-    def text(self) -> str:
-        """Return everything in the text format."""
+    def text(self, waiting: int, batches: int) -> str:
+        """Return everything in the text format, with how many requests wait, and calls that answered several."""
         info = ",".join(f'{name}="{_escaped(value)}"' for name, value in self.labels.items())
         lines = ["# TYPE signoff_model_info gauge", f"signoff_model_info{{{info}}} 1"]
         lines += ["# TYPE signoff_requests_total counter"]
         lines += [f'signoff_requests_total{{status="{code}"}} {count}' for code, count in sorted(self.statuses.items())]
         lines += ["# TYPE signoff_rows_total counter", f"signoff_rows_total {self.rows}"]
         lines += ["# TYPE signoff_requests_in_flight gauge", f"signoff_requests_in_flight {self.in_flight}"]
+        lines += ["# TYPE signoff_requests_waiting gauge", f"signoff_requests_waiting {waiting}"]
+        lines += ["# TYPE signoff_batches_total counter", f"signoff_batches_total {batches}"]
         return "\n".join([*lines, *self._histogram(), ""])
 
     def _histogram(self) -> list[str]:
