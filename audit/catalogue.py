@@ -64,6 +64,8 @@ EVENTS = {
     "experiment.deleted": "deleted the experiment {object}",
     "experiment.restored": "restored the experiment {object}",
     "endpoint.created": "created the endpoint {object}",
+    "endpoint.capacity.changed": "set the capacity of {object}",
+    "endpoint.scaled": "changed how many model servers {object} has",
     "endpoint.token.created": "made a token for {object}",
     "endpoint.token.revoked": "revoked a token of {object}",
     "rollout.requested": "asked for {object}",

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from audit import denials, seal
 from core import hints
+from deployments import autoscaling, feed, fetching, locks, replayed
 from deployments import collection as deployed
-from deployments import feed, fetching, locks, replayed
 from monitoring import ingest, resources, retention, windows
 from registry import collection, examining, requests
 from registry.webhooks import deliveries, lanes
@@ -50,5 +50,6 @@ EVIDENCE = (
     Periodic("take evidence", 0.3, ingest.drain),
     Periodic("count silent answers", 2, ingest.settle_silent),
     Periodic("sample what model servers use", 10, resources.sample),  # behind a lock at `work` it would have gaps
+    Periodic("scale model servers", 2, autoscaling.scale),
 )
 GROUPS = {"tick": TICK, "lone": TICK + SCHEDULED, "evidence": EVIDENCE}

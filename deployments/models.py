@@ -34,6 +34,8 @@ class Endpoint(models.Model):
     model = models.ForeignKey(RegisteredModel, on_delete=models.PROTECT, related_name="endpoints")
     target = models.CharField(max_length=32, default="local")
     salt = models.CharField(max_length=64)
+    capacity = models.JSONField(default=dict, blank=True)  # what differs from the defaults of deployments.capacity
+    replicas = models.PositiveSmallIntegerField(default=1)  # model servers that each of its releases should have now
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     created_at = models.DateTimeField(default=timezone.now)
 
@@ -73,6 +75,7 @@ class Rollout(models.Model):
     digest = models.CharField(max_length=64)
     kind = models.CharField(max_length=8, choices=Kind.choices, default=Kind.DEPLOY)
     plan = models.JSONField(default=dict)
+    limits = models.JSONField(default=dict)  # of its model servers, as they were when it was asked for
     request = models.OneToOneField(ApprovalRequest, on_delete=models.PROTECT, null=True, related_name="rollout")
     last_good = models.ForeignKey("self", on_delete=models.PROTECT, null=True, related_name="+")
     state = models.CharField(max_length=16, choices=RolloutState.choices, default=RolloutState.QUEUED)

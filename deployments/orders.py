@@ -35,6 +35,7 @@ def release_of(rollout: Rollout) -> Release:
         rollout=str(rollout.uuid), endpoint=rollout.endpoint.name, model=version.model.name, version=version.version,
         digest=rollout.digest, files=tuple((line.path, line.sha256, line.size) for line in files),
         lock_digest=str(version.environment.get("lock") or ""), salt=_salt(rollout),
+        replicas=rollout.endpoint.replicas, **rollout.limits,
     )  # fmt: skip
 
 

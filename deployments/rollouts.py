@@ -12,6 +12,7 @@ from audit.replay.mismatches import require_open_gate
 from core import clock, hints
 from core.refusals import Conflict, Invalid, NotFound
 from core.words import written
+from deployments.capacity import capacity_of
 from deployments.endpoints import endpoint_subject, last_withdrawn, serving, stand_by
 from deployments.models import WAY_BACK, Endpoint, InstalledRight, Rollout, RolloutStep
 from deployments.plan import REVERT, Spec, Strategy
@@ -126,7 +127,7 @@ def roll_back(
         _make_way(endpoint, actor)
         _refuse_busy(endpoint)
         asked = Rollout(endpoint=endpoint, version=goal.version, digest=right.digest, plan=plan.document)
-        asked.kind, asked.reason = Rollout.Kind.ROLLBACK, written(reason)
+        asked.kind, asked.reason, asked.limits = Rollout.Kind.ROLLBACK, written(reason), goal.limits
         return queue(asked, plan.steps, actor=actor)
 
 
@@ -325,6 +326,7 @@ def _covering(version: ModelVersion, endpoint: Endpoint, plan: Plan, digest: str
 def queue(rollout: Rollout, steps: list[Spec], *, actor: Actor) -> Rollout:
     """Keep a new rollout with its steps, hold its version and wake the engine; under the model's lock."""
     rollout.created_by = actor.person
+    rollout.limits = rollout.limits or capacity_of(rollout.endpoint).limits
     rollout.last_good = serving(rollout.endpoint)
     rollout.save()
     RolloutStep.objects.bulk_create(_step(rollout, place, spec) for place, spec in enumerate(steps))

@@ -57,4 +57,5 @@ METRICS: Mapping[str, Metric] = {
     "coverage": _percent(F("labelled"), F("requests") - F("errors")),
     "cpu": Metric("cores", CORES, Sum(CORES), _minutes(cpu_s__isnull=False)),
     "memory": Metric("MiB", F("memory_mb")),
+    "replicas": Metric("model servers", F("replicas") * 1.0),
 }

@@ -188,6 +188,7 @@ class Snapshot(models.Model):
     correct = models.PositiveIntegerField(default=0)
     cpu_s = models.FloatField(null=True)
     memory_mb = models.FloatField(null=True)
+    replicas = models.PositiveSmallIntegerField(null=True)
     revision = models.PositiveSmallIntegerField(default=1)
     closed_at = models.DateTimeField(default=timezone.now)
 

@@ -35,12 +35,12 @@ class Part(NamedTuple):
     track: str
 
 
-@dataclass(frozen=True)
-class Used:
-    """What a part used in one window. None: not measured."""
+class Used(NamedTuple):
+    """What a part used in one window, and how many model servers it had at most. None: not measured."""
 
     cpu_s: float | None
     memory_mb: float | None
+    replicas: int | None
 
 
 @dataclass(frozen=True)
@@ -69,6 +69,19 @@ def sample() -> int:
     return len(rows)
 
 
+def cores(endpoint: str) -> float | None:
+    """Return how many cores the endpoint's model servers use, by their last two samples; None where unknown."""
+    rows = Usage.objects.filter(endpoint=endpoint, at__gte=clock.now() - EARLIER).order_by("-at")
+    lives: dict[str, list[Usage]] = defaultdict(list)
+    for row in rows:
+        lives[row.life].append(row)
+    rates = [
+        max(0.0, last.cpu_s - before.cpu_s) / (last.at - before.at).total_seconds()
+        for last, before, *_ in (found for found in lives.values() if len(found) > 1)
+    ]
+    return sum(rates) if rates else None
+
+
 def used(endpoint: str, minute: int) -> dict[Part, Used]:
     """Return what was used in the window, by part."""
     begin = start_of(minute)
@@ -78,7 +91,7 @@ def used(endpoint: str, minute: int) -> dict[Part, Used]:
         parts[_part(row)].append(row)
     spent = _spent(rows, begin)
     return {
-        part: Used(spent.get(part), max(held))
+        part: Used(spent.get(part), max(held), max(Counter(row.at for row in rows if row.at >= begin).values()))
         for part, rows in parts.items()
         if (held := _memory_mb(rows, begin).values())
     }

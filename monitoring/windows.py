@@ -16,7 +16,7 @@ from monitoring.stats.summary import quantile
 MOST = 1_000  # windows a call
 OK = 200
 TOLD = ("", "not judged", "warm-up")  # of Prediction.why_not: what callers asked, not copies, repetitions or refusals
-MEASURES = ("requests", "errors", "p50_ms", "p95_ms", "p99_ms", "labelled", "correct", "cpu_s", "memory_mb")
+MEASURES = ("requests", "errors", "p50_ms", "p95_ms", "p99_ms", "labelled", "correct", "cpu_s", "memory_mb", "replicas")
 
 
 @dataclass
@@ -29,6 +29,7 @@ class Seen:
     correct: int = 0
     cpu_s: float | None = None
     memory_mb: float | None = None
+    replicas: int | None = None
     latencies_ms: list[float] = field(default_factory=list)
 
     def take(self, row: Prediction) -> None:
@@ -66,7 +67,7 @@ def _close(endpoint: str, minute: int) -> bool:
             return False  # somebody else did
         found = _seen(endpoint, minute)
         for part, used in resources.used(endpoint, minute).items():
-            found[part].cpu_s, found[part].memory_mb = used.cpu_s, used.memory_mb
+            found[part].cpu_s, found[part].memory_mb, found[part].replicas = used
         _write(endpoint, minute, found)
         hours.reopen(endpoint, minute)
     return True

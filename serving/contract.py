@@ -194,6 +194,7 @@ class Routed:
     fence: int
     shares: dict[str, int]  # by track
     requests: dict[str, int]  # by track, since the router started or the rollout began
+    in_flight: dict[str, int]  # by track, at the moment of the look
     why: str  # why newer routes are not followed; empty where they are
     at: float
 

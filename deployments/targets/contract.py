@@ -26,6 +26,7 @@ class Capabilities:
     strategies: frozenset[Strategy]
     rest: bool = True
     batch: bool = False
+    replicas: int = 1  # model servers of one release at most
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,9 @@ class Release:
     salt: str
     sandbox: str = "required"
     memory_mb: int = 2048
+    batch_rows: int = 1
+    max_waiting: int = 256
+    replicas: int = 1  # not part of what it is: it may change while it serves
 
 
 @dataclass(frozen=True)
@@ -70,10 +74,11 @@ class Seen:
 
 @dataclass(frozen=True)
 class Split:
-    """How requests are divided, by track: the share of 10,000 that holds, and how many requests went there since."""
+    """How requests are divided, by track: the share of 10,000 that holds, how many went there since, and are there."""
 
     shares: Mapping[str, int] = field(default_factory=dict)
     requests: Mapping[str, int] = field(default_factory=dict)
+    in_flight: Mapping[str, int] = field(default_factory=dict)
 
 
 class Target(Protocol):
@@ -103,6 +108,13 @@ class Target(Protocol):
 
     def runs(self, release: Release) -> Seen:
         """Return what runs of `release` now, whoever asked for it: `state` among the facts; broken where it gave up."""
+        ...
+
+    def scale(self, release: Release) -> None:
+        """Go one way further to `release.replicas` model servers of what is installed; call again until it is there.
+
+        None gets requests before it is ready, and none that has some is stopped. Raises TryAgain, or GiveUp.
+        """
         ...
 
     def split(self, endpoint: str) -> Split:

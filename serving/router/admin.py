@@ -1,6 +1,7 @@
 """What Envoy says about itself, over its administration socket."""
 
 import json
+from collections import defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,14 @@ class Followed:
     key: str
     rollout_id: str
     shares: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Counted:
+    """How many requests a cluster was given, and how many of them are not answered yet."""
+
+    total: int = 0
+    active: int = 0
 
 
 def ask(socket: Path, target: str, *, method: str = "GET") -> bytes:
@@ -83,14 +92,16 @@ def followed(socket: Path) -> dict[str, Followed]:
     return dict(pair for pair in found if pair)
 
 
-def requests(socket: Path) -> dict[str, int]:
-    """Return how many requests each cluster was given since the router started, retries included."""
-    wanted = quote(r"^cluster\..*\.upstream_rq_total$")
+def requests(socket: Path) -> dict[str, Counted]:
+    """Return what each cluster was given since the router started, and has now, retries included."""
+    wanted = quote(r"^cluster\..*\.upstream_rq_(total|active)$")
     said = json.loads(ask(socket, f"/stats?format=json&filter={wanted}"))
-    counted = (one for one in said["stats"] if "name" in one)
-    return {
-        one["name"].removeprefix("cluster.").removesuffix(".upstream_rq_total"): int(one["value"]) for one in counted
-    }
+    found: dict[str, dict[str, int]] = defaultdict(dict)
+    for one in said["stats"]:
+        if "name" in one:
+            cluster, _, what = one["name"].removeprefix("cluster.").rpartition(".upstream_rq_")
+            found[cluster][what] = int(one["value"])
+    return {cluster: Counted(**counts) for cluster, counts in found.items()}
 
 
 def _dumped(socket: Path, kind: str) -> list[dict[str, Any]]:

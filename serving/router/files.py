@@ -15,6 +15,20 @@ HTTP = "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptio
 ORDER = ("canary", "stable", "shadow")  # canary first: as it grows it only ever gains units
 CONNECT_WITHIN, IDLE = "1s", "5s"  # an idle connection is dropped before the model server would drop it
 LIMITS = {"max_connections": 4096, "max_pending_requests": 4096, "max_requests": 4096, "max_retries": 512}
+# A model server that cannot be reached gets no requests for a while. What a model answers ejects nobody: a track keeps
+# its share, sick or not, and its errors are evidence. Where none can be reached all are tried (half of them is panic).
+EJECTION = {
+    "split_external_local_origin_errors": True,
+    "consecutive_local_origin_failure": 3,
+    "enforcing_consecutive_5xx": 0,
+    "enforcing_consecutive_gateway_failure": 0,
+    "enforcing_success_rate": 0,
+    "enforcing_local_origin_success_rate": 0,
+    "interval": "1s",
+    "base_ejection_time": "2s",
+    "max_ejection_time": "10s",
+    "max_ejection_percent": 100,
+}
 RETRY = {
     "retry_on": "connect-failure",
     "num_retries": 2,
@@ -112,6 +126,7 @@ def cluster(layout: Layout, name: str) -> dict[str, Any]:
         "connect_timeout": CONNECT_WITHIN,
         "lb_policy": "LEAST_REQUEST",
         "circuit_breakers": {"thresholds": [LIMITS]},
+        "outlier_detection": EJECTION,
         "typed_extension_protocol_options": {
             "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
                 "@type": HTTP,

@@ -45,7 +45,7 @@ class Follower:
         seen, silence = self._observed()
         names = seen.keys() | self.why.keys() | (self.router.table.keys() if silence else set())
         for name in names:
-            said = seen.get(name) or Routed(name, 0, "", 0, {}, {}, "", time.time())
+            said = seen.get(name) or Routed(name, 0, "", 0, {}, {}, {}, "", time.time())
             dump(self.layout.routed(name), replace(said, why=self.why.get(name, silence)))
         for path in self.layout.routed_folder.glob("[!.]*.json"):
             if path.stem not in names:

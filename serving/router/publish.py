@@ -72,6 +72,7 @@ class Router:
             self._confirm(lambda: needed <= set(admin.active_clusters(self.layout.admin_socket)), "clusters")
         version = files.put(files.routes_path(self.layout), [files.route_table(self._sorted())])
         self._confirm(lambda: admin.route_version(self.layout.admin_socket) == version, "routes")
+        self._confirm(self._has_members, "model servers")
         self._put_clusters(needed)
         self._drop_members(needed)
 
@@ -81,11 +82,13 @@ class Router:
         counted = admin.requests(socket)
         return {name: self._routed(name, seen, counted) for name, seen in admin.followed(socket).items()}
 
-    def _routed(self, endpoint: str, seen: admin.Followed, counted: dict[str, int]) -> Routed:
+    def _routed(self, endpoint: str, seen: admin.Followed, counted: dict[str, admin.Counted]) -> Routed:
         front = f"{endpoint}/{seen.rollout_id}/"
-        requests = {name.removeprefix(front): n for name, n in counted.items() if name.startswith(front)}
+        mine = {name.removeprefix(front): one for name, one in counted.items() if name.startswith(front)}
+        requests = {track: one.total for track, one in mine.items()}
+        in_flight = {track: one.active for track, one in mine.items()}
         fence = self.table[endpoint].fence if endpoint in self.table else 0
-        return Routed(endpoint, seen.version, seen.key, fence, seen.shares, requests, "", time.time())
+        return Routed(endpoint, seen.version, seen.key, fence, seen.shares, requests, in_flight, "", time.time())
 
     def _needed(self) -> set[str]:
         return set(files.cluster_names(self.table.values()))
@@ -98,6 +101,15 @@ class Router:
             for way in files.ways(routes):
                 name = files.cluster_name(routes, way.track)
                 files.put(files.members_path(self.layout, name), [files.members(self.layout, name, way.replicas)])
+
+    def _has_members(self) -> bool:
+        """Whether Envoy sends to just the model servers it was told of."""
+        known = admin.members(self.layout.admin_socket)
+        return all(
+            known.get(files.cluster_name(routes, way.track)) == {str(self.layout.socket(name)) for name in way.replicas}
+            for routes in self.table.values()
+            for way in files.ways(routes)
+        )
 
     def _put_clusters(self, names: set[str]) -> None:
         files.put(files.clusters_path(self.layout), [files.cluster(self.layout, name) for name in sorted(names)])

@@ -45,7 +45,9 @@ class Hands:
         if self.router_is_away:
             return
         shares: dict[str, int] = {way.track: way.share for way in routes.tracks}
-        seen = Routed(routes.endpoint, routes.version, routes.key, routes.fence, shares, self.counted, "", time.time())
+        seen = Routed(
+            routes.endpoint, routes.version, routes.key, routes.fence, shares, self.counted, {}, "", time.time()
+        )
         contract.dump(self.layout.routed(routes.endpoint), seen)
 
     def serving(self, endpoint: str) -> list[str]:

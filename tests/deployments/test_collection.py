@@ -95,7 +95,8 @@ def test_what_is_ordered_or_still_runs_stays_whatever_the_rows_say(
     layout: Layout, staging: Endpoint, model: RegisteredModel, dana: Actor, eli: Actor, folder: str
 ) -> None:
     rollout = rollouts.start(locked_version(model, dana), staging, AT_ONCE, actor=eli)
-    order = replicas.desired(orders.release_of(rollout), "k", 1)
+    release = orders.release_of(rollout)
+    order = replicas.desired(release, replicas.name(release), "k", 1)
     rollouts.cancel(rollout, actor=eli, reason="no")
     dump(layout.root / folder / f"{order.replica}.json", order)
     used = [artifact(layout, order.digest), environment(layout, order.lock_digest), layout.temporary(order.replica)]

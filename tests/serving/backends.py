@@ -20,11 +20,12 @@ class Answer:
 
 
 class Backends:
-    """Each answers with its name and the headers it saw, after `x-wait` seconds."""
+    """Each answers with its name and the headers it saw, after `x-wait` seconds; those that are sick, with 500."""
 
     def __init__(self, layout: Layout) -> None:
         self.layout = layout
         self.loop = asyncio.new_event_loop()
+        self.sick: set[str] = set()
         self.seen: list[tuple[str, dict[str, str]]] = []
         self.servers: dict[str, asyncio.Server] = {}
         threading.Thread(target=self.loop.run_forever, daemon=True).start()
@@ -59,7 +60,8 @@ class Backends:
         self.seen.append((replica, headers))
         await asyncio.sleep(float(headers.get("x-wait", 0)))
         body = json.dumps({"replica": replica, "path": line.split()[1], "headers": headers}).encode()
-        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n" % len(body) + body)
+        status = b"500 Sick" if replica in self.sick else b"200 OK"
+        writer.write(b"HTTP/1.1 %s\r\ncontent-length: %d\r\n\r\n" % (status, len(body)) + body)
 
 
 def parse_head(head: bytes) -> tuple[str, dict[str, str]]:

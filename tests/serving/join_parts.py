@@ -7,14 +7,15 @@ from typing import Any
 import numpy as np
 
 from serving.server.answers import plain
-from serving.server.inputs import Frame, Table, Tensors
+from serving.server.inputs import Fitted, Frame, Table, Tensors
 from serving.server.joining import divided, fits, joined
 
 NAMES = ["a", "b"]
 ONE, TWO = (Frame(NAMES, n, matrix=np.full((n, 2), n)) for n in (1, 2))
+TENSORS = Tensors({"x": np.ones((2, 4))})
 APART = Frame(NAMES, 1, arrays={"a": np.array([1]), "b": np.array(["x"], dtype=object)})
 MORE = Frame(NAMES, 2, arrays={"a": np.array([2, 3]), "b": np.array(["y", "z"], dtype=object)})
-OTHERS = {
+OTHERS: dict[str, Fitted] = {
     "columns in another order": Frame(["b", "a"], 1, matrix=np.ones((1, 2), dtype=int)),
     "floats": Frame(NAMES, 1, matrix=np.ones((1, 2))),
     "columns apart": APART,
@@ -41,13 +42,16 @@ def listed(part: Any) -> Any:
 
 
 if __name__ == "__main__":
-    mixed = joined([APART, MORE])
+    mixed, matrix, tensors = joined([APART, MORE]), joined([ONE, TWO]), joined([TENSORS, TENSORS])
+    assert isinstance(mixed, Frame)
+    assert isinstance(matrix, Frame)
+    assert isinstance(tensors, Tensors)
     said = {
         "fits": {name: fits(ONE, other) for name, other in {"itself": TWO, **OTHERS}.items()},
-        "matrix": joined([ONE, TWO]).matrix.tolist(),
+        "matrix": matrix.as_matrix().tolist(),
         "columns": {name: mixed.column(name).tolist() for name in NAMES},
         "rows": mixed.rows,
-        "tensors": list(joined([Tensors({"x": np.ones((n, 4))}) for n in (1, 2)]).arrays["x"].shape),
+        "tensors": list(tensors.arrays["x"].shape),
         "divided": {name: [listed(part) for part in divided(answer, [1, 2])] for name, answer in ANSWERS.items()},
     }
     sys.stdout.write(json.dumps(said))

@@ -146,7 +146,7 @@ def test_arrays_tables_and_tensors_are_joined_and_divided_by_rows(home: Home, on
     }  # fmt: skip
     assert said["matrix"] == [[1, 1], [2, 2], [2, 2]]
     assert (said["columns"], said["rows"]) == ({"a": [1, 2, 3], "b": ["x", "y", "z"]}, 3)
-    assert said["tensors"] == [3, 4]
+    assert said["tensors"] == [4, 4]
     assert said["divided"] == {
         "array": [[0], [1, 2]],
         "scores": [[[0, 1]], [[2, 3], [4, 5]]],

@@ -51,6 +51,12 @@ def anyhow(method: str, route: str, people: frozenset[str] = WITH_ROLE, **more: 
 V1, MODEL = {"name": "{name}", "version": "1"}, {"name": "{name}"}
 M = "api/2.0/mlflow/"
 R = "api/v1/"
+CAPACITY = {
+    name: str(value)
+    for name, value in {
+        "min_replicas": 1, "max_replicas": 2, "in_flight": 4, "memory_mb": 512, "batch_rows": 1, "max_waiting": 9
+    }.items()
+}  # fmt: skip
 ALL_AT_ONCE = {"strategy": "all-at-once"}
 DECISION = {"verdict": "reject", "digest": "{digest}", "subject_digest": "{digest}", "comment": "no"}
 CARD_REVIEW = {"verdict": "approve", "outcome": "approve", "digest": "f", "words": "fine"}
@@ -115,12 +121,14 @@ PAGES = [
     anyhow("GET", "endpoints", EVERYONE), anyhow("GET", "new-endpoint", DEPLOYERS),
     Deed("POST", "new-endpoint", DEPLOYERS, body={"name": "another", "model": "{name}", "environment": "staging"}),
     Deed("GET", "endpoints/<slug:name>"),
+    Deed("GET", "endpoints/<slug:name>/capacity"),
     Deed("GET", "endpoints/<slug:name>/monitoring"), Deed("GET", "endpoints/<slug:name>/series.<str:form>"),
     Deed("POST", "endpoints/<slug:name>/plan", body={"strategy": "canary"}),
     Deed("POST", "endpoints/<slug:name>/deploy", DEPLOYERS, body={"version": "1", "strategy": "all-at-once"}),
     Deed("POST", "endpoints/<slug:name>/start/<int:number>", DEPLOYERS),
     Deed("POST", "endpoints/<slug:name>/rollback", DEPLOYERS, body={"reason": "worse", "version": "1"}),
     Deed("POST", "endpoints/<slug:name>/withdraw", DEPLOYERS, body={"version": "1", "reason": "x", "confirm": "scene"}),
+    Deed("POST", "endpoints/<slug:name>/capacity", DEPLOYERS, body=CAPACITY),
     Deed("POST", "endpoints/<slug:name>/tokens", DEPLOYERS, body={"label": "caller", "days": "1"}),
     Deed("POST", "endpoints/<slug:name>/tokens/<int:token_id>/revoke", DEPLOYERS),
     anyhow("GET", "deployments", EVERYONE), anyhow("GET", "rolling-out", EVERYONE),
@@ -172,6 +180,7 @@ REST = [
     anyhow("GET", f"{R}endpoints"),
     Deed("POST", f"{R}endpoints", DEPLOYERS, body={"name": "another", "model": "{name}", "environment": "staging"}),
     Deed("GET", f"{R}endpoints/<slug:name>"),
+    Deed("PATCH", f"{R}endpoints/<slug:name>/capacity", DEPLOYERS, body={"max_replicas": 2}),
     Deed("POST", f"{R}endpoints/<slug:name>/tokens", DEPLOYERS, body={"label": "caller", "days": 1}),
     Deed("POST", f"{R}endpoints/<slug:name>/tokens/<int:token_id>/revoke", DEPLOYERS),
     Deed("POST", f"{R}endpoints/<slug:name>/rollback", DEPLOYERS, body={"reason": "worse"}),

@@ -88,6 +88,13 @@ FIGURES = (
     ),
     Figure("cpu", "CPU", ("cpu",), "The use of CPU was not measured in this range."),
     Figure("memory", "Memory", ("memory",), "The use of memory was not measured in this range."),
+    Figure(
+        "replicas",
+        "Model servers",
+        ("replicas",),
+        "How many model servers there were was not measured in this range.",
+        is_comparable=False,
+    ),
 )
 
 

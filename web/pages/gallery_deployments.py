@@ -1,12 +1,14 @@
 """Made-up endpoints and deployments that the gallery shows, each page in each state."""
 
+from dataclasses import asdict
 from typing import Any
 
 from deployments.models import RolloutStep
 from deployments.plans import Plan
+from deployments.scaling import Capacity
 from deployments.states import RolloutState
 from web.pages import gallery_charts, plan_form
-from web.pages.gallery_pages import EVENTS, MODEL
+from web.pages.gallery_pages import EVENTS, MODEL, event
 from web.pages.gallery_stock import DIGEST, Context, at
 from web.pages.plan_picture import Picture, planned, under_way
 
@@ -89,6 +91,20 @@ ENDPOINT_PAGE: Context = {
     "max_days": 90,
     "form": FORM,
     "preview_action": "/endpoints/risk/plan",
+}
+
+
+CAPACITY_FORM: Context = {
+    name: {"value": str(value), "errors": []} for name, value in asdict(Capacity(2, 6, 8, batch_rows=64)).items()
+}
+CAPACITY_PAGE: Context = {
+    "endpoint": {**ENDPOINT, "replicas": 3},
+    "form": CAPACITY_FORM,
+    "most": 32,
+    "events": [
+        event(48_230, "signoff", "", "endpoint.scaled", "risk", "13.2 requests in flight, 8 wanted at each."),
+        event(48_225, "olga", "Ops", "endpoint.capacity.changed", "risk", "max_replicas 1 → 6"),
+    ],
 }
 
 
@@ -321,6 +337,19 @@ PAGES: dict[str, dict[str, Context]] = {
             "rights": [{"value": "read", "label": "read"}],
         },
         "reader": {"model": {**MODEL, "owner": {"username": "dana"}, "restricted": True}, "grants": [], "form": GIVEN},
+    },
+    "endpoints/capacity": {
+        "usual": CAPACITY_PAGE,
+        "never set": {**CAPACITY_PAGE, "events": []},
+        "reader": {**CAPACITY_PAGE, "needed": NEEDED},
+        "refused": {
+            **CAPACITY_PAGE,
+            "form": {
+                **CAPACITY_FORM,
+                "max_replicas": {"value": "1", "errors": ["max_replicas is at least min_replicas."]},
+                "errors": [{"field": "id_max_replicas", "message": "max_replicas is at least min_replicas."}],
+            },
+        },
     },
     "endpoints/new": {
         "usual": {

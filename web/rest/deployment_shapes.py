@@ -1,5 +1,6 @@
 """What own REST sends and takes about endpoints and rollouts, as serializers."""
 
+from dataclasses import asdict
 from typing import Any
 
 from drf_spectacular.types import OpenApiTypes
@@ -7,6 +8,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from deployments import endpoints, freezing, interventions, rights, steering
+from deployments.capacity import capacity_of
 from deployments.models import Endpoint, Rollout
 from deployments.states import RolloutState, StepStatus
 from deployments.targets.kinds import KINDS
@@ -94,6 +96,20 @@ class Right(serializers.Serializer[Any]):
     rollout = serializers.IntegerField(source="rollout_id")
 
 
+class Capacity(serializers.Serializer[Any]):
+    """How much an endpoint may use; what is left out stays. The limits of each model server hold from the next rollout.
+
+    Model servers between `min_replicas` and `max_replicas`, so many that each has `in_flight` requests on average.
+    """
+
+    min_replicas = serializers.IntegerField(required=False)
+    max_replicas = serializers.IntegerField(required=False)
+    in_flight = serializers.IntegerField(required=False)
+    memory_mb = serializers.IntegerField(required=False)
+    batch_rows = serializers.IntegerField(required=False)
+    max_waiting = serializers.IntegerField(required=False)
+
+
 class EndpointShape(serializers.Serializer[Any]):
     """A stable address; `path` is where the router answers."""
 
@@ -103,8 +119,15 @@ class EndpointShape(serializers.Serializer[Any]):
     target = serializers.CharField()
     path = serializers.SerializerMethodField()
     serving = serializers.SerializerMethodField()
+    replicas = serializers.IntegerField()
+    capacity = serializers.SerializerMethodField()
     by = serializers.CharField(source="created_by.username")
     created_at = serializers.DateTimeField()
+
+    @extend_schema_field(Capacity)
+    def get_capacity(self, endpoint: Endpoint) -> object:
+        """How much it may use."""
+        return asdict(capacity_of(endpoint))
 
     def get_path(self, endpoint: Endpoint) -> str:
         """Where the router answers."""

@@ -7,6 +7,7 @@ from rest_framework.response import Response
 
 from deployments import endpoints as served
 from deployments import rights, rollouts
+from deployments.capacity import set_capacity
 from registry import access
 from web.rest import deployment_shapes, shapes
 from web.rest.authentication import actor_of
@@ -48,6 +49,20 @@ def endpoint(request: Request, name: str) -> Response:
     """Read an endpoint: what it serves, since when and by whom, what may serve, its newest rollouts."""
     found = served.find_endpoint(name, actor=actor_of(request))
     return Response(deployment_shapes.EndpointWithRights(found).data)
+
+
+@extend_schema(
+    operation_id="set_capacity",
+    request=deployment_shapes.Capacity,
+    responses={200: deployment_shapes.EndpointShape, **REFUSALS},
+)
+@api_view(["PATCH"])
+def capacity(request: Request, name: str) -> Response:
+    """Set how much an endpoint may use. The number of model servers follows within seconds."""
+    actor = actor_of(request)
+    found = served.find_endpoint(name, actor=actor)
+    set_capacity(found, checked(deployment_shapes.Capacity, request), actor=actor)
+    return Response(deployment_shapes.EndpointShape(found).data)
 
 
 @extend_schema(

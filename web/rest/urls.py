@@ -72,6 +72,7 @@ urlpatterns = [
     path("endpoints/<slug:name>/series", series.endpoint_series, name="endpoint-series"),
     path("endpoints", endpoints.endpoints, name="endpoints"),
     path("endpoints/<slug:name>", endpoints.endpoint, name="endpoint"),
+    path("endpoints/<slug:name>/capacity", endpoints.capacity, name="endpoint-capacity"),
     path("endpoints/<slug:name>/tokens", endpoints.tokens, name="endpoint-tokens"),
     path("endpoints/<slug:name>/tokens/<int:token_id>/revoke", endpoints.revoke, name="revoke-endpoint-token"),
     path("endpoints/<slug:name>/rollback", endpoints.roll_back, name="roll-back"),

@@ -19,6 +19,8 @@ from serving import contract
 from serving.contract import SHARES, Desired, Document, Layout, Observed, Routed, Routes, TrackRoute
 
 D = TypeVar("D", bound=Document)
+MOST_REPLICAS = 32
+WORST_FIRST = (Sight.BROKEN, Sight.ABSENT, Sight.UNDER_WAY, Sight.REACHED)
 RUNS = frozenset({"installing", "starting", "ready", "draining"})
 Act = Callable[[Step, str, int], None]
 Tracks = tuple[TrackRoute, ...]
@@ -32,7 +34,7 @@ class LocalTarget:
 
     def capabilities(self) -> Capabilities:
         """What can be done here."""
-        return Capabilities(frozenset(Strategy))
+        return Capabilities(frozenset(Strategy), replicas=MOST_REPLICAS)
 
     def observe(self, step: Step, *, key: str, fence: int) -> Seen:
         """Look at the runner's and the router's own words."""
@@ -59,14 +61,20 @@ class LocalTarget:
         self._do(self._revert, step, key, fence)
 
     def runs(self, release: Release) -> Seen:
-        """Return what the runner says of the release's replica."""
-        seen = self._read(self.layout.observed(replicas.name(release)), Observed)
-        return _running(seen, release) if seen else Seen(Sight.ABSENT, why="no model server runs")
+        """Return what the runner says of the release's replicas, the worst of them."""
+        ordered = self._mine(release, self._ordered(release.endpoint))
+        found = [self._read(self.layout.observed(name), Observed) for name in ordered or [replicas.name(release)]]
+        return together([_running(seen, release) for seen in found if seen])
+
+    def scale(self, release: Release) -> None:
+        """Order what is missing, send requests to what is ready and wanted, and take away what gets none."""
+        fence = fences.last(self.layout.fence(release.endpoint))
+        self._do(self._scale, Step("scale", release), "", fence)
 
     def split(self, endpoint: str) -> Split:
         """Return what the router says of its division."""
         seen = self._read(self.layout.routed(endpoint), Routed)
-        return Split(dict(seen.shares), dict(seen.requests)) if seen else Split()
+        return Split(dict(seen.shares), dict(seen.requests), dict(seen.in_flight)) if seen else Split()
 
     def _do(self, act: Act, step: Step, key: str, fence: int) -> None:
         try:
@@ -77,36 +85,82 @@ class LocalTarget:
         except contract.ContractError as why:
             raise GiveUp(str(why)) from why
 
-    # Install: a replica beside what serves
+    # Install: replicas beside what serves
 
     def _install(self, step: Step, key: str, fence: int) -> None:
-        wanted = replicas.desired(step.release, key, fence)
         if blobs.is_elsewhere():
             self.layout.fetched_folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             hints.hint(hints.FETCH_FILES)
-        contract.dump(self.layout.desired(wanted.replica), wanted)
+        for name in replicas.names(step.release):
+            contract.dump(self.layout.desired(name), replicas.desired(step.release, name, key, fence))
 
     def _installed(self, step: Step, key: str) -> Seen:
-        name = replicas.name(step.release)
+        return together([self._one_installed(name, step.release, key) for name in replicas.names(step.release)])
+
+    def _one_installed(self, name: str, release: Release, key: str) -> Seen:
         wanted, seen = self._read(self.layout.desired(name), Desired), self._read(self.layout.observed(name), Observed)
         if wanted is None or wanted.key != key:
             return Seen(Sight.ABSENT)
         if seen is None or seen.key != key:
             return Seen(Sight.UNDER_WAY, why="the runner has not taken it up yet")
-        return _running(seen, step.release)
+        return _running(seen, release)
+
+    # Scale: more replicas or fewer of what is installed
+
+    def _scale(self, step: Step, key: str, fence: int) -> None:
+        del key
+        release = step.release
+        first = self._read(self.layout.desired(replicas.name(release)), Desired)
+        if first is None:
+            raise TryAgain(f"{release.endpoint} v{release.version} is not installed.")
+        wanted = replicas.names(release)
+        for name in wanted:
+            if not self.layout.desired(name).exists():
+                contract.dump(self.layout.desired(name), replicas.desired(release, name, first.key, fence))
+        if self._gets_requests(release, wanted):
+            return  # first the router follows, then others stop
+        for name in set(self._mine(release, self._ordered(release.endpoint))) - set(wanted):
+            self.layout.desired(name).unlink(missing_ok=True)
+
+    def _gets_requests(self, release: Release, wanted: list[str]) -> bool:
+        """Send the release's requests to those of `wanted` that are ready; whether the router has yet to follow."""
+        path = self.layout.routes(release.endpoint)
+        now = self._read(path, Routes)
+        if now is None:
+            return False
+        tracks = tuple(self._ready_track(track, release, wanted) for track in now.tracks)
+        if tracks != now.tracks:
+            contract.dump(path, replace(now, version=now.version + 1, tracks=tracks))
+            return True
+        routed = self._read(self.layout.routed(release.endpoint), Routed)
+        return routed is None or routed.version < now.version
+
+    def _ready_track(self, track: TrackRoute, release: Release, wanted: list[str]) -> TrackRoute:
+        if not any(replicas.family_of(name) == replicas.family(release) for name in track.replicas):
+            return track
+        ready = self._ready(wanted)
+        return replace(track, replicas=ready) if ready else track
+
+    def _ready(self, names: list[str]) -> tuple[str, ...]:
+        seen = ((name, self._read(self.layout.observed(name), Observed)) for name in names)
+        return tuple(name for name, one in seen if one and one.state == "ready")
+
+    def _serving(self, release: Release) -> tuple[str, ...]:
+        """Return the replicas that should get the release's requests: those that are ready, or else the first."""
+        return self._ready(replicas.names(release)) or (replicas.name(release),)
 
     # Route: a share of the requests to the new replica, or all
 
     def _route(self, step: Step, key: str, fence: int) -> None:
         share_pct = int(str(step.arguments.get("share_pct", ALL)))
         if share_pct == ALL:
-            return self._write_routes(step, _all_to(step.release), step.release, key, fence)
+            return self._write_routes(step, self._all_to(step.release), step.release, key, fence)
         if step.previous is None:
             raise GiveUp("Nothing serves here that the other requests could go to.")
         canary = share_pct * SHARES // ALL
         tracks = (
-            TrackRoute("canary", (replicas.name(step.release),), canary),
-            TrackRoute("stable", (replicas.name(step.previous),), SHARES - canary),
+            TrackRoute("canary", self._serving(step.release), canary),
+            TrackRoute("stable", self._serving(step.previous), SHARES - canary),
         )
         return self._write_routes(step, tracks, step.release, key, fence)
 
@@ -115,8 +169,8 @@ class LocalTarget:
         if step.previous is None:
             raise GiveUp("Nothing serves here whose requests could be copied.")
         copied = int(str(step.arguments.get("copies_pct", ALL))) * SHARES // ALL
-        shadow = TrackRoute("shadow", (replicas.name(step.release),), copied)
-        self._write_routes(step, (*_all_to(step.previous), shadow), step.release, key, fence)
+        shadow = TrackRoute("shadow", self._serving(step.release), copied)
+        self._write_routes(step, (*self._all_to(step.previous), shadow), step.release, key, fence)
 
     def _routed(self, step: Step, key: str) -> Seen:
         endpoint = step.release.endpoint
@@ -154,25 +208,33 @@ class LocalTarget:
         return Seen(Sight.UNDER_WAY if running else Sight.REACHED, facts)
 
     def _superfluous(self, step: Step, names: Iterator[str]) -> list[str]:
-        kept = {replicas.name(release) for release in (step.release, step.keep) if release}
-        return [name for name in names if name not in kept]
+        kept = {replicas.family(release) for release in (step.release, step.keep) if release}
+        return [name for name in names if replicas.family_of(name) not in kept]
 
     # Revert: back to what served before, and the replica that was tried goes
 
     def _revert(self, step: Step, key: str, fence: int) -> None:
-        tracks = _all_to(step.previous) if step.previous else ()
+        tracks = self._all_to(step.previous) if step.previous else ()
         self._write_routes(step, tracks, step.previous or step.release, key, fence)
         if replicas.differ(step.release, step.previous):
-            self.layout.desired(replicas.name(step.release)).unlink(missing_ok=True)
+            for name in self._mine(step.release, self._ordered(step.release.endpoint)):
+                self.layout.desired(name).unlink(missing_ok=True)
 
     def _reverted(self, step: Step, key: str) -> Seen:
-        name, routed = replicas.name(step.release), self._routed(step, key)
+        routed = self._routed(step, key)
         if routed.sight is not Sight.REACHED or not replicas.differ(step.release, step.previous):
             return routed
-        if self.layout.desired(name).exists():
+        if self._mine(step.release, self._ordered(step.release.endpoint)):
             return Seen(Sight.ABSENT, routed.facts)
-        runs = name in self._running(step.release.endpoint)
-        return Seen(Sight.UNDER_WAY if runs else Sight.REACHED, {**routed.facts, "still_running": int(runs)})
+        running = len(self._mine(step.release, self._running(step.release.endpoint)))
+        return Seen(Sight.UNDER_WAY if running else Sight.REACHED, {**routed.facts, "still_running": running})
+
+    def _mine(self, release: Release, names: Iterator[str]) -> list[str]:
+        """Return those of the names that are the release's replicas."""
+        return [name for name in names if replicas.family_of(name) == replicas.family(release)]
+
+    def _all_to(self, release: Release) -> Tracks:
+        return (TrackRoute("stable", self._serving(release), SHARES),)
 
     # Files
 
@@ -209,5 +271,10 @@ def _running(seen: Observed, release: Release) -> Seen:
     return Seen(Sight.REACHED if seen.state == "ready" else Sight.UNDER_WAY, facts, seen.why)
 
 
-def _all_to(release: Release) -> Tracks:
-    return (TrackRoute("stable", (replicas.name(release),), SHARES),)
+def together(seen: list[Seen]) -> Seen:
+    """Return what several replicas show as one: broken where one is, reached where all are; nothing runs of none."""
+    if not seen:
+        return Seen(Sight.ABSENT, why="no model server runs")
+    worst = min(seen, key=lambda one: WORST_FIRST.index(one.sight))
+    ready = sum(one.sight is Sight.REACHED for one in seen)
+    return worst if len(seen) == 1 else replace(worst, facts={**worst.facts, "ready": f"{ready} of {len(seen)}"})

@@ -211,6 +211,35 @@ def test_a_shadow_gets_copies_and_answers_nobody(stage: Stage, endpoint: str) ->
     assert stage.answer(endpoint) == "1"
 
 
+def test_more_model_servers_share_the_requests_and_when_they_are_fewer_none_is_lost(
+    stage: Stage, endpoint: str
+) -> None:
+    most = stage.target().capabilities().replicas
+    if most == 1:
+        pytest.skip("it serves with one model server")
+    release = stage.release(endpoint, 1)
+    Engine(stage.target(), 1).deploy(release)
+    wide = replace(release, replicas=3)
+    until(lambda: scaled(stage.target(), wide) == "3 of 3", 20)
+    assert stage.answer(endpoint) == "1"
+    begun = time.monotonic()
+    while scaled(stage.target(), release) or time.monotonic() - begun < 1:
+        assert stage.answer(endpoint) == "1"
+        assert time.monotonic() - begun < 20
+    assert stage.target().runs(release).sight is Sight.REACHED
+    engine = Engine(stage.target(), 2)
+    second = stage.release(endpoint, 2)
+    engine.deploy(replace(second, replicas=2), previous=release)
+    assert stage.target().runs(replace(second, replicas=2)).facts["ready"] == "2 of 2"
+    assert stage.answer(endpoint) == "2"
+
+
+def scaled(target: Target, release: Release) -> object:
+    """Let the target go on; return how many are ready, or nothing where there is one."""
+    target.scale(release)
+    return target.runs(release).facts.get("ready")
+
+
 def test_it_returns_promptly_while_the_other_side_is_away(stage: Stage, endpoint: str) -> None:
     first, second, engine = two_versions(stage, endpoint)
     with stage.away():
