@@ -27,7 +27,10 @@ def started(pid: int) -> int | None:
 
 
 def record(path: Path, pid: int) -> None:
-    """Keep in `path` what tells this process group from a later one of the same number; nobody reads half of it."""
+    """Keep in `path` what tells this process group from a later one of the same number; nobody reads half of it.
+
+    Raises OSError, as where the disk is full.
+    """
     draft = path.with_suffix(".draft")
     draft.write_text(f"{pid} {started(pid)} {BOOT_ID.read_text()}")
     draft.replace(path)

@@ -67,7 +67,7 @@ class Child:
         self.record = run / f"{process.name}.pid"
         self.line = line
         self.popen: subprocess.Popen[bytes] | None = None
-        self.ready = False
+        self.ready = self.recorded = False
         self.started = self.due = self.wait_s = 0.0
 
     def start(self) -> None:
@@ -82,7 +82,18 @@ class Child:
             preexec_fn=lambda: bind_to(parent),  # noqa: PLW1509 - this process has one thread
         )
         self.started = time.monotonic()
-        leftovers.record(self.record, self.popen.pid)
+        self.recorded = False
+        self.keep_record(self.popen.pid)
+
+    def keep_record(self, pid: int) -> None:
+        """Write down the process that runs; tried again at each look. A full disk must not end what serves."""
+        try:
+            leftovers.record(self.record, pid)
+        except OSError as why:  # it is tied to us all the same
+            if not self.ready:
+                log.warning("process not recorded", process=self.process.name, why=str(why))
+        else:
+            self.recorded = True
 
     def look(self) -> None:
         """Notice an exit, or that the process has become ready."""
@@ -91,7 +102,10 @@ class Child:
         status = self.popen.poll()
         if status is not None:
             self.plan_restart(self.popen.pid, status)
-        elif not self.ready:
+            return
+        if not self.recorded:
+            self.keep_record(self.popen.pid)
+        if not self.ready:
             self.ready = self.process.ready()
 
     def plan_restart(self, pid: int, status: int) -> None:
@@ -125,7 +139,7 @@ class Child:
         if self.popen is None:
             return max(0.0, self.due - now)
         if self.ready:
-            return IDLE_S
+            return IDLE_S if self.recorded else PROBE_SLOWLY_S
         return PROBE_EVERY_S if now - self.started < SLOW_AFTER_S else PROBE_SLOWLY_S
 
 

@@ -62,6 +62,7 @@ def start(
     with transaction.atomic():
         model = access.locked(version.model)
         row = access.reread(version, model)
+        _refuse_unlocked(row)
         if again := _same_waiting(row, endpoint, plan):
             return again
         _refuse_busy(endpoint)
@@ -72,6 +73,21 @@ def start(
         asked = Rollout(endpoint=endpoint, version=row, digest=digest, plan=plan.document, request=granted)
         asked.reason = reason
         return queue(asked, plan.steps, actor=actor)
+
+
+def _refuse_unlocked(version: ModelVersion) -> None:
+    """Raise Conflict where nobody knows yet what would be installed."""
+    if version.environment.get("lock"):
+        return
+    if why := version.environment.get("lock_why"):
+        raise Conflict(
+            f"The environment of {version} could not be locked: {why}",
+            next_step="Register it again with requirements that can be installed.",
+        )
+    raise Conflict(
+        f"The environment of {version} is not locked yet.",
+        next_step="It is locked a little after registration; try again in a moment.",
+    )
 
 
 def _refuse_code(version: ModelVersion, *, accepts_code: bool) -> None:

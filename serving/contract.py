@@ -66,6 +66,7 @@ class Desired:
     warmup: tuple[dict[str, Any], ...] = ()  # rows by column; otherwise made from the signature
     max_body_mb: int = 16
     stale_tokens: Literal["refuse", "allow"] = "refuse"
+    files_mb: int = 2048  # that the model may have written at a time
     batch_rows: int = 1  # rows of waiting requests that the model is asked together at most; 1: each by itself
     max_waiting: int = 256  # requests; more are answered 503
 
@@ -95,7 +96,7 @@ class Observed:
     isolation: Isolation
     why: str  # a sentence: why it failed, or what isolation it has and why
     at: float
-    withheld: str = ""  # what the model last asked of the machine and was not given; the model server's own words
+    trouble: str = ""  # what last went wrong while it served: how it ended, or what its model was not given
 
     def __post_init__(self) -> None:
         _name("replica", self.replica)

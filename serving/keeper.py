@@ -25,6 +25,8 @@ LOOK_EVERY_S = 0.5
 MOST_PROCESSES = 64
 OPEN_FILES = 4096
 LARGEST_FILE = 2**30
+MOST_FILES = 20_000  # in the model's temporary folder, and deleted but held open
+COUNT_EVERY_S = 2.0
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
 BY_SIGNAL = 128  # what a shell adds to the signal that ended a program
 DEPTH = {"bubblewrap": 2, "landlock": 0, "none": 0}  # how far below our child the server is
@@ -66,10 +68,10 @@ def start(layout: Layout, desired: Desired, isolation: Isolation) -> subprocess.
     )
 
 
-def keep(child: subprocess.Popen[bytes], desired: Desired, depth: int) -> str:
+def keep(child: subprocess.Popen[bytes], desired: Desired, depth: int, folder: Path) -> str:
     """Return once the server has ended, however that came: why it was killed, where we did it."""
     verdict = ""
-    line = open_lifeline()
+    line, files = open_lifeline(), Files(child.pid, folder, desired.files_mb)
     deadline: float | None = None
     while child.poll() is None:
         came = signal.sigtimedwait(SIGNALS, LOOK_EVERY_S)
@@ -80,7 +82,7 @@ def keep(child: subprocess.Popen[bytes], desired: Desired, depth: int) -> str:
         if deadline is not None and time.monotonic() > deadline:
             verdict = f"The model server did not stop within {DRAIN_S:.0f} s and was killed."
             kill(child)
-        elif excess := excess_of(child.pid, desired):
+        elif excess := excess_of(child.pid, desired) or files.excess():
             verdict = excess
             kill(child)
     return verdict
@@ -110,6 +112,25 @@ def excess_of(pid: int, desired: Desired) -> str:
     if used > desired.memory_mb:
         return f"The model used {used:.0f} MB of memory, over its {desired.memory_mb}, and was killed."
     return ""
+
+
+class Files:
+    """What a model has written, counted now and then."""
+
+    def __init__(self, pid: int, folder: Path, most_mb: int) -> None:
+        self.pid, self.folder, self.most_mb, self.counted = pid, folder, most_mb, time.monotonic()
+
+    def excess(self) -> str:
+        """Return what is too much of it; empty where nothing is, or where it was counted just now."""
+        if time.monotonic() - self.counted < COUNT_EVERY_S:
+            return ""
+        self.counted = time.monotonic()
+        count, size = processes.written(self.folder, [self.pid, *processes.descendants(self.pid)], MOST_FILES)
+        if count > MOST_FILES:
+            return f"The model wrote more than {MOST_FILES} files, and was killed."
+        if size > self.most_mb * 2**20:
+            return f"The model wrote {size >> 20} MB of files, over its {self.most_mb}, and was killed."
+        return ""
 
 
 def kill(child: subprocess.Popen[bytes]) -> None:
@@ -147,12 +168,12 @@ def main() -> int:
     libc.prctl(PR_SET_CHILD_SUBREAPER, 1)
     layout = Layout(given.home)
     try:
-        desired = load(layout.launched(given.replica), Desired)
+        desired, folder = load(layout.launched(given.replica), Desired), layout.temporary(given.replica)
         child = start(layout, desired, given.isolation)
     except (OSError, ContractError) as why:
         say(f"The model server could not be started: {why}")
         return 1
-    verdict, code = keep(child, desired, DEPTH[given.isolation]), child.returncode
+    verdict, code = keep(child, desired, DEPTH[given.isolation], folder), child.returncode
     kill(child)
     if reason := verdict or ended(code):
         say(reason)

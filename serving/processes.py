@@ -2,12 +2,16 @@
 
 import os
 import signal
+import stat
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from itertools import chain
 from pathlib import Path
 
 STARTED = 19  # of what follows the name in /proc/PID/stat; field 22 of all
 PARENT = 1
 STATE = 0
+BLOCK = 512  # of st_blocks, whatever the file system's are
 PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
@@ -52,6 +56,32 @@ def _below(pid: int, parents: dict[int, list[int]]) -> Iterator[int]:
     for child in parents.get(pid, []):
         yield child
         yield from _below(child, parents)
+
+
+def written(folder: Path, pids: Iterable[int], most: int) -> tuple[int, int]:
+    """Return how many files are in the folder, counting ends after `most`, and what they hold on the disk, in bytes.
+
+    Files that were deleted and are held open by the processes count as well.
+    """
+    found: dict[tuple[int, int], int] = {}
+    for path in chain(_all_below(folder), (path for pid in pids for path in _opened(pid))):
+        with suppress(OSError):
+            seen = path.stat() if path.parent.name == "fd" else path.lstat()
+            if stat.S_ISREG(seen.st_mode) and (path.parent.name != "fd" or not seen.st_nlink):
+                found[seen.st_dev, seen.st_ino] = seen.st_blocks * BLOCK
+        if len(found) > most:
+            break
+    return len(found), sum(found.values())
+
+
+def _all_below(folder: Path) -> Iterator[Path]:
+    for base, _, names in os.walk(folder):
+        yield from (Path(base, name) for name in names)
+
+
+def _opened(pid: int) -> Iterator[Path]:
+    with suppress(OSError):
+        yield from Path(f"/proc/{pid}/fd").iterdir()
 
 
 def resident_mb(pids: Iterable[int]) -> float:

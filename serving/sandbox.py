@@ -74,9 +74,9 @@ def choose(desired: Desired, found: Probe) -> Probe:
 
 
 def command(room: Room, program: Sequence[str], isolation: Isolation) -> list[str]:
-    """Return the command that runs `program` in the room."""
+    """Return the command that runs `program`, whose first word is a Python, in the room."""
     if isolation == "bubblewrap":
-        return [*_bubblewrap(room), *program]
+        return [*_bubblewrap(room), program[0], "-I", "-S", confine.__file__, json.dumps(None), *program]
     if isolation == "landlock":
         return [sys.executable, "-I", "-S", confine.__file__, json.dumps(_rules(room)), *program]
     return list(program)

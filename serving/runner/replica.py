@@ -54,7 +54,8 @@ class Replica:
         self.life: Life | None = None
         self.launched: Desired | None = None  # what the life was started as
         self.state: State = "stopped"
-        self.why = self.refusal = self.withheld = ""
+        self.why = self.refusal = self.trouble = ""
+        self.ended = self.held_in = ""  # how its last life ended, until the next is ready; what holds it in
         self.key, self.fence, self.digest = "", 0, ""
         self.isolation: Isolation = "none"
         self.preparing: Work | None = None
@@ -69,7 +70,7 @@ class Replica:
         """It is what it was when the runner last wrote it down."""
         self.key, self.fence, self.digest, self.isolation = seen.key, seen.fence, seen.digest, seen.isolation
         self.state, self.why, self.life, self.launched = seen.state, seen.why, life, launched
-        self.withheld = seen.withheld
+        self.trouble = seen.trouble
         self.desired, self.wanted, self.reported = launched, True, seen
         self.since = time.monotonic()
         if life is not None and seen.state == "draining":
@@ -151,12 +152,14 @@ class Replica:
     def _launch(self, desired: Desired) -> None:
         try:
             found = self.means.isolate(desired)
+            _clear(self.means.layout.temporary(self.name), self.means.layout.evidence(self.name).name)
             self.life = begun(self.means.launch(self.means.layout, desired, found.isolation))
         except Exception as why:  # noqa: BLE001 - whatever it is, the other replicas go on
             self._fail(words.cleaned(str(why), ours=True) or type(why).__name__)
             return
-        self.isolation, self.looking, self.silent, self.withheld = found.isolation, None, 0, ""
-        self._be("starting", found.why)
+        self.isolation, self.looking, self.silent = found.isolation, None, 0
+        self.held_in = found.why
+        self._be("starting", self.ended or found.why)
 
     def _fail(self, why: str) -> None:
         """It cannot even be started; that seldom heals soon."""
@@ -172,7 +175,9 @@ class Replica:
             return
         said = verdict or words.of(self.means.layout, self.name, life.code())
         self.quick = self.quick + 1 if self.pace.is_quick(ran_s) or self.state != "ready" else 1
-        self._wait(f"Ended after {ran_s:.0f} s. {said}")
+        at = time.strftime("%H:%M:%S UTC", time.gmtime())
+        self.ended = f"It ended at {at} after {ran_s:.0f} s. {said}"
+        self._wait(self.ended)
 
     def _wait(self, why: str) -> None:
         wait_s = self.pace.wait_s(self.quick)
@@ -191,9 +196,10 @@ class Replica:
     def _hear(self, life: Life, heard: Health) -> None:
         self.looking = None
         self.silent = 0 if heard.is_ready else self.silent + 1
-        self.withheld = heard.withheld or self.withheld
+        self.trouble = heard.withheld or self.trouble
         if heard.is_ready and self.state == "starting":
-            self._be("ready", self.why)
+            self.trouble, self.ended = self.ended or self.trouble, ""
+            self._be("ready", self.held_in or self.why)
         elif self.state == "starting" and self._for_s() > self.pace.start_s:
             self._end(life, f"It was not ready after {self.pace.start_s:.0f} s and was killed.")
         elif self.state == "ready" and self.silent >= self.pace.silent_looks:
@@ -227,7 +233,7 @@ class Replica:
         parts = (self.name, self.key, self.fence, self.state, pid, started)
         socket = str(self.means.layout.socket(self.name))
         why = self.refusal or self.why
-        return Observed(*parts, socket, self.digest, self.isolation, why, time.time(), self.withheld)
+        return Observed(*parts, socket, self.digest, self.isolation, why, time.time(), self.trouble)
 
     def _be(self, state: State, why: str) -> None:
         if state != self.state:

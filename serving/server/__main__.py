@@ -15,12 +15,13 @@ import uvicorn
 import uvloop
 
 from serving.contract import Desired, Layout, load
-from serving.server import models, warmup
+from serving.server import models, refusals, warmup
 from serving.server.app import App
 from serving.server.evidence import Evidence
 from serving.server.tokens import Gate
 
 BROKEN = 3
+HELD_IN = ". It was given its own files, its memory, and no network."
 DRAIN_S = 10.0
 LAME_DUCK_S = 0.3  # the router may not have heard yet
 LOOK_EVERY_S = 0.02
@@ -89,7 +90,8 @@ def main() -> int:
         app = prepared(layout, desired)
     except Exception as why:  # noqa: BLE001 - a model may raise anything
         traceback.print_exc()
-        say(str(why) if isinstance(why, warmup.Cold) else f"The model cannot be loaded: {type(why).__name__}: {why}")
+        said = str(why) if isinstance(why, warmup.Cold) else f"The model cannot be loaded: {type(why).__name__}: {why}"
+        say(f"{said}{HELD_IN if refusals.withheld(why) else ''}")
         return BROKEN
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(serve(app, layout.socket(given.replica)))

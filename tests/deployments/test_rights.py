@@ -15,6 +15,7 @@ from registry.models import RegisteredModel
 from registry.stages import Stage
 from tests.deployments.hands import Hands
 from tests.deployments.story import AT_ONCE, installed, locked_version, run, signed
+from tests.factories import make_version
 from tests.web.visitors import browser
 
 pytestmark = [pytest.mark.postgresql, pytest.mark.django_db]
@@ -203,3 +204,16 @@ def test_a_pickle_is_deployed_by_nobody_who_does_not_accept_that_it_runs_code(
     rollouts.start(version, staging, AT_ONCE, actor=eli, accepts_code=True)
     event = Event.objects.filter(action="rollout.requested").latest("id")
     assert json.loads(bytes(event.body))["facts"]["runs_code"] == ["cloudpickle"]
+
+
+def test_what_has_no_locked_environment_is_not_deployed_and_the_reason_is_said(
+    staging: Endpoint, model: RegisteredModel, dana: Actor, eli: Actor
+) -> None:
+    version = make_version(model, dana)
+    with pytest.raises(Conflict, match="is not locked yet"):
+        rollouts.start(version, staging, AT_ONCE, actor=eli)
+    version.environment = {**version.environment, "lock_why": "No version of torch==0.0 was found."}
+    version.save(update_fields=["environment"])
+    with pytest.raises(Conflict, match="could not be locked: No version of torch"):
+        rollouts.start(version, staging, AT_ONCE, actor=eli)
+    assert not Rollout.objects.exists()

@@ -38,8 +38,7 @@ def test_the_busiest_measure_decides() -> None:
 
 
 def test_it_goes_down_only_to_what_was_enough_for_a_while() -> None:
-    memory = Memory(0.0)
-    now = 4
+    memory, now, wanted = Memory(0.0), 4, Wanted(4)
     for at in range(int(CALM_S) + 40):
         wanted = seen(memory, 5.0 if at < 20 else 1.0, now, float(at))
         assert at >= CALM_S or wanted.replicas == 4
@@ -48,7 +47,7 @@ def test_it_goes_down_only_to_what_was_enough_for_a_while() -> None:
 
 
 def test_one_burst_keeps_what_it_needed() -> None:
-    memory = Memory(0.0)
+    memory, wanted = Memory(0.0), Wanted(4)
     for at in range(int(CALM_S) * 2):
         wanted = seen(memory, 8.0 if at % 100 < 10 else 0.0, 4, float(at))
     assert wanted == Wanted(4)
@@ -76,7 +75,7 @@ def test_who_deploys_there_sets_it_and_the_ledger_tells(staging: Endpoint, eli: 
     assert set_capacity(staging, {"max_replicas": 4}, actor=eli) == capacity_of(Endpoint.objects.get(pk=staging.pk))
     assert staging.replicas == 2
     told = Event.objects.get(action="endpoint.capacity.changed")
-    body = json.loads(told.body)
+    body = json.loads(bytes(told.body))
     assert (told.actor_name, body["before"]["max_replicas"], body["after"]["max_replicas"]) == ("eli", 1, 4)
     with pytest.raises(Denied):
         set_capacity(staging, {"max_replicas": 8}, actor=rita)
@@ -135,7 +134,7 @@ def test_a_busy_endpoint_gets_more_and_each_move_is_told(
     assert endpoints.find_endpoint(staging.name, actor=eli).replicas == 3
     assert len(hands.serving(staging.name)) == 3
     moves = Event.objects.filter(action="endpoint.scaled").order_by("id")
-    told = [json.loads(event.body) for event in moves]
+    told = [json.loads(bytes(event.body)) for event in moves]
     assert [(body["after"], body["comment"]) for body in told] == [
         ({"replicas": 2}, "9.0 requests in flight, 2 wanted at each."),
         ({"replicas": 3}, "9.0 requests in flight, 2 wanted at each."),

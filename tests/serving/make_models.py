@@ -4,6 +4,7 @@ import json
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import warnings
 from pathlib import Path
@@ -60,6 +61,16 @@ class Hostile(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
     def eat(self, target: str) -> str:
         """Take private memory."""
         return str(len(bytearray(int(target))))
+
+    def fill(self, target: str) -> str:
+        """Write so many MiB, half of them to a file that is deleted and held open."""
+        half = bytes(int(target) * 2**19)
+        descriptor, name = tempfile.mkstemp()
+        Path(name).write_bytes(half)
+        Path(name).unlink()
+        del descriptor  # stays open
+        Path(f"{name}-kept").write_bytes(half)
+        return "done"
 
     def breed(self, target: str) -> str:
         """Start many processes."""

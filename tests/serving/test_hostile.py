@@ -2,6 +2,7 @@
 
 import http.client
 import os
+import re
 import shutil
 import signal
 import socket
@@ -129,6 +130,21 @@ def test_too_many_processes_end_it_and_the_log_says_why(own_home: Home, models: 
             attempt(server, "breed", 100)
         assert server.keeper.wait(5) == 137
         assert "processes, over" in launching.last_words(own_home.layout, "r-1")
+
+
+def test_files_over_its_share_end_it_and_are_gone_before_it_starts_again(
+    own_home: Home, models: Path, isolation: Isolation
+) -> None:
+    desired = replace(own_home.desire("r-1", models / "hostile", MEMORY_MB), files_mb=40)
+    with running(own_home, desired, isolation) as server:
+        assert attempt(server, "fill", 30) == "done"
+        time.sleep(3)
+        assert server.keeper.poll() is None
+        assert attempt(server, "fill", 60) == "done"
+        server.keeper.wait(10)
+        assert re.search(
+            r"wrote \d+ MB of files, over its 40, and was killed", launching.last_words(own_home.layout, "r-1")
+        )
 
 
 def test_who_kills_the_server_is_named_by_the_signal(own_home: Home, onnx_folder: Path, isolation: Isolation) -> None:

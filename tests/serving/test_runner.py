@@ -123,6 +123,8 @@ def test_a_killed_server_is_started_again(stage: Stage) -> None:
     stage.until("one", "starting", "The model server was killed by signal 9 (SIGKILL).")
     second = stage.until("one", "ready")
     assert second.pid != first.pid
+    assert "was killed by signal 9 (SIGKILL)" in second.trouble
+    assert second.why == first.why
     assert len(stage.pids("one")) == 2
 
 

@@ -52,7 +52,7 @@ def _server(rollout: Rollout) -> dict[str, str]:
     if rollout.state != RolloutState.RUNNING:
         return {}
     seen = replicas.seen(rollout)
-    return {"server": replicas.words(seen), "withheld": replicas.withheld(seen)}
+    return {"server": replicas.words(seen), "trouble": replicas.trouble(seen)}
 
 
 def may_steer(rollout: Rollout) -> bool:

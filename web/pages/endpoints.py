@@ -150,7 +150,7 @@ def _right(right: InstalledRight, now: Rollout | None, before: Rollout | None) -
             "server": replicas.state(seen),
             "is_down": replicas.is_down(seen),
             "why": replicas.why(seen),
-            "withheld": replicas.withheld(seen),
+            "trouble": replicas.trouble(seen),
         }
     return {"right": right, "use": use, "leaves_nothing": rights.leaves_nothing(right), **server}
 

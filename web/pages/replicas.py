@@ -32,9 +32,9 @@ def why(what: Seen) -> str:
     return what.why if is_down(what) else ""
 
 
-def withheld(what: Seen) -> str:
-    """Return what its model last reached for and was not given, in a sentence of its model server; mostly nothing."""
-    return str(what.facts.get("withheld", ""))
+def trouble(what: Seen) -> str:
+    """Return what last went wrong while it served, in a sentence; mostly nothing. `why` says it while it is down."""
+    return "" if is_down(what) else str(what.facts.get("trouble", ""))
 
 
 def is_down(what: Seen) -> bool:
