@@ -82,18 +82,21 @@ class Child:
             preexec_fn=lambda: bind_to(parent),  # noqa: PLW1509 - this process has one thread
         )
         self.started = time.monotonic()
-        self.recorded = False
-        self.keep_record(self.popen.pid)
+        if why := self.unrecorded(self.popen.pid):
+            log.warning("process not recorded", process=self.process.name, why=why)
 
-    def keep_record(self, pid: int) -> None:
-        """Write down the process that runs; tried again at each look. A full disk must not end what serves."""
+    def unrecorded(self, pid: int) -> str:
+        """Write down the process that runs; return why that cannot be, and it is tried again at each look.
+
+        It is tied to us all the same: a full disk must not end what serves.
+        """
         try:
             leftovers.record(self.record, pid)
-        except OSError as why:  # it is tied to us all the same
-            if not self.ready:
-                log.warning("process not recorded", process=self.process.name, why=str(why))
-        else:
-            self.recorded = True
+        except OSError as why:
+            self.recorded = False
+            return str(why)
+        self.recorded = True
+        return ""
 
     def look(self) -> None:
         """Notice an exit, or that the process has become ready."""
@@ -104,13 +107,14 @@ class Child:
             self.plan_restart(self.popen.pid, status)
             return
         if not self.recorded:
-            self.keep_record(self.popen.pid)
+            self.unrecorded(self.popen.pid)
         if not self.ready:
             self.ready = self.process.ready()
 
     def plan_restart(self, pid: int, status: int) -> None:
         """End the rest of the group and set the time of the next start."""
         leftovers.kill_group(pid)  # workers without their parent would keep the port
+        self.record.unlink(missing_ok=True)
         now = time.monotonic()
         self.wait_s = next_wait_s(self.wait_s, now - self.started)
         self.due = now + self.wait_s
