@@ -1,4 +1,4 @@
-"""The Celery app of the workers `engine` and `work` and of beat. The truth lies in rows; a lost task costs seconds."""
+"""The Celery app of the workers `engine` and `work`. The truth lies in rows; a lost task costs seconds."""
 
 import os
 import warnings
@@ -23,8 +23,6 @@ TASK_S = 330  # an environment's lock asks the package index for up to 300 s
 app = Celery("signoff", broker=broker.celery_url())
 app.conf.update(
     accept_content=["json"],
-    beat_schedule=tasks.SCHEDULE,
-    beat_max_loop_interval=5,
     broker_connection_max_retries=None,  # Valkey comes back
     broker_connection_retry_on_startup=True,
     broker_transport_options={"visibility_timeout": 2 * TASK_S},

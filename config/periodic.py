@@ -45,6 +45,7 @@ DEPLOYING = (
     Periodic("work.close_windows", 15, windows.close_due),
     Periodic("work.forget_predictions", 600, retention.forget),
 )
+EVERY_S = {piece.name: piece.every_s for piece in SCHEDULED + DEPLOYING}  # what beat sends
 # The evidence of running deployments, in a process of its own: it must keep up with traffic.
 EVIDENCE = (
     Periodic("take evidence", 0.3, ingest.drain),

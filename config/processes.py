@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import structlog
 from django.conf import settings
 
-from config import valkey
+from config import periodic, valkey
 from config.supervisor import Process
 from serving.contract import Layout
 
@@ -100,11 +100,11 @@ def workers() -> list[Process]:
     The engine works in its own main process: nothing forks while it holds a claim.
     """
     celery = [sys.executable, "-m", "celery", "--app", "config.celery", "--quiet"]
-    solo, one = ["--pool", "solo"], ["--concurrency", "1"]
+    solo, one, home = ["--pool", "solo"], ["--concurrency", "1"], ["--home", str(settings.HOME)]
     return [
         Process("engine", [*celery, "worker", *LONELY, "--queues", "engine", "--hostname", "engine@%h", *solo]),
         Process("work", [*celery, "worker", *LONELY, "--queues", "work", "--hostname", "work@%h", *one]),
-        Process("beat", [*celery, "beat", "--scheduler", "celery.beat.Scheduler", "--pidfile", ""]),
+        Process("beat", [sys.executable, "-m", "config.beat", *home, json.dumps(periodic.EVERY_S)]),
     ]
 
 

@@ -94,6 +94,7 @@ class Child:
             leftovers.record(self.record, pid)
         except OSError as why:
             self.recorded = False
+            self.record.unlink(missing_ok=True)  # of the one before; that takes no room
             return str(why)
         self.recorded = True
         return ""
@@ -114,7 +115,6 @@ class Child:
     def plan_restart(self, pid: int, status: int) -> None:
         """End the rest of the group and set the time of the next start."""
         leftovers.kill_group(pid)  # workers without their parent would keep the port
-        self.record.unlink(missing_ok=True)
         now = time.monotonic()
         self.wait_s = next_wait_s(self.wait_s, now - self.started)
         self.due = now + self.wait_s

@@ -11,10 +11,6 @@ from core import hints, slots
 from deployments import engine
 
 ALL = {piece.name: piece for piece in SCHEDULED + DEPLOYING}
-SCHEDULE = {
-    name: {"task": "work.scheduled", "args": [name], "schedule": piece.every_s, "options": {"queue": "work"}}
-    for name, piece in ALL.items()
-}
 ROUND_S, PAUSE_S = 2.0, 0.2  # short, so that a worker asked to stop does
 _one_at_a_time = threading.Lock()
 

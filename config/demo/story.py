@@ -71,8 +71,12 @@ class Story:
     endpoint_token: str = ""
     callers: Traffic = field(init=False)
 
-    def tell(self) -> None:
-        """Run the whole story. What an earlier run did already is found and left as it is."""
+    @contextmanager
+    def told(self) -> Iterator[None]:
+        """Run the whole story; callers go on, at leisure, as long as the block lasts.
+
+        What an earlier run did already is found and left as it is.
+        """
         self.sign_in()
         self.set_threshold()
         self.make_token()
@@ -97,7 +101,9 @@ class Story:
             self.register(3)
             self.await_lock(3)
             self.canary(3)
-        self.verify()
+            self.verify()
+            self.callers.slow_down()
+            yield
 
     def sign_in(self) -> None:
         """Each person opens her link."""
@@ -386,7 +392,7 @@ class Story:
             if ENDED.search(page):
                 if not ended_as(page, end):
                     raise StoryBroke(f"the canary did not end as {end}: {plain(page)[:900]}")
-                return f"{end} after {self.callers.sent:,} requests, {self.callers.refused:,} refused"
+                return f"{end} after {self.callers.sent:,} requests, {self.callers.failed:,} refused or lost"
             time.sleep(0.5)
         raise StoryBroke(f"the canary did not end: {plain(page)[:900]}")
 

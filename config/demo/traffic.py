@@ -14,7 +14,7 @@ from typing import Any, Self
 from urllib.parse import urlsplit
 
 CALLERS = 4
-PAUSE_S = 0.02  # each caller, between two requests
+PAUSE_S, SLOW_S = 0.02, 1.0  # each caller, between two requests
 LATE_S = 2.0  # labels come this long after their predictions
 AT_ONCE = 400
 
@@ -30,7 +30,8 @@ class Traffic:
     api_token: str
     held_out: dict[str, Any]
     sent: int = 0
-    refused: int = 0
+    failed: int = 0  # refused by a status, or the connection was lost
+    pause_s: float = PAUSE_S
     labelled: int = 0
     due: deque[tuple[float, str, int]] = field(default_factory=deque)
     stopping: threading.Event = field(default_factory=threading.Event)
@@ -50,12 +51,16 @@ class Traffic:
         for thread in self.threads:
             thread.join(10)
 
+    def slow_down(self) -> None:
+        """Go on with a request a second for each caller."""
+        self.pause_s = SLOW_S
+
     def _call(self, number: int) -> None:
         rng = random.Random(number)  # noqa: S311 - which row comes next
         place = urlsplit(self.router)
         headers = {"Authorization": f"Bearer {self.endpoint_token}", "Content-Type": "application/json"}
         line = http.client.HTTPConnection(place.hostname or "", place.port, timeout=30)
-        while not self.stopping.wait(PAUSE_S):
+        while not self.stopping.wait(self.pause_s):
             chosen = rng.randrange(len(self.held_out["rows"]))
             split = {"columns": self.held_out["columns"], "data": [self.held_out["rows"][chosen]]}
             try:
@@ -66,13 +71,14 @@ class Traffic:
                 answer.read()
             except (OSError, http.client.HTTPException):
                 line.close()
+                self.failed += 1
                 continue
             self.sent += 1
             if answer.status == http.HTTPStatus.OK:
                 name = answer.getheader("x-request-id") or ""
                 self.due.append((time.monotonic() + LATE_S, name, self.held_out["truth"][chosen]))
             else:
-                self.refused += 1
+                self.failed += 1
 
     def _label(self) -> None:
         while not self.stopping.wait(0.5):

@@ -56,11 +56,12 @@ class Command(BaseCommand):
                 router = _wait_ready(server)
                 people = _sign_in_links(url, run)
                 story = Story(url, people, notebook, Teller(self.stderr.write, STEPS), router)
-                story.tell()
-            self._close(url, people, story.curl)
-            if not exit:
-                server.wait()
-                self.stderr.write("The server has ended.")
+                self.stderr.write(f"To watch along, sign in as olga, on this host: {people['olga']}")
+                with story.told():
+                    self._close(url, people, story.curl)
+                    if not exit:
+                        server.wait()
+                        self.stderr.write("The server has ended.")
         except StoryBroke as why:
             raise CommandError(f"The story broke: {why}") from why
         except KeyboardInterrupt:
@@ -69,7 +70,8 @@ class Command(BaseCommand):
             _stop(server)
 
     def _close(self, url: str, people: dict[str, str], curl: str) -> None:
-        self.stdout.write(f"\nSignoff runs at {url} until Ctrl-C. Sign in, on this host, as\n")
+        self.stdout.write(f"\nSignoff runs at {url} until Ctrl-C, and fraud is called four times a second.")
+        self.stdout.write("Sign in, on this host, as\n")
         for name, link in people.items():
             self.stdout.write(f"  {name:5} {PEOPLE[name].label:15} {link}")
         self.stdout.write(f"\n{curl}")
