@@ -5,6 +5,7 @@ import json
 import re
 import shutil
 import socket
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -17,8 +18,10 @@ import pytest
 from django.test import Client
 
 from accounts.actors import Actor
+from audit.models import Event
 from config.tasks import PAUSE_S
-from deployments import endpoints, engine, rollouts, steering
+from deployments import autoscaling, endpoints, engine, rollouts, scaling, steering
+from deployments.capacity import set_capacity
 from deployments.models import Endpoint, Rollout
 from deployments.plan import Strategy
 from deployments.plans import Plan
@@ -30,7 +33,7 @@ from monitoring.models import Copy, Prediction
 from registry import versions
 from registry.models import ModelVersion
 from serving import environments
-from serving.contract import Layout, Token
+from serving.contract import Layout, Routes, Token, load
 from serving.evidence.carrier import Carrier
 from serving.router import admin
 from tests.factories import make_model, make_run, put
@@ -288,3 +291,50 @@ def test_what_a_model_reaches_for_once_it_serves_is_withheld_and_the_endpoints_p
             assert ask(port, name, 1e6) == status
             until(partial(says, client, name, sentence), within_s=10)
             assert "hunter2" not in page_of(client, f"/endpoints/{name}")
+
+
+def test_a_busy_endpoint_gets_model_servers_loses_none_of_its_requests_and_gives_them_up_again(
+    home: Home, tmp_path: Path, dana: Actor, eli: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scaling, "CALM_S", 8.0)
+    requirements = (client_models() / "hostile" / "requirements.txt").read_text(encoding="utf-8")
+    save_hostile(tmp_path / "slow", SLEEPER.format(deed="import time; time.sleep(0.2)"), requirements)
+    endpoint = endpoints.create_endpoint("slow", model=make_model(dana), environment="staging", actor=eli)
+    followed(rollouts.start(held_version(endpoint, tmp_path / "slow", home, dana), endpoint, AT_ONCE, actor=eli))
+    set_capacity(endpoint, {"max_replicas": 3, "in_flight": 2}, actor=eli)
+    home.tokens[TOKEN] = Token("slow", "predict")
+    port, statuses, over = admin.port(home.layout.admin_socket), [], threading.Event()
+    until(partial(answers, port, "slow"), within_s=20)
+
+    def busy() -> None:
+        while not over.is_set():
+            statuses.append(ask(port, "slow", 1e6))
+
+    def calm() -> None:
+        while not over.is_set():
+            statuses.append(ask(port, "slow", 1.0))
+            time.sleep(0.1)
+
+    def ready() -> int:
+        autoscaling.scale()
+        time.sleep(0.3)
+        return len(load(home.layout.routes("slow"), Routes).tracks[0].replicas)
+
+    callers = [threading.Thread(target=busy) for _ in range(8)]
+    for caller in callers:
+        caller.start()
+    until(lambda: ready() == 3, within_s=90)
+    over.set()
+    for caller in callers:
+        caller.join()
+    over.clear()
+    quiet = threading.Thread(target=calm)
+    quiet.start()
+    until(lambda: ready() == 1, within_s=60)
+    until(lambda: ready() == 1 and len(list(home.layout.desired_folder.glob("slow-*.json"))) == 1, within_s=20)
+    over.set()
+    quiet.join()
+    assert set(statuses) == {200}
+    whys = [json.loads(bytes(event.body))["comment"] for event in Event.objects.filter(action="endpoint.scaled")]
+    assert any("requests in flight, 2 wanted at each" in why for why in whys)
+    assert any("were enough for 8 s" in why for why in whys)

@@ -263,7 +263,9 @@ class LocalTarget:
 
 
 def _running(seen: Observed, release: Release) -> Seen:
-    facts = {"state": seen.state, "isolation": seen.isolation, "pid": seen.pid, "trouble": seen.trouble}
+    facts: dict[str, object] = {"state": seen.state, "isolation": seen.isolation, "pid": seen.pid}
+    if seen.trouble:
+        facts["trouble"] = seen.trouble
     if seen.digest != release.digest:
         return Seen(Sight.BROKEN, facts, "another digest runs than the one that was signed")
     if seen.state == "failed":
