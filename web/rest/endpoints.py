@@ -8,9 +8,10 @@ from rest_framework.response import Response
 from deployments import endpoints as served
 from deployments import rights, rollouts
 from registry import access
-from web.rest import deployment_shapes, shapes
+from web.rest import deployment_shapes
 from web.rest.authentication import actor_of
 from web.rest.models import REFUSALS
+from web.rest.openapi import PAGE_SIZE
 from web.rest.reading import checked, limit_of, text_of
 
 
@@ -20,7 +21,7 @@ from web.rest.reading import checked, limit_of, text_of
     responses={200: deployment_shapes.EndpointShape(many=True)},
     parameters=[
         OpenApiParameter("after", str, description="name after which the page starts"),
-        OpenApiParameter("limit", int),
+        PAGE_SIZE,
     ],
 )
 @extend_schema(
@@ -42,7 +43,7 @@ def endpoints(request: Request) -> Response:
     return Response(deployment_shapes.EndpointShape(page, many=True).data)
 
 
-@extend_schema(operation_id="read_endpoint", responses={200: deployment_shapes.EndpointWithRights, 404: shapes.Refused})
+@extend_schema(operation_id="read_endpoint", responses={200: deployment_shapes.EndpointWithRights})
 @api_view(["GET"])
 def endpoint(request: Request, name: str) -> Response:
     """Read an endpoint: what it serves, since when and by whom, what may serve, its newest rollouts."""
