@@ -150,6 +150,7 @@ CSRF_COOKIE_HTTPONLY = True
 CSRF_FAILURE_VIEW = "web.pages.errors.csrf_failed"
 TLS_CERT = cast("str", ENV["tls_cert"])
 TLS_KEY = cast("str", ENV["tls_key"])
+TLS_CLIENT_CA = cast("str", ENV["tls_client_ca"])
 ENVOY = cast("str", ENV["envoy"])
 TLS_PROXY = cast("bool", ENV["tls_proxy"])
 SECURE = TLS_PROXY or bool(TLS_CERT)
