@@ -52,8 +52,13 @@ class Up(Server):
     def __init__(self, folder: Path) -> None:
         self.vouching, self.shown = authority(folder)
         self.cert, key = certificate(folder)
-        names = {"SIGNOFF_TLS_CERT": self.cert, "SIGNOFF_TLS_KEY": key, "SIGNOFF_TLS_CLIENT_CA": self.vouching}
-        super().__init__(folder / "home", tls=(self.cert, key), **{name: str(path) for name, path in names.items()})
+        super().__init__(
+            folder / "home",
+            tls=(self.cert, key),
+            SIGNOFF_TLS_CERT=str(self.cert),
+            SIGNOFF_TLS_KEY=str(key),
+            SIGNOFF_TLS_CLIENT_CA=str(self.vouching),
+        )
 
     def _serve(self) -> subprocess.Popen[bytes]:
         words = ["manage.py", "up", "--only", "web", "--port", str(self.port)]
