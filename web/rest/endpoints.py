@@ -39,8 +39,9 @@ def endpoints(request: Request) -> Response:
         asked["model"] = access.find_model(asked["model"], actor=actor)
         return Response(deployment_shapes.EndpointShape(served.create_endpoint(actor=actor, **asked)).data, status=201)
     rows = served.endpoints_visible_to(actor).filter(name__gt=text_of(request, "after"))
-    page = rows.select_related("created_by")[: limit_of(request)]
-    return Response(deployment_shapes.EndpointShape(page, many=True).data)
+    page = list(rows.select_related("created_by")[: limit_of(request)])
+    context = {"serving": served.serving_of(page)}
+    return Response(deployment_shapes.EndpointShape(page, many=True, context=context).data)
 
 
 @extend_schema(operation_id="read_endpoint", responses={200: deployment_shapes.EndpointWithRights})
