@@ -61,7 +61,7 @@ docs: install ## write the tables of docs/reference anew, from the code
 bench: install .venv-peer/.installed .venv-kserve/.installed ## timings, one process, in a fixed order
 	$(PYTEST) -p no:randomly -s -m bench
 
-soak: install ## long runs
+soak: install .venv-client-2/.installed ## long runs, and the newest client before MLflow 3
 	$(PYTEST) -m soak
 
 lock: .venv/bin/uv ## resolve the lock files anew; UPGRADE=--upgrade takes newer releases
@@ -69,12 +69,13 @@ lock: .venv/bin/uv ## resolve the lock files anew; UPGRADE=--upgrade takes newer
 	$(LOCK) pyproject.toml -o requirements/app.lock
 	$(LOCK) pyproject.toml --group dev -c requirements/app.lock -c requirements/uv.lock -o requirements/dev.lock
 	$(LOCK) requirements/client.in -o requirements/client.lock
+	$(LOCK) requirements/client-2.in -o requirements/client-2.lock
 	$(LOCK) requirements/peer.in -c requirements/client.lock -o requirements/peer.lock
 	$(LOCK) requirements/kserve.in -o requirements/kserve.lock
 	@! grep -nE '(file|https?)://|(^|[ =])/' requirements/*.lock || { echo "A lock file names a place; it must not."; exit 1; }
 
 clean: ## remove environments, caches and builds; keeps homes
-	rm -rf .venv .venv-client .venv-peer .venv-kserve build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf .venv .venv-client .venv-client-2 .venv-peer .venv-kserve build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
 
 # uv comes by pip, hashes checked; a new uv means a new environment.
 .venv/bin/uv: requirements/uv.lock
@@ -91,6 +92,11 @@ clean: ## remove environments, caches and builds; keeps homes
 .venv-client/.installed: requirements/client.lock .venv/bin/uv
 	$(UV) venv --quiet --no-config --clear --python $(PYTHON) .venv-client
 	$(SYNC) --python .venv-client/bin/python requirements/client.lock
+	@touch $@
+
+.venv-client-2/.installed: requirements/client-2.lock .venv/bin/uv
+	$(UV) venv --quiet --no-config --clear --python $(PYTHON) .venv-client-2
+	$(SYNC) --python .venv-client-2/bin/python requirements/client-2.lock
 	@touch $@
 
 .venv-peer/.installed: requirements/peer.lock .venv/bin/uv

@@ -171,6 +171,12 @@ SETTINGS = (
         "SIGNOFF_TLS_CERT", text, "", "Certificate file (PEM). Needed, with the key, to bind anything but loopback."
     ),
     Setting("SIGNOFF_TLS_KEY", text, "", "Private key file (PEM) of the certificate."),
+    Setting(
+        "SIGNOFF_TLS_CLIENT_CA",
+        text,
+        "",
+        "Certificates file (PEM). Whoever connects to pages and REST must show a certificate that one of them signed.",
+    ),
     Setting("SIGNOFF_TLS_PROXY", switch, "off", "`on`: a proxy in front ends TLS and sets X-Forwarded-Proto."),
     Setting(
         "SIGNOFF_APPROVALS", switch, "on", "`off`: those who hold the permission move directly; each event says so."

@@ -12,6 +12,7 @@ import structlog
 from django.conf import settings
 
 from config import periodic, valkey
+from config.client_certificates import Admitted
 from config.supervisor import Process
 from serving.contract import Layout
 
@@ -29,6 +30,7 @@ class Address:
     port: int
     tls_cert: str = ""
     tls_key: str = ""
+    clients: Admitted | None = None
 
     @property
     def host(self) -> str:
@@ -60,6 +62,8 @@ class Address:
             return http.client.HTTPConnection(self.host, self.port, timeout=1)
         # We ask our own process; its certificate names the public host.
         context = ssl._create_unverified_context()  # noqa: S323
+        if self.clients:
+            context.load_cert_chain(self.clients.own)
         return http.client.HTTPSConnection(self.host, self.port, timeout=1, context=context)
 
 
@@ -84,6 +88,8 @@ def web(address: Address) -> Process:
     """Return the web server."""
     options = {"--host": address.bind, "--port": address.port}
     tls = {"--tls-cert": address.tls_cert, "--tls-key": address.tls_key} if address.tls_cert else {}
+    if address.clients:
+        tls["--tls-client-ca"] = str(address.clients.vouching)
     words = [str(word) for pair in {**options, **tls}.items() for word in pair]
     command = [sys.executable, "-m", "config.web", *words]
     return Process("web", command, ready=Ready(address), wave=2)

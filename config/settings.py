@@ -150,6 +150,7 @@ CSRF_COOKIE_HTTPONLY = True
 CSRF_FAILURE_VIEW = "web.pages.errors.csrf_failed"
 TLS_CERT = cast("str", ENV["tls_cert"])
 TLS_KEY = cast("str", ENV["tls_key"])
+TLS_CLIENT_CA = cast("str", ENV["tls_client_ca"])
 ENVOY = cast("str", ENV["envoy"])
 TLS_PROXY = cast("bool", ENV["tls_proxy"])
 SECURE = TLS_PROXY or bool(TLS_CERT)
@@ -180,7 +181,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PERMISSION_CLASSES": ["web.rest.authentication.HasRole"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["web.rest.parsing.StrictJSONParser"],
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "web.rest.openapi.RefusingSchema",
     "EXCEPTION_HANDLER": "web.errors.rest_exception",
     "DEFAULT_PAGINATION_CLASS": None,
     "UNAUTHENTICATED_USER": None,

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from cryptography import x509
 from django.conf import settings
 from django.contrib.staticfiles.finders import get_finders
 from django.core.management import call_command
@@ -53,6 +54,18 @@ def check_tls(cert: str, key: str) -> None:
         raise CannotStart(
             f"{cert} and {key} are no certificate and its private key in PEM form, without a passphrase ({why})."
         ) from why
+
+
+def check_client_ca(authority: str, cert: str) -> None:
+    """Refuse to ask clients for certificates without TLS of our own, and a file that holds no certificate."""
+    if not authority:
+        return
+    if not cert:
+        raise CannotStart("SIGNOFF_TLS_CLIENT_CA needs SIGNOFF_TLS_CERT: who ends TLS asks for certificates.")
+    try:
+        x509.load_pem_x509_certificates(Path(authority).read_bytes())
+    except (OSError, ValueError) as why:
+        raise CannotStart(f"SIGNOFF_TLS_CLIENT_CA: {authority} holds no certificates in PEM form ({why}).") from why
 
 
 def check_checkpoint_file(path: Path) -> None:

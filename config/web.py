@@ -59,6 +59,8 @@ def serve(application: Callable[..., Any], options: argparse.Namespace) -> None:
         log_level=LogLevels.warning,
         ssl_cert=options.tls_cert,
         ssl_key=options.tls_key,
+        ssl_ca=options.tls_client_ca,
+        ssl_client_verify=options.tls_client_ca is not None,
     ).serve(target_loader=start_worker, wrap_loader=False)
 
 
@@ -70,6 +72,7 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=WORKERS)
     parser.add_argument("--tls-cert", type=Path)
     parser.add_argument("--tls-key", type=Path)
+    parser.add_argument("--tls-client-ca", type=Path)
     options = parser.parse_args()
     serve(load(), options)
 

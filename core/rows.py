@@ -81,7 +81,8 @@ def _select(model: type[Model]) -> str:
 
 @cache
 def _written(model: type[Model], *, with_key: bool) -> list[AnyField]:
-    return [field for field in model._meta.concrete_fields if with_key or not field.primary_key]
+    fields = [field for field in model._meta.concrete_fields if not field.generated]
+    return [field for field in fields if with_key or not field.primary_key]
 
 
 @cache

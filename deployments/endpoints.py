@@ -2,11 +2,12 @@
 
 import re
 import secrets
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.db.models import QuerySet
+from django.db.models import OuterRef, QuerySet, Subquery
 
 from accounts.actors import Actor
 from accounts.permissions import Permission
@@ -88,19 +89,34 @@ def find_endpoint(name: str, *, actor: Actor) -> Endpoint:
 
 def serving(endpoint: Endpoint) -> Rollout | None:
     """Return the rollout whose version the endpoint serves, or None. Derived, so that it cannot disagree."""
-    newest = (
-        endpoint.rollouts.filter(ended_at__isnull=False).exclude(state=RolloutState.CANCELLED).order_by("-ended_at")
+    return serving_of([endpoint]).get(endpoint.pk)
+
+
+def serving_of(found: Iterable[Endpoint]) -> dict[int, Rollout]:
+    """Return what each endpoint serves by its key, by two statements for all of them; none of one that serves nothing.
+
+    Where the newest end is of a withdrawal that failed, requests are refused: what should serve instead did not start.
+    """
+    of_it = Rollout.objects.filter(endpoint=OuterRef("pk"))
+    ended = of_it.filter(ended_at__isnull=False).exclude(state=RolloutState.CANCELLED).order_by("-ended_at")
+    marked = Endpoint.objects.filter(pk__in=[endpoint.pk for endpoint in found]).annotate(
+        kind=Subquery(ended.values("kind")[:1]),
+        state=Subquery(ended.values("state")[:1]),
+        serves=Subquery(_with_right(of_it).values("pk")[:1]),
     )
-    last = newest.only("kind", "state").first()
-    if last and (last.kind, last.state) == (Rollout.Kind.WITHDRAW, RolloutState.FAILED):
-        return None  # requests are refused: what should serve instead could not be started
-    return _installed(endpoint).first()
+    refused = (Rollout.Kind.WITHDRAW, RolloutState.FAILED)
+    keys = [key for kind, state, key in marked.values_list("kind", "state", "serves") if (kind, state) != refused]
+    back = Rollout.objects.filter(
+        endpoint=OuterRef("endpoint"), kind=Rollout.Kind.WITHDRAW, state=RolloutState.DONE
+    ).order_by("-ended_at")
+    rows = Rollout.objects.filter(pk__in=keys).annotate(back_at=Subquery(back.values("ended_at")[:1]))
+    rows = rows.select_related("endpoint", "version__model", "version__manifest", "created_by")
+    return {row.endpoint_id: row for row in rows}
 
 
 def serving_since(serves: Rollout) -> datetime:
     """Return since when what `serving` gave is served: its own end, or that of a withdrawal that brought it back."""
-    back = serves.endpoint.rollouts.filter(kind=Rollout.Kind.WITHDRAW, state=RolloutState.DONE)
-    newest = back.order_by("-ended_at").values_list("ended_at", flat=True).first()
+    newest: datetime | None = vars(serves)["back_at"]
     own = serves.ended_at or serves.created_at
     return max(own, newest) if newest else own
 
@@ -126,8 +142,11 @@ def last_withdrawn(endpoint: Endpoint, version: ModelVersion) -> datetime | None
 
 def _installed(endpoint: Endpoint) -> QuerySet[Rollout]:
     """Rollouts whose right still stands, newest first."""
-    rows = endpoint.rollouts.filter(right__isnull=False, right__withdrawn_at=None)
-    return rows.select_related("endpoint", "version__model", "version__manifest").order_by("-ended_at")
+    return _with_right(endpoint.rollouts.select_related("endpoint", "version__model", "version__manifest"))
+
+
+def _with_right(rows: QuerySet[Rollout]) -> QuerySet[Rollout]:
+    return rows.filter(right__isnull=False, right__withdrawn_at=None).order_by("-ended_at")
 
 
 def mint_endpoint_token(endpoint: Endpoint, *, label: str, days: int, actor: Actor) -> tuple[EndpointToken, str]:

@@ -1,6 +1,6 @@
 """Turns parsed filters and orders into queries, by a table of the fields each kind of thing can be searched by."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -14,6 +14,7 @@ from core.refusals import Invalid
 from registry import names, reads
 from registry.filters import Clause, Value, bad_filter, parse_filter, parse_order
 from registry.models import ModelTag, ModelVersion, RegisteredModel, VersionTag
+from registry.models.versions import TAG_START
 from registry.paging import Column, Listing, Page, by, check_size, page, page_of_keys
 
 EQUAL = frozenset({"=", "!="})
@@ -24,6 +25,7 @@ NUMBER = EQUAL | TIME
 LOOKUPS = {"=": "exact", "LIKE": "like", "ILIKE": "ilike", "IN": "in", ">": "gt", ">=": "gte", "<": "lt", "<=": "lte"}
 TAG_WORDS = {"tag": "tag", "tags": "tag"}
 KINDS = {**TAG_WORDS, "attribute": "attribute"}
+FEW = 500
 Related = Callable[[str, str, Any], Q | Exists]
 
 
@@ -81,25 +83,39 @@ def search_versions(asked: Asked, *, actor: Actor) -> Page[reads.VersionRead]:
     size = check_size(asked.max_results, default=200_000, limit=200_000)
     natural = by() if asked.order_by else by("-updated_at")
     columns = (*orders(asked.order_by, VERSION_ORDERS), *natural, *by("model__name", "-version"))
-    listing = Listing(("versions", asked.filter), columns, size, asked.token)
     clauses, prompts = split_prompts(parse_filter(asked.filter, KINDS))
-    if (name := _plain(clauses)) is not None and not prompts and not asked.order_by:
+    name = _one_model(clauses)
+    if not prompts and not asked.order_by and len(clauses) == (1 if name else 0):
+        listing = Listing(("versions", asked.filter), columns, size, asked.token)
         return listing.page(reads.newest(name, size + 1, listing.start, actor=actor), reads.place)
     rows = ModelVersion.objects.visible_to(actor)
+    if name:  # its key and an order without it fit the indexes of one model's versions
+        rows = rows.filter(model=_key(name))
+        columns = tuple(column for column in columns if column.name != "model__name")
+    listing = Listing(("versions", asked.filter), _needed(columns), size, asked.token)
     for clause in clauses:
-        rows = rows.filter(condition(clause, VERSION_FIELDS, {"tag": _version_tag}, asked.filter))
+        rows = rows.filter(condition(clause, VERSION_FIELDS, {"tag": version_tag}, asked.filter))
     prompt = Q(model__in=VersionTag.objects.filter(key=names.PROMPT_TAG, value="true").values("version__model"))
     found = page_of_keys(rows.filter(prompt if prompts else ~prompt), listing)
     return Page(reads.versions_now(found.rows), found.next_token)
 
 
-def _plain(clauses: list[Clause]) -> str | None:
-    """Return the one model that is asked for, an empty text for all, None where the filter says more."""
-    if not clauses:
-        return ""
-    first = clauses[0]
-    by_name = len(clauses) == 1 and (first.kind, first.key, first.operator) == ("attribute", "name", "=")
-    return first.value if by_name and isinstance(first.value, str) and first.value else None
+def _one_model(clauses: list[Clause]) -> str:
+    """Return the one model that is asked for, an empty text where it may be several."""
+    asked = [c.value for c in clauses if (c.kind, c.key, c.operator) == ("attribute", "name", "=")]
+    return asked[0] if asked and isinstance(asked[0], str) else ""
+
+
+def _key(name: str) -> int | None:
+    return RegisteredModel.objects.live().filter(name=name).values_list("pk", flat=True).first()
+
+
+def _needed(columns: Sequence[Column]) -> tuple[Column, ...]:
+    """Return the columns without those that stand there already: an index fits what is left."""
+    found: dict[str, Column] = {}
+    for column in columns:
+        found.setdefault(column.name, column)
+    return tuple(found.values())
 
 
 def split_prompts(clauses: list[Clause]) -> tuple[list[Clause], bool]:
@@ -120,10 +136,18 @@ def beside(rows: type[Model], owner: str, *, column: str = "value") -> Related:
     return related
 
 
-def _version_tag(key: str, operator: str, value: Value) -> Q | Exists:
-    """Compare a version's tag; its semantic number is one, though kept in a column."""
+def version_tag(key: str, operator: str, value: Value) -> Q | Exists:
+    """Compare a version's tag; its semantic number is one, though kept in a column.
+
+    A tag that few versions have is where the search begins; one that many have is looked for on the way.
+    """
     if key == names.SEMVER_TAG:
         return ~Q(semver="") & comparison("semver", operator, value)
+    if operator == "=" and isinstance(value, str):
+        held = VersionTag.objects.filter(key=key, start=value[:TAG_START], value=value)
+        found = list(held.values_list("version", flat=True)[: FEW + 1])
+        if len(found) <= FEW:
+            return Q(pk__in=found)
     return beside(VersionTag, "version")(key, operator, value)
 
 

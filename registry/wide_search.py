@@ -7,9 +7,20 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from registry.evidence import TEXT_MAX
 from registry.filters import Clause, Group, parse_grouped
-from registry.models import Alias, ModelTag, ModelVersion, RegisteredModel, VersionTag, VersionValue
+from registry.models import Alias, ModelTag, ModelVersion, RegisteredModel, VersionValue
 from registry.models.registered import RiskTier
-from registry.search import KINDS, LISTED, TIME, VERSION_FIELDS, Field, Related, beside, comparison, condition
+from registry.search import (
+    KINDS,
+    LISTED,
+    TIME,
+    VERSION_FIELDS,
+    Field,
+    Related,
+    beside,
+    comparison,
+    condition,
+    version_tag,
+)
 from registry.stages import Stage
 
 WIDE_KINDS = {**KINDS, "param": "param", "params": "param", "metric": "metric", "metrics": "metric"}
@@ -61,7 +72,7 @@ def _value(kind: str, column: str) -> Related:
 
 
 VERSION_RELATED: dict[str, Related] = {
-    "tag": beside(VersionTag, "version"),
+    "tag": version_tag,
     "param": _value("param", "text"),
     "metric": _value("metric", "number"),
 }

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.db import models
+from django.db.models.functions import Left
 from django.utils import timezone
 
 from accounts.permissions import Permission
@@ -13,6 +14,8 @@ from registry.stages import Stage
 
 if TYPE_CHECKING:
     from accounts.actors import Actor
+
+TAG_START = 64  # characters
 
 
 class ModelVersionQuerySet(models.QuerySet["ModelVersion"]):
@@ -78,6 +81,7 @@ class ModelVersion(models.Model):
             models.Index(fields=["model", "stage", "-version"], name="version_stage"),
             models.Index(fields=["stage", "-updated_at"], name="version_stage_updated"),
             models.Index(fields=["framework", "-updated_at"], name="version_framework"),
+            models.Index(fields=["-created_at"], name="version_created"),
         ]
 
     def __str__(self) -> str:
@@ -95,12 +99,15 @@ class VersionTag(models.Model):
     version = models.ForeignKey(ModelVersion, on_delete=models.CASCADE, related_name="tags")
     key = models.CharField(max_length=250)
     value = models.TextField(blank=True, default="")
+    start = models.GeneratedField(  # of a value, to be found by: an index takes no long ones
+        expression=Left("value", TAG_START), output_field=models.CharField(max_length=TAG_START), db_persist=True
+    )
 
     class Meta:
         """A key stands once."""
 
         constraints = [models.UniqueConstraint(fields=["version", "key"], name="version_tag_once")]
-        indexes = [models.Index(fields=["key", "version"], name="version_tag_key")]
+        indexes = [models.Index(fields=["key", "start", "version"], name="version_tag_start")]
         ordering = ("key",)
 
     def __str__(self) -> str:

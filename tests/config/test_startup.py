@@ -56,6 +56,17 @@ def test_a_certificate_that_no_server_could_use_stops_the_start_with_a_sentence(
             startup.check_tls(first, second)
 
 
+def test_clients_are_asked_for_certificates_only_with_tls_and_a_file_that_holds_some(tmp_path: Path) -> None:
+    cert, key = (str(path) for path in certificate(tmp_path))
+    startup.check_client_ca("", "")
+    startup.check_client_ca(cert, cert)
+    with pytest.raises(startup.CannotStart, match="needs SIGNOFF_TLS_CERT"):
+        startup.check_client_ca(cert, "")
+    for path in (key, "/nowhere.pem", str(tmp_path)):
+        with pytest.raises(startup.CannotStart, match=r"SIGNOFF_TLS_CLIENT_CA: .* holds no certificates"):
+            startup.check_client_ca(path, cert)
+
+
 def test_a_taken_port_is_refused_by_number() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]

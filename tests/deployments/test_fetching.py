@@ -2,7 +2,6 @@
 
 import threading
 import time
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -19,24 +18,15 @@ from registry.stores.s3 import Bucket
 from serving import artifacts as served
 from serving.contract import Desired, FileLine, Layout, dump
 from tests.factories import make_model, make_version
-from tests.seaweed import Seaweed
 
 pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def layout(seaweed: Seaweed, settings: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Layout]:
+def layout(bucket: Bucket, settings: Any, tmp_path: Path) -> Layout:
     """A home whose files are in a bucket."""
-    for name, value in seaweed.environment.items():
-        monkeypatch.setenv(name, value)
-    settings.HOME, settings.ARTIFACTS_URL = tmp_path, f"s3://deployed/{tmp_path.name}"
-    blobs._store.cache_clear()
-    store = blobs.store()
-    assert isinstance(store, Bucket)
-    if store.trouble():
-        store.client.create_bucket(Bucket="deployed")
-    yield Layout(tmp_path)
-    blobs._store.cache_clear()
+    settings.HOME = tmp_path
+    return Layout(tmp_path)
 
 
 def ordered(version: ModelVersion, layout: Layout) -> Desired:

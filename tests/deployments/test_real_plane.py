@@ -20,7 +20,7 @@ from django.test import Client
 from accounts.actors import Actor
 from audit.models import Event
 from config.tasks import PAUSE_S
-from deployments import autoscaling, endpoints, engine, rollouts, scaling, steering
+from deployments import autoscaling, endpoints, engine, fetching, rollouts, scaling, steering
 from deployments.capacity import set_capacity
 from deployments.models import Endpoint, Rollout
 from deployments.plan import Strategy
@@ -30,16 +30,18 @@ from deployments.targets.kinds import target
 from monitoring import ingest
 from monitoring.copies import standing
 from monitoring.models import Copy, Prediction
-from registry import versions
+from registry import manifests, versions
 from registry.models import ModelVersion
+from registry.stores.s3 import Bucket
 from serving import environments
 from serving.contract import Layout, Routes, Token, load
 from serving.evidence.carrier import Carrier
 from serving.router import admin
+from tests.deployments.story import signed
 from tests.factories import make_model, make_run, put
 from tests.monitoring.conftest import Stream, stream
 from tests.serving.rig import TOKEN, Home, client_models, save_onnx
-from tests.serving.test_together import Load, plane
+from tests.serving.test_together import Load, plane, predict
 from tests.serving.waiting import until
 from tests.web.test_access_matrix import BACKEND
 
@@ -163,11 +165,12 @@ def page_of(client: Client, path: str) -> str:
 
 
 def followed(rollout: Rollout, within_s: float = 60.0) -> float:
-    """Let the engine work until the rollout ends; return how long that took."""
+    """Let the engine work, and files come, until the rollout ends; return how long that took."""
     begun = time.monotonic()
     while rollout.state not in ENDED:
         assert time.monotonic() - begun < within_s, list(rollout.steps.values_list("name", "status", "observed"))
         engine.turn()
+        fetching.fetch()
         time.sleep(PAUSE_S)
         rollout.refresh_from_db()
     return time.monotonic() - begun
@@ -193,6 +196,24 @@ def test_a_rollback_is_a_change_of_routes_and_loses_no_request(
     assert back.back_s is not None
     assert back.back_s < 2
     assert "Restored in " in client.get(f"/deployments/{back.pk}").content.decode()
+
+
+def test_a_model_in_a_bucket_is_signed_off_deployed_and_asked(
+    bucket: Bucket, home: Home, tmp_path: Path, dana: Actor, rita: Actor, olga: Actor
+) -> None:
+    save_onnx(tmp_path / "onnx")
+    endpoint = endpoints.create_endpoint("fraud", model=make_model(dana), environment="production", actor=olga)
+    version = held_version(endpoint, tmp_path / "onnx", home, dana)
+    assert not (home.layout.home / "blobs").exists()
+    signed(version, endpoint, dana, rita)
+    rollout = rollouts.start(version, endpoint, AT_ONCE, actor=olga)
+    followed(rollout)
+    assert rollout.state == RolloutState.DONE
+    assert predict(admin.port(home.layout.admin_socket)) == 200
+    assert version.manifest
+    keys = {bucket._key(line.sha256) for line in manifests.files_of(version.manifest)}
+    listed = bucket.client.list_objects_v2(Bucket=bucket.bucket, Prefix=bucket._key("")[:-1])["Contents"]
+    assert keys <= {entry["Key"] for entry in listed}
 
 
 def test_what_is_sent_back_under_load_is_back_within_5_s_and_loses_no_request(

@@ -1,17 +1,19 @@
+import re
 from collections.abc import Iterator
 from datetime import timedelta
+from urllib.parse import unquote, urlsplit
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from accounts.actors import Actor
 from core import clock
 from core.refusals import Denied, Invalid, NotFound
-from registry import artifacts, blobs, manifests, registered, versions
-from registry.artifacts import parse_place
+from registry import artifacts, blobs, manifests, registered, sources, versions
+from registry.artifacts import parse_place, run_root
 from registry.collection import collect
-from registry.models import Blob
+from registry.models import Blob, Run
 from tests.factories import make_model, make_run, make_version, put
 
 ODD = [
@@ -40,14 +42,73 @@ def test_a_path_that_climbs_is_refused(path: str) -> None:
         parse_place(path)
 
 
-@given(st.text(max_size=60))
+PIECES = [
+    "..",
+    ".",
+    "/",
+    "\\",
+    "%2e",
+    "%2E",
+    "%252e",
+    "%2f",
+    "%5c",
+    "%00",
+    "\0",
+    "0",
+    "a",
+    "models",
+    "C:",
+    "~",
+    " ",
+    "é",
+]
+climbing = st.one_of(st.text(max_size=60), st.lists(st.sampled_from(PIECES), max_size=12).map("".join))
+
+
+@given(climbing)
 def test_no_text_ever_becomes_a_path_outside(text: str) -> None:
     try:
         place = parse_place(text)
     except Invalid:
         return
-    assert not place.whole.startswith("/")
-    assert ".." not in place.whole.split("/")
+    assert parse_place(place.whole) == place
+    for read in (place.whole, unquote(place.whole), unquote(unquote(place.whole))):
+        assert not read.startswith("/")
+        assert not {"..", "."} & set(re.split(r"[/\\]", read))
+        assert "\0" not in read
+
+
+HEADS = [
+    "",
+    "runs:/",
+    "runs:/{run}/",
+    "models:/",
+    "models:/Scene/",
+    "mlflow-artifacts:/",
+    "mlflow-artifacts:/{root}/",
+    "s3://b/",
+    "file:",
+]
+
+
+@pytest.mark.django_db
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(head=st.sampled_from(HEADS), rest=climbing)
+def test_no_source_ever_leads_outside(dana: Actor, head: str, rest: str) -> None:
+    """Either it is refused in words, or it is one of ours, or it is kept as a word without bytes."""
+    run = Run.objects.first() or make_run(dana)
+    root = run_root(run)
+    source = head.format(run=run.run_id, root=root) + rest
+    try:
+        found = sources.resolve(source, run_id=run.run_id, model_id="", actor=dana)
+    except (Invalid, NotFound):
+        return
+    read = unquote(unquote(found.source))
+    assert ".." not in re.split(r"[/\\]", read)
+    assert "\0" not in read
+    assert urlsplit(found.source).scheme in {"runs", "models", "mlflow-artifacts", "s3"}
+    if found.place and found.place.root != root:
+        assert found.place.whole == parse_place(found.place.whole).whole
 
 
 @pytest.mark.django_db

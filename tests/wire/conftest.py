@@ -35,12 +35,14 @@ def refusal(deed, *args, **named):
 class Client:
     """Runs scripts under the client's Python as one of the named people."""
 
-    def __init__(self, server: Server, folder: Path) -> None:
-        self.server, self.folder = server, folder
+    def __init__(self, server: Server, folder: Path, python: Path = CLIENT) -> None:
+        if not python.exists():
+            pytest.fail(f"{python} is missing: run `make install`, or set TEST_CLIENT_PYTHON.")
+        self.server, self.folder, self.python = server, folder, python
 
     def run(self, name: str, script: str, **environment: str) -> str:
         """Run `script` as `name` and return what it printed; `client`, `mlflow` and `refusal` are there."""
-        return self.start([str(CLIENT), "-c", BEGIN + textwrap.dedent(script)], name, **environment)
+        return self.start([str(self.python), "-c", BEGIN + textwrap.dedent(script)], name, **environment)
 
     def start(self, command: list[str], name: str, **environment: str) -> str:
         """Run `command` as `name`, or as the environment says, and return what it printed."""
@@ -77,6 +79,4 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 @pytest.fixture
 def client(server: Server, tmp_path: Path) -> Client:
     """The unmodified MLflow client."""
-    if not CLIENT.exists():
-        pytest.fail(f"{CLIENT} is missing: run `make install`, or set TEST_CLIENT_PYTHON.")
     return Client(server, tmp_path)

@@ -25,9 +25,20 @@ def command(*words):
     return done.output
 
 
-run = log("Cli")[0]
+run, registered = log("Cli")
 assert "Created experiment 'cli'" in command("experiments", "create", "-n", "cli")
 assert "cli" in command("experiments", "search")
+number = json.loads(command("experiments", "get", "-n", "cli", "--output", "json"))["experiment_id"]
+command("experiments", "rename", "-x", number, "--new-name", "by hand")
+made = command("runs", "create", "--experiment-name", "by hand", "--run-name", "nightly", "-t", "team=risk", "--status", "failed")
+(nightly,) = client.search_runs([number], "tags.team = 'risk'")
+assert nightly.info.run_id in made and (nightly.info.run_name, nightly.info.status) == ("nightly", "FAILED")
+command("experiments", "csv", "-x", number, "-o", "runs.csv")
+assert nightly.info.run_id in pathlib.Path("runs.csv").read_text()
+command("experiments", "delete", "-x", number)
+assert client.get_experiment(number).lifecycle_stage == "deleted"
+command("experiments", "restore", "-x", number)
+assert client.get_experiment(number).lifecycle_stage == "active"
 pathlib.Path("note.txt").write_text("hello")
 for folder in ("plots", "got", "model"):
     pathlib.Path(folder).mkdir()
@@ -47,6 +58,14 @@ assert json.loads(command("runs", "describe", "--run-id", run))["info"]["run_id"
 other = client.create_run("0").info.run_id
 assert "has been deleted" in command("runs", "delete", "--run-id", other)
 assert "restored" in command("runs", "restore", "--run-id", other)
+with mlflow.start_run() as free:
+    made = mlflow.sklearn.log_model(fitted, name="model", serialization_format="skops", skops_trusted_types=[], pip_requirements=["scikit-learn"])
+command("models", "update-pip-requirements", "-m", f"models:/{made.model_id}", "add", "pandas")
+assert "pandas" in mlflow.artifacts.load_text(client.get_logged_model(made.model_id).artifact_location + "/requirements.txt")
+told = CliRunner().invoke(cli, ["models", "update-pip-requirements", "-m", f"models:/{registered.model_id}", "add", "pandas"])
+assert told.exit_code and "frozen" in str(told.exception), told  # a version was registered from it
+command("models", "generate-dockerfile", "-m", "models:/Cli/1", "-d", "image", "--env-manager", "local")
+assert list(pathlib.Path("image").rglob("Dockerfile")) and list(pathlib.Path("image").rglob("MLmodel"))
 pathlib.Path("in.json").write_text('{"dataframe_split": {"columns": ["amount"], "data": [[1.0], [40.0]]}}')
 """
 

@@ -120,6 +120,24 @@ for (signature, sent_as, timestamp), body in zip({signed!r}, {bodies!r}):
     client.run("ada", "[client.delete_webhook(hook.webhook_id) for hook in client.list_webhooks()]")
 
 
+def test_a_hundred_deliveries_are_there_within_5_s_of_their_events(client: Client, receiver: Receiver) -> None:
+    client.run("ada", f"client.create_webhook('many', {receiver.url!r}, ['model_version_tag.set'])")
+    client.run(
+        "dana",
+        """
+client.create_registered_model("Often")
+client.create_model_version("Often", "s3://bucket/model")
+for number in range(100):
+    client.set_model_version_tag("Often", "1", f"k{number}", "v")
+""",
+    )
+    got = receiver.wait(100)
+    assert len({one.said["data"]["key"] for one in got}) == 100
+    late = sorted(one.at - _at(one.said["timestamp"]) for one in got)
+    assert late[98] < SOON_S, f"p50 {late[49]:.2f} s, p99 {late[98]:.2f} s, at most {late[-1]:.2f} s"
+    client.run("ada", "[client.delete_webhook(hook.webhook_id) for hook in client.list_webhooks()]")
+
+
 def _at(text: str) -> float:
     from datetime import datetime  # noqa: PLC0415 - only here
 

@@ -33,17 +33,21 @@ def listing(request: HttpRequest) -> HttpResponse:
     """List the endpoints of models the person may see."""
     actor = actor_of(request)
     context = {
-        "rows": [_row(endpoint) for endpoint in endpoints.endpoints_visible_to(actor)],
+        "rows": _rows(list(endpoints.endpoints_visible_to(actor))),
         "may_create": bool(endpoints.environments_open_to(actor)),
     }
     return render(request, "endpoints/list.html", context)
 
 
-def _row(endpoint: Endpoint) -> dict[str, object]:
-    now = endpoints.serving(endpoint)
-    live = endpoint.rollouts.exclude(state__in=ENDED).order_by("-pk").first()
-    since = endpoints.serving_since(now) if now else None
-    return {"endpoint": endpoint, "serving": now, "since": since, "live": live}
+def _rows(found: list[Endpoint]) -> list[dict[str, object]]:
+    now = endpoints.serving_of(found)
+    under_way = Rollout.objects.filter(endpoint__in=found).exclude(state__in=ENDED).order_by("pk")
+    live = {rollout.endpoint_id: rollout for rollout in under_way.select_related("version")}
+    since = {key: endpoints.serving_since(serves) for key, serves in now.items()}
+    return [
+        {"endpoint": one, "serving": now.get(one.pk), "since": since.get(one.pk), "live": live.get(one.pk)}
+        for one in found
+    ]
 
 
 @require_http_methods(["GET", "POST"])

@@ -201,8 +201,9 @@ def _versions(model: RegisteredModel) -> QuerySet[ModelVersion]:
 
 def _served(model: RegisteredModel) -> list[dict[str, object]]:
     """Return what each endpoint of the model serves; a stage says what may be served, not what is."""
-    rows = [(endpoint, endpoints.serving(endpoint)) for endpoint in model.endpoints.order_by("name")[:5]]
-    return [{"endpoint": endpoint.name, "version": now.version.version if now else None} for endpoint, now in rows]
+    found = list(model.endpoints.order_by("name")[:5])
+    now = endpoints.serving_of(found)
+    return [{"endpoint": one.name, "version": now[one.pk].version.version if one.pk in now else None} for one in found]
 
 
 def _version_row(version: Any, model: RegisteredModel) -> dict[str, object]:

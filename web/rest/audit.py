@@ -14,15 +14,19 @@ from core.refusals import NotFound
 from registry import history
 from web.rest import shapes
 from web.rest.authentication import actor_of
+from web.rest.openapi import PAGE_SIZE, place
 from web.rest.reading import limit_of, moment_of, text_of, whole
 
-FILTERS = [OpenApiParameter(name, str) for name in ("person", "action", "model", "since", "until", "denied")]
+FILTERS = [
+    *(OpenApiParameter(name, str) for name in ("person", "action", "model", "denied")),
+    *(OpenApiParameter(name, OpenApiTypes.DATETIME) for name in ("since", "until")),
+]
 
 
 @extend_schema(
     operation_id="list_events",
     responses={200: shapes.EventPage},
-    parameters=[*FILTERS, *(OpenApiParameter(name, int) for name in ("before", "after", "limit"))],
+    parameters=[*FILTERS, place("before"), place("after"), PAGE_SIZE],
 )
 @api_view(["GET"])
 def events(request: Request) -> Response:
@@ -42,7 +46,7 @@ def events(request: Request) -> Response:
     return Response(shapes.EventPage({"events": page.events, "older": page.older}).data)
 
 
-@extend_schema(operation_id="read_event", responses={200: shapes.EventShape, 404: shapes.Refused})
+@extend_schema(operation_id="read_event", responses={200: shapes.EventShape})
 @api_view(["GET"])
 def event(request: Request, seq: int) -> Response:
     """Read the event with a sequence number."""
@@ -52,7 +56,7 @@ def event(request: Request, seq: int) -> Response:
     return Response(shapes.EventShape(history.tell(found)).data)
 
 
-@extend_schema(operation_id="prove_event", responses={200: shapes.Proof, 404: shapes.Refused, 409: shapes.Refused})
+@extend_schema(operation_id="prove_event", responses={200: shapes.Proof, 409: shapes.Refused})
 @api_view(["GET"])
 def prove(request: Request, seq: int) -> Response:
     """Prove that an event is in the tree that the newest checkpoint signs."""

@@ -11,11 +11,9 @@ from rest_framework.response import Response
 from registry import access, card_writing, cards
 from registry.models import CardState
 from web.rest.authentication import actor_of
+from web.rest.models import REFUSALS
 from web.rest.one_of import OneOf
 from web.rest.reading import checked
-from web.rest.shapes import Refused
-
-REFUSALS = {400: Refused, 403: Refused, 404: Refused, 409: Refused}
 
 
 class SectionShape(serializers.Serializer[Any]):
@@ -52,7 +50,7 @@ class CardReview(serializers.Serializer[Any]):
     words = serializers.CharField(max_length=10_000)
 
 
-@extend_schema(methods=["GET"], operation_id="read_card", responses={200: CardShape, 404: Refused})
+@extend_schema(methods=["GET"], operation_id="read_card", responses={200: CardShape})
 @extend_schema(methods=["PUT"], operation_id="write_card", request=CardTexts, responses={200: CardShape, **REFUSALS})
 @api_view(["GET", "PUT"])
 def card(request: Request, name: str, number: int) -> Response:

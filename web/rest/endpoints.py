@@ -9,9 +9,10 @@ from deployments import endpoints as served
 from deployments import rights, rollouts
 from deployments.capacity import set_capacity
 from registry import access
-from web.rest import deployment_shapes, shapes
+from web.rest import deployment_shapes
 from web.rest.authentication import actor_of
 from web.rest.models import REFUSALS
+from web.rest.openapi import PAGE_SIZE
 from web.rest.reading import checked, limit_of, text_of
 
 
@@ -21,7 +22,7 @@ from web.rest.reading import checked, limit_of, text_of
     responses={200: deployment_shapes.EndpointShape(many=True)},
     parameters=[
         OpenApiParameter("after", str, description="name after which the page starts"),
-        OpenApiParameter("limit", int),
+        PAGE_SIZE,
     ],
 )
 @extend_schema(
@@ -39,11 +40,12 @@ def endpoints(request: Request) -> Response:
         asked["model"] = access.find_model(asked["model"], actor=actor)
         return Response(deployment_shapes.EndpointShape(served.create_endpoint(actor=actor, **asked)).data, status=201)
     rows = served.endpoints_visible_to(actor).filter(name__gt=text_of(request, "after"))
-    page = rows.select_related("created_by")[: limit_of(request)]
-    return Response(deployment_shapes.EndpointShape(page, many=True).data)
+    page = list(rows.select_related("created_by")[: limit_of(request)])
+    context = {"serving": served.serving_of(page)}
+    return Response(deployment_shapes.EndpointShape(page, many=True, context=context).data)
 
 
-@extend_schema(operation_id="read_endpoint", responses={200: deployment_shapes.EndpointWithRights, 404: shapes.Refused})
+@extend_schema(operation_id="read_endpoint", responses={200: deployment_shapes.EndpointWithRights})
 @api_view(["GET"])
 def endpoint(request: Request, name: str) -> Response:
     """Read an endpoint: what it serves, since when and by whom, what may serve, its newest rollouts."""

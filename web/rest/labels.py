@@ -41,7 +41,7 @@ class Taken(serializers.Serializer[dict[str, int]]):
 @extend_schema(
     operation_id="give_labels",
     request=Labels,
-    responses={200: Taken, 400: shapes.Refused, 403: shapes.Refused, 404: shapes.Refused},
+    responses={200: Taken, 404: shapes.Refused},
 )
 @api_view(["POST"])
 def labels(request: Request) -> Response:

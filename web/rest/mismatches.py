@@ -11,11 +11,9 @@ from rest_framework.response import Response
 from audit.models import Mismatch
 from deployments import replayed
 from web.rest.authentication import actor_of
+from web.rest.models import REFUSALS
+from web.rest.openapi import PAGE_SIZE
 from web.rest.reading import checked, limit_of
-from web.rest.shapes import Refused
-
-REFUSALS = {400: Refused, 403: Refused, 404: Refused, 409: Refused}
-
 
 FIELDS = ("id", "label", "kind", "key", "said", "found", "found_at", "settled_at", "settled_by", "reason")
 
@@ -48,7 +46,7 @@ class Settlement(serializers.Serializer[Any]):
     reason = serializers.CharField(max_length=10_000)
 
 
-@extend_schema(operation_id="list_mismatches", responses={200: MismatchShape(many=True), 403: Refused})
+@extend_schema(operation_id="list_mismatches", parameters=[PAGE_SIZE], responses={200: MismatchShape(many=True)})
 @api_view(["GET"])
 def mismatches(request: Request) -> Response:
     """List rows that differ from the ledger, open ones first, and what was settled."""
@@ -56,7 +54,7 @@ def mismatches(request: Request) -> Response:
     return Response(MismatchShape(rows[: limit_of(request)], many=True).data)
 
 
-@extend_schema(operation_id="read_mismatch", responses={200: MismatchRead, 403: Refused, 404: Refused})
+@extend_schema(operation_id="read_mismatch", responses={200: MismatchRead})
 @api_view(["GET"])
 def mismatch(request: Request, number: int) -> Response:
     """Read one, with what its row says now."""

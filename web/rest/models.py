@@ -1,5 +1,6 @@
 """Own REST: registered models and their versions."""
 
+from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.decorators import api_view
 from rest_framework.request import Request
@@ -10,13 +11,16 @@ from deployments import history as deployed
 from registry import access, comparison, history, numbering, protection, registered, versions
 from registry.listing import ModelFilter
 from registry.models import ModelVersion, RegisteredModel
+from registry.models.registered import RiskTier
+from registry.stages import Stage
 from registry.wide_search import versions_like
 from web.rest import shapes
 from web.rest.authentication import actor_of
-from web.rest.reading import checked, limit_of, moment_of, text_of, whole
+from web.rest.openapi import PAGE_SIZE, place
+from web.rest.reading import checked, limit_of, moment_of, one_of, text_of, whole
 
 RELATED = ("aliases__version", "tags", "thresholds")
-REFUSALS = {400: shapes.Refused, 401: shapes.Refused, 403: shapes.Refused, 404: shapes.Refused, 409: shapes.Refused}
+REFUSALS = {404: shapes.Refused, 409: shapes.Refused}
 
 
 @extend_schema(
@@ -25,9 +29,11 @@ REFUSALS = {400: shapes.Refused, 401: shapes.Refused, 403: shapes.Refused, 404: 
     responses={200: shapes.Model(many=True)},
     parameters=[
         OpenApiParameter("q", str, description="part of the name or description, or a filter"),
-        *(OpenApiParameter(name, str) for name in ("owner", "stage", "risk")),
+        OpenApiParameter("owner", str),
+        OpenApiParameter("stage", str, enum=list(Stage), description="of a version of the model"),
+        OpenApiParameter("risk", str, enum=RiskTier.values),
         OpenApiParameter("after", str, description="name after which the page starts"),
-        OpenApiParameter("limit", int),
+        PAGE_SIZE,
     ],
 )
 @extend_schema(
@@ -40,13 +46,14 @@ def models(request: Request) -> Response:
     if request.method == "POST":
         asked = checked(shapes.NewModel, request)
         return Response(shapes.Model(registered.create_model(actor=actor, **asked)).data, status=201)
-    wanted = ModelFilter(*(text_of(request, name) for name in ("q", "owner", "stage", "risk")))
+    words, owner = (text_of(request, name) for name in ("q", "owner"))
+    wanted = ModelFilter(words, owner, one_of(request, "stage", Stage), one_of(request, "risk", RiskTier))
     rows = wanted.apply(RegisteredModel.objects.visible_to(actor)).filter(name__gt=text_of(request, "after"))
     page = rows.select_related("owner").prefetch_related(*RELATED).order_by("name")[: limit_of(request)]
     return Response(shapes.Model(page, many=True).data)
 
 
-@extend_schema(methods=["GET"], operation_id="read_model", responses={200: shapes.Model, 404: shapes.Refused})
+@extend_schema(methods=["GET"], operation_id="read_model", responses={200: shapes.Model})
 @extend_schema(
     methods=["PATCH"],
     operation_id="change_model",
@@ -64,14 +71,14 @@ def model(request: Request, name: str) -> Response:
 
 
 @extend_schema(
-    operation_id="set_threshold", request=shapes.ThresholdShape, responses={200: shapes.ThresholdShape, **REFUSALS}
+    operation_id="set_threshold", request=shapes.NewThreshold, responses={200: shapes.ThresholdShape, **REFUSALS}
 )
 @api_view(["PUT"])
 def threshold(request: Request, name: str) -> Response:
     """Set what a metric must reach before a version goes to Production."""
     actor = actor_of(request)
     found = access.find_model(name, actor=actor)
-    asked = checked(shapes.ThresholdShape, request)
+    asked = checked(shapes.NewThreshold, request)
     return Response(shapes.ThresholdShape(registered.set_threshold(found, actor=actor, **asked)).data)
 
 
@@ -88,8 +95,8 @@ def protected_aliases(request: Request, name: str) -> Response:
 
 @extend_schema(
     operation_id="list_versions",
-    responses={200: shapes.Version(many=True), 404: shapes.Refused},
-    parameters=[OpenApiParameter("before", int), OpenApiParameter("limit", int)],
+    responses={200: shapes.Version(many=True)},
+    parameters=[place("before"), PAGE_SIZE],
 )
 @api_view(["GET"])
 def versions_of(request: Request, name: str) -> Response:
@@ -104,11 +111,11 @@ def versions_of(request: Request, name: str) -> Response:
 
 @extend_schema(
     operation_id="search_versions",
-    responses={200: shapes.FoundVersion(many=True), 400: shapes.Refused},
+    responses={200: shapes.FoundVersion(many=True)},
     parameters=[
         OpenApiParameter("q", str, description="a filter, such as: stage = 'Production' AND metrics.auc > 0.9"),
-        OpenApiParameter("before", int, description="the last id of the page before"),
-        OpenApiParameter("limit", int),
+        place("before", "the last id of the page before"),
+        PAGE_SIZE,
     ],
 )
 @api_view(["GET"])
@@ -124,12 +131,11 @@ def found_versions(request: Request) -> Response:
 
 @extend_schema(
     operation_id="compare_versions",
-    responses={200: shapes.Compared, 400: shapes.Refused, 404: shapes.Refused},
+    responses={200: shapes.Compared},
     parameters=[
         OpenApiParameter(
             "v",
-            int,
-            many=True,
+            {"type": "array", "items": {"type": "integer", "minimum": 1}, "minItems": 2, "maxItems": comparison.MOST},
             required=True,
             description="two to six times; the difference is from the first to the last",
         )
@@ -149,8 +155,8 @@ def compare(request: Request, name: str) -> Response:
 
 @extend_schema(
     operation_id="read_history",
-    responses={200: shapes.History, 400: shapes.Refused, 404: shapes.Refused},
-    parameters=[OpenApiParameter("at", str, description="ISO 8601; what held then, now where it is left out")],
+    responses={200: shapes.History},
+    parameters=[OpenApiParameter("at", OpenApiTypes.DATETIME, description="what held then, now where it is left out")],
 )
 @api_view(["GET"])
 def model_history(request: Request, name: str) -> Response:
@@ -171,7 +177,7 @@ def model_history(request: Request, name: str) -> Response:
     return Response(shapes.History(told).data)
 
 
-@extend_schema(methods=["GET"], operation_id="read_version", responses={200: shapes.VersionRead, 404: shapes.Refused})
+@extend_schema(methods=["GET"], operation_id="read_version", responses={200: shapes.VersionRead})
 @extend_schema(
     methods=["PATCH"],
     operation_id="change_version",
@@ -194,12 +200,12 @@ def version(request: Request, name: str, number: int) -> Response:
 
 
 @extend_schema(
-    operation_id="annotate_version", request=shapes.AnnotationShape, responses={201: shapes.AnnotationShape, **REFUSALS}
+    operation_id="annotate_version", request=shapes.NewAnnotation, responses={201: shapes.AnnotationShape, **REFUSALS}
 )
 @api_view(["POST"])
 def annotations(request: Request, name: str, number: int) -> Response:
     """Add documentation to a version."""
     actor = actor_of(request)
     found = access.find_version(name, number, actor=actor)
-    note = versions.annotate(found, actor=actor, **checked(shapes.AnnotationShape, request))
+    note = versions.annotate(found, actor=actor, **checked(shapes.NewAnnotation, request))
     return Response(shapes.AnnotationShape(note).data, status=201)

@@ -62,14 +62,19 @@ class DecisionShape(serializers.Serializer[Any]):
     at = serializers.DateTimeField()
 
 
-class CommentShape(serializers.Serializer[Any]):
+class NewComment(serializers.Serializer[Any]):
+    """Words for the discussion."""
+
+    body = serializers.CharField(max_length=10_000)
+
+
+class CommentShape(NewComment):
     """A contribution to the discussion."""
 
-    id = serializers.IntegerField(read_only=True)
-    author = serializers.CharField(source="author.username", read_only=True)
-    body = serializers.CharField(max_length=10_000)
-    created_at = serializers.DateTimeField(read_only=True)
-    edited_at = serializers.DateTimeField(read_only=True)
+    id = serializers.IntegerField()
+    author = serializers.CharField(source="author.username")
+    created_at = serializers.DateTimeField()
+    edited_at = serializers.DateTimeField(allow_null=True)
 
 
 class GlassShape(serializers.Serializer[Any]):

@@ -9,14 +9,15 @@ from core.refusals import Conflict, Invalid
 from registry import access, decisions, discussion, glass, transitions
 from registry import requests as approval
 from registry.listing import Box, requests_in
+from registry.models.approvals import RequestState
 from registry.policy import AliasMove, StageMove
 from registry.requests import ApprovalRequired
 from registry.stages import Stage
 from web.rest import request_shapes as shapes
 from web.rest.authentication import actor_of
 from web.rest.models import REFUSALS
-from web.rest.reading import checked, limit_of, text_of, whole
-from web.rest.shapes import Refused
+from web.rest.openapi import PAGE_SIZE, place
+from web.rest.reading import checked, limit_of, one_of, text_of, whole
 
 RELATED = (
     "checks",
@@ -59,10 +60,10 @@ def moves(request: Request) -> Response:
     operation_id="list_requests",
     responses={200: shapes.Request(many=True)},
     parameters=[
-        OpenApiParameter("state", str),
+        OpenApiParameter("state", str, enum=list(RequestState)),
         OpenApiParameter("tab", str, enum=["waiting", *(str(box) for box in Box if box)], description="all by default"),
-        OpenApiParameter("before", int),
-        OpenApiParameter("limit", int),
+        place("before"),
+        PAGE_SIZE,
     ],
 )
 @extend_schema(
@@ -86,7 +87,7 @@ def requests(request: Request) -> Response:
         waiting = approval.open_request(version, move, reason=asked["reason"], actor=actor)
         return Response(shapes.Request(waiting.request).data, status=201 if waiting.opened else 200)
     rows = requests_in(_box(request), actor=actor).prefetch_related(*RELATED)
-    if state := request.query_params.get("state"):
+    if state := one_of(request, "state", RequestState):
         rows = rows.filter(state=state)
     if before := whole(request, "before"):
         rows = rows.filter(pk__lt=before)
@@ -101,7 +102,7 @@ def _box(request: Request) -> Box:
         raise Invalid("tab is waiting, mine, all or done.", field="tab") from why
 
 
-@extend_schema(operation_id="read_request", responses={200: shapes.Request, 404: Refused})
+@extend_schema(operation_id="read_request", responses={200: shapes.Request})
 @api_view(["GET"])
 def one(request: Request, number: int) -> Response:
     """Read a request with its checks, decisions and discussion."""
@@ -141,20 +142,20 @@ def break_glass(request: Request, number: int) -> Response:
 
 @extend_schema(
     operation_id="review_glass",
-    request=shapes.CommentShape,
+    request=shapes.NewComment,
     responses={200: shapes.Request, **REFUSALS},
 )
 @api_view(["POST"])
 def review_glass(request: Request, number: int) -> Response:
     """Close the matter of a broken glass with words. Needs the scope `decide`."""
-    actor, asked = actor_of(request), checked(shapes.CommentShape, request)
+    actor, asked = actor_of(request), checked(shapes.NewComment, request)
     glass.review(approval.find_request(number, actor=actor), comment=asked["body"], actor=actor)
     return Response(shapes.Request(approval.find_request(number, actor=actor)).data)
 
 
 @extend_schema(
     operation_id="comment_on_request",
-    request=shapes.CommentShape,
+    request=shapes.NewComment,
     responses={201: shapes.CommentShape, **REFUSALS},
 )
 @api_view(["POST"])
@@ -162,7 +163,7 @@ def comments(request: Request, number: int) -> Response:
     """Add to a request's discussion."""
     actor = actor_of(request)
     found = approval.find_request(number, actor=actor)
-    comment = discussion.add_comment(found, body=checked(shapes.CommentShape, request)["body"], actor=actor)
+    comment = discussion.add_comment(found, body=checked(shapes.NewComment, request)["body"], actor=actor)
     return Response(shapes.CommentShape(comment).data, status=201)
 
 

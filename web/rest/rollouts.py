@@ -11,10 +11,11 @@ from deployments.models import Rollout
 from deployments.plans import Plan
 from deployments.states import RolloutState
 from registry import access
-from web.rest import deployment_shapes, shapes
+from web.rest import deployment_shapes
 from web.rest.authentication import actor_of
 from web.rest.models import REFUSALS
-from web.rest.reading import checked, limit_of, text_of, whole
+from web.rest.openapi import PAGE_SIZE, place
+from web.rest.reading import checked, limit_of, one_of, text_of, whole
 
 
 @extend_schema(
@@ -24,8 +25,8 @@ from web.rest.reading import checked, limit_of, text_of, whole
     parameters=[
         OpenApiParameter("endpoint", str),
         OpenApiParameter("state", str, enum=list(RolloutState)),
-        OpenApiParameter("before", int),
-        OpenApiParameter("limit", int),
+        place("before"),
+        PAGE_SIZE,
     ],
 )
 @extend_schema(
@@ -47,16 +48,17 @@ def rollouts(request: Request) -> Response:
         started = changes.start(version, endpoint, plan, **said, actor=actor)
         return Response(deployment_shapes.RolloutWithSteps(started).data, status=201)
     rows = Rollout.objects.filter(endpoint__model__in=access.visible_models(actor))
-    for name, field in (("endpoint", "endpoint__name"), ("state", "state")):
-        if wanted := text_of(request, name):
-            rows = rows.filter(**{field: wanted})
+    if wanted := text_of(request, "endpoint"):
+        rows = rows.filter(endpoint__name=wanted)
+    if state := one_of(request, "state", RolloutState):
+        rows = rows.filter(state=state)
     if before := whole(request, "before"):
         rows = rows.filter(pk__lt=before)
     rows = rows.select_related("endpoint__environment", "endpoint__model", "version", "created_by").order_by("-pk")
     return Response(deployment_shapes.RolloutShape(rows[: limit_of(request)], many=True).data)
 
 
-@extend_schema(operation_id="read_rollout", responses={200: deployment_shapes.RolloutWithSteps, 404: shapes.Refused})
+@extend_schema(operation_id="read_rollout", responses={200: deployment_shapes.RolloutWithSteps})
 @api_view(["GET"])
 def rollout(request: Request, number: int) -> Response:
     """Read a rollout with its steps."""

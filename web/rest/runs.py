@@ -14,7 +14,7 @@ from web.rest import shapes
 from web.rest.authentication import actor_of
 
 
-@extend_schema(operation_id="read_run", responses={200: shapes.RunShape, 404: shapes.Refused})
+@extend_schema(operation_id="read_run", responses={200: shapes.RunShape})
 @api_view(["GET"])
 def run(request: Request, run_id: str) -> Response:
     """Read a run as it stands now. What counted at registration is in the version's request."""

@@ -14,7 +14,6 @@ from core import clock
 from deployments import endpoints
 from monitoring.metrics import METRICS
 from monitoring.series import series
-from web.rest import shapes
 from web.rest.authentication import actor_of
 from web.rest.one_of import OneOf
 from web.rest.reading import moment_of, text_of
@@ -34,7 +33,7 @@ class Series(serializers.Serializer[Any]):
 
 @extend_schema(
     operation_id="read_series",
-    responses={200: Series, 400: shapes.Refused, 404: shapes.Refused},
+    responses={200: Series},
     parameters=[
         OpenApiParameter("metric", str, required=True, enum=list(METRICS)),
         OpenApiParameter("since", OpenApiTypes.DATETIME, description="24 hours before `until` where it is left out"),

@@ -14,12 +14,13 @@ from web.rest.one_of import OneOf
 
 
 class Refused(serializers.Serializer[Any]):
-    """A refusal: what happened and what to do."""
+    """A refusal: what happened and what to do; `field` or `fields` say where."""
 
     error = serializers.CharField()
     message = serializers.CharField()
-    next_step = serializers.CharField(required=False)
+    next_step = serializers.CharField(required=False, allow_blank=True)
     field = serializers.CharField(required=False)
+    fields = serializers.DictField(required=False)  # type: ignore[assignment]  # the metaclass takes fields out
 
 
 class Me(serializers.Serializer[Any]):
@@ -45,12 +46,19 @@ class TagShape(serializers.Serializer[Any]):
     value = serializers.CharField()
 
 
-class ThresholdShape(serializers.ModelSerializer[MetricThreshold]):
-    """A threshold a version must pass before Production."""
+class NewThreshold(serializers.ModelSerializer[MetricThreshold]):
+    """What a metric must reach before Production."""
 
     class Meta:
         model = MetricThreshold
-        fields = ("id", "metric", "comparison", "value", "required")
+        fields: tuple[str, ...] = ("metric", "comparison", "value", "required")
+
+
+class ThresholdShape(NewThreshold):
+    """A threshold a version must pass before Production."""
+
+    class Meta(NewThreshold.Meta):
+        fields = ("id", *NewThreshold.Meta.fields)
 
 
 class Model(serializers.Serializer[Any]):
@@ -98,13 +106,18 @@ class NewModel(serializers.Serializer[Any]):
     description = serializers.CharField(required=False, allow_blank=True, max_length=20_000, default="")
 
 
-class AnnotationShape(serializers.Serializer[Any]):
-    """Documentation added to a version."""
+class NewAnnotation(serializers.Serializer[Any]):
+    """Documentation to add to a version."""
 
     title = serializers.CharField(max_length=120)
     body = serializers.CharField(max_length=20_000)
-    author = serializers.CharField(source="author.username", read_only=True)
-    created_at = serializers.DateTimeField(read_only=True)
+
+
+class AnnotationShape(NewAnnotation):
+    """Documentation added to a version."""
+
+    author = serializers.CharField(source="author.username")
+    created_at = serializers.DateTimeField()
 
 
 class Version(serializers.Serializer[Any]):

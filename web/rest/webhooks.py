@@ -15,7 +15,8 @@ from registry.webhooks.models import Channel, Delivery, DeliveryState, Webhook
 from web.rest.authentication import actor_of
 from web.rest.models import REFUSALS
 from web.rest.one_of import OneOf
-from web.rest.reading import checked, limit_of, text_of
+from web.rest.openapi import PAGE_SIZE
+from web.rest.reading import checked, limit_of, one_of
 
 
 class WebhookShape(serializers.ModelSerializer[Webhook]):
@@ -116,16 +117,14 @@ def test(request: Request, webhook_id: uuid.UUID) -> Response:
 
 @extend_schema(
     operation_id="list_deliveries",
-    parameters=[OpenApiParameter("state", enum=list(DeliveryState)), OpenApiParameter("limit", int)],
+    parameters=[OpenApiParameter("state", enum=list(DeliveryState)), PAGE_SIZE],
     responses={200: DeliveryShape(many=True), **REFUSALS},
 )
 @api_view(["GET"])
 def delivery_log(request: Request, webhook_id: uuid.UUID) -> Response:
     """List a webhook's deliveries, the newest first."""
-    actor, state = actor_of(request), text_of(request, "state")
+    actor, state = actor_of(request), one_of(request, "state", DeliveryState)
     rows = deliveries.of(actor).filter(webhook=hooks.find(str(webhook_id), actor=actor))
-    if state and state not in DeliveryState.values:
-        raise Invalid(f"The state is one of {', '.join(DeliveryState.values)}.", field="state")
     rows = rows.filter(state=state) if state else rows
     return Response(DeliveryShape(rows[: limit_of(request)], many=True).data)
 

@@ -12,6 +12,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from config import leftovers, startup
+from config.client_certificates import admit
 from config.env import is_loopback
 from config.processes import MODES, Address, processes
 from config.supervisor import at_once, supervise
@@ -45,6 +46,7 @@ def serve(bind: str, port: int, mode: str, router_port: int) -> None:
     run = settings.HOME / "run"
     startup.check_bind(bind, cert=settings.TLS_CERT, key=settings.TLS_KEY, proxy=settings.TLS_PROXY)
     startup.check_tls(settings.TLS_CERT, settings.TLS_KEY)
+    startup.check_client_ca(settings.TLS_CLIENT_CA, settings.TLS_CERT)
     startup.check_checkpoint_file(settings.CHECKPOINT_FILE)
     if not is_loopback(bind) and not settings.PUBLIC_HOSTS:
         log.warning("answers under loopback names only: set SIGNOFF_PUBLIC_URL or SIGNOFF_ALLOWED_HOSTS", bind=bind)
@@ -54,7 +56,8 @@ def serve(bind: str, port: int, mode: str, router_port: int) -> None:
         port = startup.free_port(bind, port)
         router_port = startup.free_port(bind, router_port) if mode == "all" else 0
         startup.prepare(run)
-        address = Address(bind, port, settings.TLS_CERT, settings.TLS_KEY)
+        clients = admit(Path(settings.TLS_CLIENT_CA), run) if settings.TLS_CLIENT_CA else None
+        address = Address(bind, port, settings.TLS_CERT, settings.TLS_KEY, clients)
         serving = Serving(Layout(settings.HOME)) if mode == "all" else at_once
         supervise(processes(mode, address, router_port), run, lambda: announce(address, router_port), serving)
 

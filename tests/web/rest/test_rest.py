@@ -171,7 +171,7 @@ def test_too_many_labels_are_refused_as_the_schema_says(dana: Actor, eli: Actor)
     answer = ask("POST", "labels", endpoint="fraud-staging", labels=labels)
     assert (answer.json()["error"], answer.json()["message"][:17]) == ("too_large", "10,001 labels are")
     schema = Client().get("/api/v1/schema", {"format": "json"}, headers=ask.headers).json()
-    assert sorted(schema["paths"]["/api/v1/labels"]["post"]["responses"]) == ["200", "400", "403", "404"]
+    assert sorted(schema["paths"]["/api/v1/labels"]["post"]["responses"]) == ["200", "400", "401", "403", "404"]
     assert answer.status_code == 400
 
 
