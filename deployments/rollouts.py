@@ -327,7 +327,7 @@ def queue(rollout: Rollout, steps: list[Spec], *, actor: Actor) -> Rollout:
     rollout.created_by = actor.person
     rollout.last_good = serving(rollout.endpoint)
     rollout.save()
-    RolloutStep.objects.bulk_create(_step(rollout, place, spec) for place, spec in enumerate(steps))
+    made = RolloutStep.objects.bulk_create(_step(rollout, place, spec) for place, spec in enumerate(steps))
     holds.place(rollout.version, kind="rollout", label=f"{rollout} to {rollout.endpoint.name}")
     facts: dict[str, object] = {
         "digest": rollout.digest,
@@ -336,6 +336,7 @@ def queue(rollout: Rollout, steps: list[Spec], *, actor: Actor) -> Rollout:
         "kind": rollout.kind,
         "version": rollout.version.version,
         "endpoint": rollout.endpoint.name,
+        "steps": [[step.name, step.arguments] for step in made],
     }
     if runs := rollout.version.environment.get("runs_code"):
         facts["runs_code"] = runs
