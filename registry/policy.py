@@ -7,6 +7,7 @@ from typing import Any, Protocol
 from django.conf import settings
 
 from accounts.permissions import Permission
+from registry.models.approvals import ALL
 from registry.policies.book import DEFAULT, FREE, OFF, Governed, Governing, first_for, in_force
 from registry.policies.documents import Action
 from registry.policies.terms import Terms, shared
@@ -159,24 +160,33 @@ def requirement_by(
 
 
 def terms_by(
-    book: Sequence[Governing], move: Move, model: Guarded, deployment: Mapping[str, Any] | None = None
+    book: Sequence[Governing],
+    move: Move,
+    model: Guarded,
+    deployment: Mapping[str, Any] | None = None,
+    *,
+    up_to_pct: int = ALL,
 ) -> Terms:
-    """Return what the policies of `book` ask for together.
+    """Return what the policies of `book` ask for together, of a deployment for its shares up to `up_to_pct`.
 
     Each part of what is asked is held to its own policy, so that nothing added to a request makes it easier.
     """
-    held = [first_for(part, model, book) for part in _parts(move, deployment)]
+    held = [first_for(part, model, book) for part in _parts(move, deployment, up_to_pct)]
     if held[:1] == [None] and _is_guarded(move, model):
         held[0] = DEFAULT
     return shared([one for one in held if one] or [FREE])
 
 
-def _parts(move: Move, deployment: Mapping[str, Any] | None) -> list[Action]:
-    """Return what is asked for: the move, the aliases that go along, the deployment."""
-    parts = parts_of(move)
-    if deployment:
-        parts.append(Action("deploy", deployment["environment"], begins_pct(deployment["plan"])))
-    return parts
+def _parts(move: Move, deployment: Mapping[str, Any] | None, up_to_pct: int) -> list[Action]:
+    """Return what is asked for: the move, the aliases that go along, the deployment at each of its shares."""
+    deployed = shares_asked(deployment["environment"], deployment["plan"], up_to_pct) if deployment else []
+    return [*parts_of(move), *deployed]
+
+
+def shares_asked(environment: str, plan: Mapping[str, Any], up_to_pct: int = ALL) -> list[Action]:
+    """Return what a deployment by `plan` is at each of its shares up to `up_to_pct`."""
+    begins = begins_pct(plan)
+    return [Action("deploy", environment, begins, share) for share in shares_pct(plan) if share <= up_to_pct]
 
 
 def parts_of(move: Move) -> list[Action]:
@@ -188,8 +198,15 @@ def parts_of(move: Move) -> list[Action]:
 
 def begins_pct(plan: Mapping[str, Any]) -> int:
     """Return the share of the requests, in percent, that a plan gives first: all of them where it says no less."""
-    first = (plan.get("shares") or [plan.get("step_pct") or 100])[0]
-    return int(first["pct"] if isinstance(first, Mapping) else first)
+    return shares_pct(plan)[0]
+
+
+def shares_pct(plan: Mapping[str, Any]) -> list[int]:
+    """Return the shares of the requests, in percent, that a plan gives one after another; all of them come last."""
+    if step := plan.get("step_pct"):
+        return [*range(int(step), ALL, int(step)), ALL]
+    listed = plan.get("shares") or []
+    return [*(int(one["pct"] if isinstance(one, Mapping) else one) for one in listed), ALL]
 
 
 def _is_guarded(move: Move, model: Guarded) -> bool:

@@ -47,7 +47,7 @@ def stale(request: ApprovalRequest) -> Stale | None:
 
 def undecidable(request: ApprovalRequest) -> str:
     """Return why nobody can decide on the request any more, or an empty string."""
-    if request.state != RequestState.OPEN:
+    if request.state != RequestState.OPEN and not request.is_limited:
         ended = f"Request #{request.pk} is {request.get_state_display().lower()}; it cannot be decided any more."
         return f"{ended} {request.ended_why}".strip()
     past = stale(request)
