@@ -13,7 +13,7 @@ from registry.models import Alias, ApprovalRequest, CardState, MetricThreshold, 
 from registry.models.approvals import ALL
 from registry.policies.book import in_order, named_in
 from registry.policies.terms import Terms, shared
-from registry.policy import Move, StageMove, move_from, requirement, shares_pct, terms_by
+from registry.policy import AliasMove, Move, StageMove, move_from, requirement, shares_pct, terms_by
 from registry.stages import Stage
 
 
@@ -78,7 +78,7 @@ def displaced(version: ModelVersion, move: Move) -> list[dict[str, object]]:
     if isinstance(move, StageMove):
         others = others.filter(stage=move.to_stage)
     else:
-        others = others.filter(aliases__name=move.alias)
+        others = others.filter(aliases__name=move.alias) if isinstance(move, AliasMove) else others.none()
     return [
         {"version": v.version, "manifest": v.manifest.digest if v.manifest else None}
         for v in others.order_by("version")

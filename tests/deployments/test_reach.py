@@ -19,7 +19,6 @@ from deployments.states import RolloutState
 from registry import conditions, decisions, delegations, glass, requests, transitions
 from registry.decisions import Choice, Verdict
 from registry.models import ApprovalRequest, Decision, ModelVersion
-from registry.policy import StageMove
 from registry.requests import ApprovalRequired
 from registry.stages import Stage
 from tests.deployments.hands import Hands
@@ -48,8 +47,7 @@ def approve(request: ApprovalRequest, by: Actor, up_to_pct: int = 100) -> Decisi
 
 
 def ask(version: ModelVersion, endpoint: Endpoint, by: Actor, plan: Plan = SHARES) -> ApprovalRequest:
-    move = StageMove(Stage(version.stage), Stage.PRODUCTION, archive_existing=True)
-    return rollouts.request_deployment(version, move, endpoint, plan, reason="go", actor=by).request
+    return rollouts.request_deployment(version, endpoint, plan, reason="go", actor=by).request
 
 
 @pytest.fixture

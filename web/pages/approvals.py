@@ -21,7 +21,7 @@ from registry.delegations import had_part
 from registry.listing import Box, requests_in
 from registry.models import ApprovalRequest, Check, Comment, Decision, ModelVersion
 from registry.models.approvals import ALL, RequestState
-from registry.policy import Move, StageMove, permission_for
+from registry.policy import Move, StageMove, Stay, permission_for
 from registry.stages import Stage
 from registry.staleness import Stale, stale, undecidable
 from web.actors import actor_of
@@ -199,6 +199,8 @@ def _digests(version: ModelVersion | None) -> dict[str, object]:
 def _effects(found: ApprovalRequest, move: object) -> list[str]:
     said = subjects.document(found)
     others = [f"Version {other['version']}" for other in said["displaces"]]  # type: ignore[attr-defined]
+    if isinstance(move, Stay):
+        return _deployed(found)
     if not isinstance(move, StageMove):
         return [f"@{said['move']['alias']} points at version {found.version.version}."]  # type: ignore[index]
     then = "when the call is repeated or the button on this page is pressed"
@@ -285,7 +287,7 @@ def _lock_fact(found: ApprovalRequest) -> dict[str, object]:
 
 def _blocked(found: ApprovalRequest, actor: Actor, past: Stale | None) -> str:
     """Return why this person cannot decide, or an empty string."""
-    if past or undecidable(found):
+    if past or not (found.state == RequestState.OPEN or found.is_limited):
         return undecidable(found)
     if (said := decisions.decided_by(found, actor)) and said.up_to_pct == ALL:
         return "You decided already."

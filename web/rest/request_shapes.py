@@ -30,16 +30,19 @@ class Move(serializers.Serializer[Any]):
 
 
 class NewRequest(Move):
-    """A move to ask for; with `endpoint` and `plan`, one signature over the deployment too."""
+    """A move to ask for; with `endpoint` and `plan`, one signature over the deployment too.
+
+    A deployment without a stage is with the move to Production there, and alone in staging.
+    """
 
     endpoint = serializers.CharField(required=False, max_length=63)
     plan = serializers.DictField(required=False)
 
     def validate(self, attrs: dict[str, object]) -> dict[str, object]:
-        """A plan goes with an endpoint, and a deployment with a stage."""
-        if ("endpoint" in attrs) != ("plan" in attrs) or ("endpoint" in attrs and "stage" not in attrs):
-            raise serializers.ValidationError("A deployment is asked for with stage, endpoint and plan.")
-        return super().validate(attrs)
+        """A plan goes with an endpoint, and a deployment with no alias."""
+        if ("endpoint" in attrs) != ("plan" in attrs) or {"endpoint", "alias"} <= attrs.keys():
+            raise serializers.ValidationError("A deployment is asked for with endpoint and plan, and no alias.")
+        return attrs if "endpoint" in attrs else super().validate(attrs)
 
 
 class CheckShape(serializers.Serializer[Any]):

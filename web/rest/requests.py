@@ -96,11 +96,13 @@ def _ask(asked: dict[str, Any], actor: Actor) -> ApprovalRequired:
     version, reason = access.find_version(asked["model"], asked["version"], actor=actor), asked["reason"]
     if "alias" in asked:
         return approval.open_request(version, AliasMove(asked["alias"]), reason=reason, actor=actor)
-    move = StageMove(Stage(version.stage), Stage(asked["stage"]), archive_existing=asked["archive_existing"])
-    if "endpoint" not in asked:
+    move = None
+    if "stage" in asked:
+        move = StageMove(Stage(version.stage), Stage(asked["stage"]), archive_existing=asked["archive_existing"])
+    if move and "endpoint" not in asked:
         return approval.open_request(version, move, reason=reason, actor=actor)
     endpoint = find_endpoint(asked["endpoint"], actor=actor)
-    return request_deployment(version, move, endpoint, Plan.of(asked["plan"]), reason=reason, actor=actor)
+    return request_deployment(version, endpoint, Plan.of(asked["plan"]), reason=reason, actor=actor, move=move)
 
 
 def _box(request: Request) -> Box:
