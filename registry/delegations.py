@@ -21,7 +21,7 @@ LONGEST = timedelta(days=30)
 
 def held_by(actor: Actor) -> Delegation | None:
     """Return the delegation that the actor gave and that holds, or None."""
-    return Delegation.objects.active().select_related("to").filter(person=actor.user).first()
+    return Delegation.objects.active().select_related("person", "to").filter(person=actor.user).first()
 
 
 def delegate(name: str, *, ends_at: datetime, reason: str, actor: Actor) -> Delegation:
