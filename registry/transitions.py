@@ -145,6 +145,7 @@ def set_alias(version: ModelVersion, name: str, *, actor: Actor, comment: str = 
     move = AliasMove(name)
     with transaction.atomic():
         row = access.reread(version, access.locked(version.model))
+        aliases.refuse_look_alike(row.model, name)
         need = requirement(move, row.model)
         if (held := aliases.held(row.model, name)) and held.version_id == row.pk:
             _require_part(row, move, need, actor)

@@ -62,9 +62,10 @@ READERS = frozenset({"olga", "aude", "ada"})
 ADMIN_ROWS: dict[str, tuple[frozenset[str], frozenset[str], frozenset[str]]] = {
     **dict.fromkeys(
         (
-            "accounts/apitoken", "accounts/accessrequest", "audit/checkpoint", "audit/event", "registry/approvalrequest",
-            "registry/modelversion", "registry/policyversion", "registry/registeredmodel", "deployments/endpoint", "deployments/rollout",
-            "deployments/rolloutinneed", "monitoring/deadletter", "monitoring/watch",
+            "accounts/apitoken", "accounts/accessrequest", "audit/checkpoint", "audit/event",
+            "registry/approvalrequest", "registry/modelversion", "registry/policyversion", "registry/registeredmodel",
+            "deployments/endpoint", "deployments/rollout", "deployments/rolloutinneed", "monitoring/deadletter",
+            "monitoring/watch",
         ),
         (READERS, NOBODY, NOBODY),
     ),
