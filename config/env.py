@@ -225,7 +225,7 @@ SETTINGS = (
         "SIGNOFF_MAIL_URL",
         mail_url,
         "",
-        "Mail server: smtp://user:password@host:587 (STARTTLS), smtps://…:465; smtp://host:25?plain on a trusted network.",
+        "Mail server: smtp://user:password@host:587 (STARTTLS), smtps://…:465; smtp://host:25?plain where it is safe.",
     ),
     Setting("SIGNOFF_MAIL_FROM", mail_from, "", "Sender of mail; with it webhooks may go to mailto: addresses."),
     Setting("SIGNOFF_DELIVERIES_DAYS", whole(1, 3650), "30", "Days that deliveries of webhooks stay in the log."),
