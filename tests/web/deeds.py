@@ -155,6 +155,7 @@ PAGES = [
     anyhow("GET", "audit"), Deed("GET", "audit/<int:seq>"), Deed("GET", "audit/unsealed/<int:row>"),
     anyhow("GET", "audit/mismatches", READ_ALL), anyhow("GET", "audit/mismatches/<int:number>", READ_ALL),
     anyhow("POST", "audit/mismatches/<int:number>/settle", ADMINS, body={"found": "Production", "reason": "x"}),
+    anyhow("GET", "audit/verification/<int:number>"),
     anyhow("POST", "audit/verify"), anyhow("GET", "audit/export.zip", READ_ALL),
     anyhow("GET", "audit/export.<str:form>"),
 ]  # fmt: skip

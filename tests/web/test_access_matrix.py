@@ -22,7 +22,7 @@ from accounts.permissions import Scope
 from accounts.roles import Role
 from accounts.users import create_user
 from audit import seal
-from audit.models import Event, Mismatch
+from audit.models import Event, Mismatch, Verification
 from core import clock
 from deployments import endpoints, rollouts
 from deployments.plan import Strategy
@@ -108,6 +108,7 @@ def scene(people: dict[str, Actor]) -> SimpleNamespace:
         digest=request.subject_digest, comment_id=comment.pk, threshold_id=model.thresholds.get().pk, token_id=token.pk,
         rollout=rollout.pk, caller=caller.pk, seq=event.seal.seq, row=event.pk, experiment=experiment.pk,
         logged=logged.model_id, dana=dana, webhook=str(webhook.pk), delivery=delivery.pk, comment=comment.pk,
+        verification=Verification.objects.create(asked_by="aude", began_at=clock.now(), seen_at=clock.now()).pk,
         workspace_hook=str(workspace_hook.pk), tomorrow=clock.iso(clock.now() + timedelta(days=1)),
     )  # fmt: skip
 
@@ -139,6 +140,8 @@ def number_in(deed: Deed, scene: SimpleNamespace) -> int:
     """Return what the route's number stands for: a deployment, a request, or a version."""
     if deed.route.startswith(("deployments/", "api/v1/rollouts/")):
         return int(scene.rollout)
+    if "verification" in deed.route:
+        return int(scene.verification)
     if "mismatches" in deed.route:
         return int(scene.mismatch)
     return int(scene.number) if "approvals" in deed.route or "requests" in deed.route else 1

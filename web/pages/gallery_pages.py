@@ -704,6 +704,8 @@ PAGES: dict[str, dict[str, Context]] = {
     "audit/list": {
         "usual": AUDIT,
         "verified": {**AUDIT, "verify": {"state": "ok", "size": 48212, "root": PLAN, "at": at(24)}},
+        "verifying": {**AUDIT, "verify": {"state": "running", "size": 10**7, "checked": 4_200_000, "pct": 42}},
+        "check ended": {**AUDIT, "verify": {"state": "silent", "size": 10**7, "checked": 4_200_000}},
         "broken": {
             **AUDIT,
             "verify": {"state": "broken", "broken_at": 47120, "why": "Its leaf does not fit its body."},
