@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
 """Starts any command. `--home DIR` is read here, before settings load."""
 
+import errno
 import os
+import shutil
 import sys
 import tempfile
 from contextlib import ExitStack
@@ -13,6 +15,8 @@ from django.db import DatabaseError
 
 from config import env
 
+ROOM_MB = 32  # what a new home takes with its static files, and as much again
+FULL = {errno.ENOSPC, errno.EDQUOT}
 NO_TABLES = ("no such table", "does not exist")  # SQLite's words and PostgreSQL's
 SET_UP = {"up", "demo", "migrate"}  # make the home they are told of
 ABOUT_CODE = {"help", "check", "makemigrations", "spectacular"}  # read the code; need no home
@@ -58,6 +62,8 @@ def make_home(home: Path) -> None:
         sys.exit(f"SIGNOFF_HOME: {home} cannot be made ({why.strerror}). Name a folder that you may write to.")
     if not os.access(home, os.W_OK | os.X_OK):
         sys.exit(f"SIGNOFF_HOME: {home} is not yours to write to. Name a folder that is, or mend its permissions.")
+    if not any(home.iterdir()) and shutil.disk_usage(home).free < ROOM_MB * 2**20:
+        sys.exit(f"{no_room(home)} A new home takes {ROOM_MB} MB.")
 
 
 def main() -> None:
@@ -73,13 +79,24 @@ def main() -> None:
 
 
 def run(argv: list[str]) -> None:
-    """Run the command; a database without our tables is one sentence too."""
+    """Run the command; a full disk, or a database without our tables, is one sentence too."""
     try:
         execute_from_command_line(argv)
+    except OSError as why:
+        if why.errno not in FULL:
+            raise
+        sys.exit(no_room(os.environ.get("SIGNOFF_HOME", "./var")))
     except DatabaseError as why:
+        if "disk is full" in str(why):
+            sys.exit(no_room(os.environ.get("SIGNOFF_HOME", "./var")))
         if not any(words in str(why) for words in NO_TABLES):
             raise
         sys.exit(f"{os.environ.get('SIGNOFF_HOME', './var')} is not set up yet. Run `manage.py migrate` or `up` first.")
+
+
+def no_room(home: object) -> str:
+    """Return what to do about a full disk. What was not finished was not kept: keys and tables are whole or absent."""
+    return f"There is no room left on the disk of {home}. Free some, then give the same command again: it goes on."
 
 
 if __name__ == "__main__":

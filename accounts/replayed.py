@@ -3,9 +3,11 @@
 from collections.abc import Iterable, Iterator
 from itertools import groupby
 
-from accounts.models import Team, User
+from accounts.models import ApiToken, Team, User
 from accounts.roles import Role
+from accounts.tokens import fingerprint_of
 from audit.replay.story import Body, Kind, Word, by_key
+from core import clock
 
 
 def _roles(body: Body) -> Iterable[Word]:
@@ -34,6 +36,29 @@ def _member_rows() -> Iterator[tuple[str, str]]:
         yield str(key), _listed(person for _, person in some if person)
 
 
+REVOKED = "revoked"
+
+
+def _token(body: Body) -> Iterable[Word]:
+    said = body["after"]
+    yield Word(body["object"]["id"], _usable(said["user"], said["scopes"], said["expires_at"]))
+
+
+def _usable(person: str, scopes: Iterable[str], until: str) -> str:
+    return f"{person}: {', '.join(scopes)} until {until}"
+
+
+def _token_rows() -> Iterator[tuple[str, str]]:
+    names = ("prefix", "user__username", "scopes", "expires_at", "revoked_at")
+    for key, person, scopes, until, revoked_at in ApiToken.objects.order_by("pk").values_list(*names).iterator():
+        yield key, REVOKED if revoked_at else _usable(person, scopes, clock.iso(until))
+
+
+def _fingerprint(body: Body) -> Iterable[Word]:
+    if said := body["facts"].get("fingerprint"):
+        yield Word(body["object"]["id"], said)
+
+
 KINDS = (
     Kind("roles", "roles of user", {"user.created": _roles, "user.roles.changed": _roles}, _role_rows),
     Kind(
@@ -43,6 +68,18 @@ KINDS = (
             "user.deactivated": lambda body: [Word(body["object"]["id"], "False")],
         },
         by_key(lambda: User.objects.order_by("pk").values_list("pk", "is_active"), "{}"),
+    ),
+    Kind(
+        "token", "use of token",
+        {"token.created": _token, "token.revoked": lambda body: [Word(body["object"]["id"], REVOKED)]}, _token_rows,
+    ),
+    Kind(
+        "secret", "secret of token", {"token.created": _fingerprint},
+        lambda: (
+            (key, fingerprint_of(sha256))
+            for key, sha256 in ApiToken.objects.order_by("pk").values_list("prefix", "sha256").iterator()
+        ),
+        complete=False,
     ),
     Kind("team", "people in team", {"team.created": _members, "team.members.changed": _members}, _member_rows),
 )  # fmt: skip

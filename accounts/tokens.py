@@ -33,6 +33,11 @@ def digest(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
 
 
+def fingerprint_of(sha256: str) -> str:
+    """Return what the ledger says of a token's hash, so that another hash is noticed and no token can be looked for."""
+    return digest(sha256)
+
+
 def mint(
     user: User, *, label: str, scopes: Iterable[Scope], days: int, actor: Actor, fresh: bool = False
 ) -> tuple[ApiToken, str]:
@@ -59,7 +64,8 @@ def mint(
         row = ApiToken.objects.create(
             user=user, label=label.strip()[:80], prefix=prefix, sha256=digest(text), scopes=wanted, expires_at=expires
         )
-        change = Change(after={"scopes": wanted, "expires_at": clock.iso(expires), "user": user.username})
+        after: dict[str, object] = {"scopes": wanted, "expires_at": clock.iso(expires), "user": user.username}
+        change = Change(after=after, facts={"fingerprint": fingerprint_of(row.sha256)})
         record("token.created", Subject("token", prefix, str(row)), actor=actor, change=change)
     return row, text
 

@@ -152,3 +152,29 @@ class Mismatch(models.Model):
 
     def __str__(self) -> str:
         return self.label
+
+
+class Verification(models.Model):
+    """One check of the whole ledger that somebody asked for: how far it is, and what it found."""
+
+    class State(models.TextChoices):
+        """Where it stands."""
+
+        RUNNING = "running", "Running"
+        OK = "ok", "Whole"
+        BROKEN = "broken", "Broken"
+
+    state = models.CharField(max_length=8, choices=State.choices, default=State.RUNNING)
+    asked_by = models.CharField(max_length=150)
+    began_at = models.DateTimeField()
+    seen_at = models.DateTimeField()  # when it last said that it goes on
+    ended_at = models.DateTimeField(null=True)
+    size = models.BigIntegerField(default=0)
+    checked = models.BigIntegerField(default=0)
+    root = models.CharField(max_length=64, blank=True, default="")
+    copies = models.BigIntegerField(default=0)
+    first_bad = models.BigIntegerField(null=True)
+    why = models.CharField(max_length=1000, blank=True, default="")
+
+    def __str__(self) -> str:
+        return f"verification by {self.asked_by}"

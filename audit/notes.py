@@ -86,14 +86,14 @@ def kept_signer(folder: Path, name: str) -> Signer:
     if not path.exists():
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         draft = path.with_name(f".ledger.key.{os.getpid()}.{secrets.token_hex(4)}")
-        draft.touch(mode=0o600)
-        draft.write_bytes(Ed25519PrivateKey.generate().private_bytes_raw())
         try:
+            draft.touch(mode=0o600)
+            draft.write_bytes(Ed25519PrivateKey.generate().private_bytes_raw())
             os.link(draft, path)
         except FileExistsError:
             pass
         finally:
-            draft.unlink()
+            draft.unlink(missing_ok=True)
     signer = Signer(name, Ed25519PrivateKey.from_private_bytes(path.read_bytes()))
     public = folder / "ledger.pub"
     if not public.exists():

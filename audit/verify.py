@@ -1,7 +1,7 @@
 """Checks the whole ledger against itself, its signatures and outside copies; names the first bad sequence number."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any
@@ -116,10 +116,17 @@ class Trees:
             self.bodies.extend(bodies)
 
 
-def verify(verifier_key: str, *, kept: Kept | None = None, anchors: list[str] | None = None) -> Report:
+def verify(
+    verifier_key: str,
+    *,
+    kept: Kept | None = None,
+    anchors: list[str] | None = None,
+    tell: Callable[[int], None] = lambda _: None,
+) -> Report:
     """Recompute every leaf and root and hold them against seals, checkpoints and signed notes from elsewhere.
 
-    `kept` is the home's own file of checkpoints, `anchors` are copies from outside. Reads only.
+    `kept` is the home's own file of checkpoints, `anchors` are copies from outside; `tell` is told how many events were
+    checked, every 5,000 or oftener. Reads only.
     The root at each checkpoint's size must be the one it states, so an event changed, removed, added or reordered is
     found even where its leaf and seal were rewritten with it.
     """
@@ -128,6 +135,7 @@ def verify(verifier_key: str, *, kept: Kept | None = None, anchors: list[str] | 
     trees, trusted = Trees(), 0
     for sealed, bodies in _runs(report, [size for size in sorted(stated) if size]):
         trees.extend(sealed, bodies)
+        tell(trees.size)
         told, roots = stated.pop(trees.size, []), trees.roots
         for source in (source for root, source in told if root not in roots):
             changed = f"an event from #{trusted} to #{trees.size - 1} was changed"

@@ -129,6 +129,21 @@ def artifacts_url(value: str) -> str:
     return value.rstrip("/")
 
 
+def mail_url(value: str) -> str:
+    """Return an empty string or the address of a mail server."""
+    parts = urlsplit(value)
+    if value and (parts.scheme not in {"smtp", "smtps"} or not parts.hostname or parts.query not in {"", "plain"}):
+        raise ValueError("set it to smtp://user:password@host:587 or smtps://user:password@host:465")
+    return value
+
+
+def mail_from(value: str) -> str:
+    """Return an empty string or the address that mail comes from."""
+    if value and "@" not in value:
+        raise ValueError("set it to an address such as signoff@example.org")
+    return value
+
+
 def folder(value: str) -> Path:
     """Return an absolute path; nothing would mean wherever the command happens to run."""
     if not value.strip():
@@ -212,6 +227,13 @@ SETTINGS = (
         "off",
         "`on`: webhooks may go to loopback and private addresses; then an admin can reach what this machine can.",
     ),
+    Setting(
+        "SIGNOFF_MAIL_URL",
+        mail_url,
+        "",
+        "Mail server: smtp://user:password@host:587 (STARTTLS), smtps://…:465; smtp://host:25?plain where it is safe.",
+    ),
+    Setting("SIGNOFF_MAIL_FROM", mail_from, "", "Sender of mail; with it webhooks may go to mailto: addresses."),
     Setting("SIGNOFF_DELIVERIES_DAYS", whole(1, 3650), "30", "Days that deliveries of webhooks stay in the log."),
     Setting("SIGNOFF_ENVOY", text, "", "Path of another Envoy than the one that comes with Signoff."),
     Setting(

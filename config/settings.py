@@ -4,7 +4,7 @@ import os
 import sys
 from pathlib import Path
 from typing import cast
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
@@ -34,6 +34,12 @@ TOKEN_TTL_DAYS = cast("int", ENV["token_ttl_days"])
 PREDICTIONS_DAYS = cast("int", ENV["predictions_days"])
 DELIVERIES_DAYS = cast("int", ENV["deliveries_days"])
 WEBHOOK_ALLOWED_SCHEMES = cast("list[str]", ENV["webhook_allowed_schemes"])
+MAIL_FROM = cast("str", ENV["mail_from"]) if ENV["mail_url"] else ""
+_MAIL = urlsplit(cast("str", ENV["mail_url"]))
+EMAIL_HOST, EMAIL_PORT = _MAIL.hostname or "", _MAIL.port or (465 if _MAIL.scheme == "smtps" else 587)
+EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = unquote(_MAIL.username or ""), unquote(_MAIL.password or "")
+EMAIL_USE_SSL = _MAIL.scheme == "smtps"
+EMAIL_USE_TLS = _MAIL.scheme == "smtp" and _MAIL.query != "plain"
 WEBHOOK_ALLOW_PRIVATE = cast("bool", ENV["webhook_allow_private"])
 CHECKPOINT_FILE = Path(cast("str", ENV["checkpoint_file"]) or HOME / "checkpoints.txt")
 MAX_UPLOAD_BYTES = cast("int", ENV["max_upload_mb"]) * 1024 * 1024

@@ -6,7 +6,7 @@ from django.urls import include, path, re_path
 
 from web import errors, health
 from web.mlflow import urls as mlflow
-from web.pages import sign_in
+from web.pages import access, sign_in
 from web.pages import urls as pages
 from web.rest import urls as rest
 
@@ -18,6 +18,7 @@ urlpatterns = [
     path("version", health.version, name="version"),
     path("admin/login/", sign_in.to_sign_in),
     path("admin/logout/", sign_in.sign_out),
+    path("admin/access-matrix/", access.matrix, name="access-matrix"),
     path("admin/", admin.site.urls),
     path("api/v1/", include((rest.urlpatterns, "rest"))),
     path("api/", include((mlflow.urlpatterns, "mlflow"))),

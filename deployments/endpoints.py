@@ -12,7 +12,7 @@ from django.db.models import OuterRef, QuerySet, Subquery
 from accounts.actors import Actor
 from accounts.permissions import Permission
 from accounts.policy import require
-from accounts.tokens import digest
+from accounts.tokens import digest, fingerprint_of
 from audit.record import Change, Subject, record
 from core import clock
 from core.refusals import AlreadyExists, Invalid, NotFound
@@ -163,9 +163,9 @@ def mint_endpoint_token(endpoint: Endpoint, *, label: str, days: int, actor: Act
             endpoint=endpoint, label=label.strip()[:80], prefix=prefix, sha256=digest(text),
             created_by=actor.person, expires_at=clock.now() + timedelta(days=days),
         )  # fmt: skip
-        record(
-            "endpoint.token.created", endpoint_subject(endpoint), actor=actor, change=Change(after={"token": prefix})
-        )
+        after: dict[str, object] = {"token": prefix, "expires_at": clock.iso(row.expires_at)}
+        change = Change(after=after, facts={"fingerprint": fingerprint_of(row.sha256)})
+        record("endpoint.token.created", endpoint_subject(endpoint), actor=actor, change=change)
         transaction.on_commit(feed.publish, robust=True)  # at once; where it fails, the next round does it
     return row, text
 

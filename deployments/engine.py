@@ -19,7 +19,7 @@ from audit.models import Checkpoint, Event
 from audit.record import Change, record
 from audit.replay.mismatches import open_count
 from core import clock
-from deployments import freezing, holders, orders, plan, rollouts, steering, watching
+from deployments import freezing, holders, orders, plan, reach, rollouts, steering, watching
 from deployments.history import serves
 from deployments.models import Rollout, RolloutStep
 from deployments.plan import Act, Sight, StepView
@@ -126,6 +126,15 @@ def _look(rollout: Rollout, step: RolloutStep, place: Target) -> Seen:
         return Seen(Sight.BROKEN, step.observed, str(why))
 
 
+def _is_kept(rollout: Rollout, step: RolloutStep) -> bool:
+    """Whether the rollout may not take a share now: in a freeze, or without a signature for it that is sealed."""
+    if rollout.state != RolloutState.RUNNING:
+        return False
+    if freezing.frozen(rollout) or reach.kept_words(rollout, step.share_pct):
+        return True
+    return bool(rollout.request_id) and not _is_sealed(rollout)
+
+
 def _baked(rollout: Rollout, step: RolloutStep) -> Seen:
     """Baking is time alone: the new version serves, the old one stands by."""
     del rollout
@@ -183,7 +192,7 @@ def _apply(turn: Turn) -> bool:
     moment, step = clock.now(), turn.step
     if why := steering.uncovered(turn.rollout, step):
         return _give_up_step(turn, why)
-    if step.name == "route" and turn.rollout.state == RolloutState.RUNNING and freezing.frozen(turn.rollout):
+    if step.name == "route" and _is_kept(turn.rollout, step):
         against = watching.against(turn.rollout)
         return _give_up_step(turn, against) if against else False
     pause_s = BACK_OFF_S[min(step.attempts, len(BACK_OFF_S) - 1)]

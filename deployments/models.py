@@ -162,6 +162,11 @@ class RolloutStep(models.Model):
     def __str__(self) -> str:
         return f"{self.name} of {self.rollout}"
 
+    @property
+    def share_pct(self) -> int:
+        """The share of the requests, in percent, that the step gives or watches; 0 where it has none."""
+        return int(str(self.arguments.get("share_pct", 0)))
+
 
 class InstalledRight(models.Model):
     """What a finished rollout installed: restart and rollback need only this, and that the digest still holds."""

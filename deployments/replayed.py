@@ -7,11 +7,14 @@ from django.db.models import F, QuerySet
 from accounts.actors import Actor
 from accounts.permissions import Permission
 from accounts.policy import require
+from accounts.replayed import REVOKED
+from accounts.tokens import fingerprint_of
 from audit.models import Event, Mismatch
 from audit.replay import mismatches, turns
-from audit.replay.story import Body, Kind, Word, by_key
+from audit.replay.story import UNREADABLE, Body, Kind, Word, by_key
+from core import canonical, clock
 from core.refusals import NotFound
-from deployments.models import Endpoint, Environment, InstalledRight, Rollout
+from deployments.models import WAY_BACK, Endpoint, EndpointToken, Environment, InstalledRight, Rollout, RolloutStep
 from deployments.states import RolloutState
 from registry.replayed.kinds import KINDS as REGISTRY
 
@@ -52,6 +55,42 @@ def _goal_rows() -> Iterator[tuple[str, str]]:
         yield str(key), f"version {number} to {endpoint}, files {digest}"
 
 
+def _plan(body: Body) -> Iterator[Word]:
+    if "plan" in body["facts"]:
+        yield Word(body["object"]["id"], canonical.dump(body["facts"]["plan"]).decode())
+
+
+def _plan_rows() -> Iterator[tuple[str, str]]:
+    for key, plan in Rollout.objects.order_by("pk").values_list("pk", "plan").iterator(chunk_size=500):
+        yield str(key), canonical.dump(plan).decode()
+
+
+def _steps(body: Body) -> Iterator[Word]:
+    for place, (name, arguments) in enumerate(body["facts"].get("steps", [])):
+        yield Word(f"{body['object']['id']}/{place}", _course(name, arguments))
+
+
+def _step_rows() -> Iterator[tuple[str, str]]:
+    rows = RolloutStep.objects.filter(position__lt=WAY_BACK).order_by("pk")
+    for key, place, name, arguments in rows.values_list("rollout_id", "position", "name", "arguments").iterator():
+        yield f"{key}/{place}", _course(name, arguments)
+
+
+def _course(name: str, arguments: object) -> str:
+    return f"{name} {canonical.dump(arguments).decode()}"
+
+
+def _endpoint_token(body: Body) -> Iterator[Word]:
+    if said := body["facts"].get("fingerprint"):
+        yield Word(body["after"]["token"], f"{body['object']['id']} until {body['after']['expires_at']}, {said}")
+
+
+def _endpoint_token_rows() -> Iterator[tuple[str, str]]:
+    names = ("prefix", "endpoint__name", "expires_at", "sha256", "revoked_at")
+    for key, name, until, sha256, revoked_at in EndpointToken.objects.order_by("pk").values_list(*names).iterator():
+        yield key, REVOKED if revoked_at else f"{name} until {clock.iso(until)}, {fingerprint_of(sha256)}"
+
+
 def _installed(body: Body) -> Iterator[Word]:
     if body["facts"]["kind"] != Rollout.Kind.WITHDRAW:
         yield Word(body["object"]["id"], body["facts"]["digest"])
@@ -72,6 +111,7 @@ STATES = {f"rollout.{state}": _state for state in RolloutState} | {
     "rollout.requested": _queued, "rollout.started": _state, "rollout.resumed": _state,
 }  # fmt: skip
 KINDS = (
+    UNREADABLE,
     *REGISTRY,
     Kind(
         "environment", "need of approval in",
@@ -83,6 +123,16 @@ KINDS = (
         "rollout", "state of", STATES, by_key(lambda: Rollout.objects.order_by("pk").values_list("pk", "state"), "{}"),
     ),
     Kind("goal", "goal of", {"rollout.requested": _goal}, _goal_rows, complete=False),
+    Kind("plan", "plan of", {"rollout.requested": _plan}, _plan_rows, complete=False),
+    Kind("step", "step of", {"rollout.requested": _steps}, _step_rows, complete=False),
+    Kind(
+        "endpoint-token", "use of a token of",
+        {
+            "endpoint.token.created": _endpoint_token,
+            "endpoint.token.revoked": lambda body: [Word(body["after"]["token"], REVOKED)],
+        },
+        _endpoint_token_rows, complete=False,
+    ),
     Kind("right", "right left by", {"rollout.done": _installed, "version.withdrawn": _withdrawn}, _right_rows),
 )  # fmt: skip
 

@@ -22,7 +22,8 @@ from deployments.targets.kinds import target
 from registry import access, holds, manifests, requests
 from registry.models import ApprovalRequest, ModelVersion
 from registry.models.approvals import RequestState
-from registry.policy import Move
+from registry.policy import Move, StageMove, Stay, governs_deployment
+from registry.stages import Stage
 
 
 def rollout_subject(rollout: Rollout) -> Subject:
@@ -31,11 +32,21 @@ def rollout_subject(rollout: Rollout) -> Subject:
     return Subject("rollout", str(rollout.pk), label, rollout.endpoint.model.uuid)
 
 
+def needs_signature(endpoint: Endpoint, plan: Plan) -> bool:
+    """Whether somebody has to sign a rollout by `plan`: always in production, elsewhere where a policy is for it."""
+    place = endpoint.environment
+    return place.needs_approval or governs_deployment(endpoint.model, place.name, plan.document)
+
+
 def request_deployment(
-    version: ModelVersion, move: Move, endpoint: Endpoint, plan: Plan, *, reason: str, actor: Actor
+    version: ModelVersion, endpoint: Endpoint, plan: Plan, *, reason: str, actor: Actor, move: Move | None = None
 ) -> requests.ApprovalRequired:
-    """Ask for one signature over the stage move, the endpoint and the plan together."""
+    """Ask for one signature over the move, the endpoint and the plan together.
+
+    Without `move`, a version that is to serve in production goes to Production, and one for staging stays where it is.
+    """
     _refuse_other_model(version, endpoint)
+    move = move or _move_along(version, endpoint)
     deployment: dict[str, object] = {
         "endpoint": endpoint.name,
         "environment": endpoint.environment.name,
@@ -43,6 +54,12 @@ def request_deployment(
         "plan": plan.document,
     }
     return requests.open_request(version, move, reason=reason, actor=actor, deployment=deployment)
+
+
+def _move_along(version: ModelVersion, endpoint: Endpoint) -> Move:
+    if endpoint.environment.needs_approval:
+        return StageMove(Stage(version.stage), Stage.PRODUCTION, archive_existing=True)
+    return Stay()
 
 
 def start(
@@ -67,7 +84,7 @@ def start(
             return again
         _refuse_busy(endpoint)
         require_open_gate(f"be deployed to {endpoint}")
-        granted = _covering(row, endpoint, plan, digest) if endpoint.environment.needs_approval else None
+        granted = _covering(row, endpoint, plan, digest) if needs_signature(endpoint, plan) else None
         if granted is None:
             _refuse_code(row, accepts_code=accepts_code)
         asked = Rollout(endpoint=endpoint, version=row, digest=digest, plan=plan.document, request=granted)
@@ -213,6 +230,14 @@ def install(rollout: Rollout) -> None:
     """Leave the right to serve the version, which restart and rollback rest on."""
     given = {"endpoint": rollout.endpoint, "version": rollout.version, "digest": rollout.digest}
     InstalledRight.objects.get_or_create(rollout=rollout, defaults=given)
+    _use_up(rollout)
+
+
+def _use_up(rollout: Rollout) -> None:
+    """End the signature of a deployment alone; one for a move too waits for whoever makes the move."""
+    request = rollout.request
+    if request and request.state == RequestState.APPROVED and isinstance(requests.move_of(request), Stay):
+        requests.advance(requests.locked(request), RequestState.EXECUTED, actor=SYSTEM)
 
 
 def send_back(rollout: Rollout, *, why: str, actor: Actor = SYSTEM) -> None:
@@ -345,7 +370,7 @@ def queue(rollout: Rollout, steps: list[Spec], *, actor: Actor) -> Rollout:
     rollout.limits = rollout.limits or capacity_of(rollout.endpoint).limits
     rollout.last_good = serving(rollout.endpoint)
     rollout.save()
-    RolloutStep.objects.bulk_create(_step(rollout, place, spec) for place, spec in enumerate(steps))
+    made = RolloutStep.objects.bulk_create(_step(rollout, place, spec) for place, spec in enumerate(steps))
     holds.place(rollout.version, kind="rollout", label=f"{rollout} to {rollout.endpoint.name}")
     facts: dict[str, object] = {
         "digest": rollout.digest,
@@ -354,6 +379,7 @@ def queue(rollout: Rollout, steps: list[Spec], *, actor: Actor) -> Rollout:
         "kind": rollout.kind,
         "version": rollout.version.version,
         "endpoint": rollout.endpoint.name,
+        "steps": [[step.name, step.arguments] for step in made],
     }
     if runs := rollout.version.environment.get("runs_code"):
         facts["runs_code"] = runs

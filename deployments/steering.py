@@ -15,7 +15,7 @@ from audit.record import Change, record
 from core import clock, hints
 from core.refusals import Conflict, Invalid
 from core.words import written
-from deployments import freezing
+from deployments import freezing, reach
 from deployments.models import Rollout, RolloutStep
 from deployments.plan import ALL
 from deployments.rollouts import lock, rollout_subject, send_back
@@ -74,6 +74,7 @@ def promote(rollout: Rollout, *, reason: str, actor: Actor, to_all: bool = False
                 f"{row} has gone on to {share_of(skipped[0])} % since you looked at {share_pct} %.",
                 next_step="Look at what is seen there, then decide.",
             )
+        _refuse_beyond(row, skipped[-1])
         _refuse_unsigned(row, skipped)
         _refuse_frozen(row)
         _end(skipped, f"promoted by {actor.name}")
@@ -95,6 +96,7 @@ def open_gate(rollout: Rollout, *, reason: str, actor: Actor, share_pct: int | N
         gate = _first_open(row)
         if gate is None or gate.name != "gate" or (share_pct is not None and share_of(gate) != share_pct):
             raise Conflict(f"{row} waits at no such gate.", next_step="Look at where it is, then decide.")
+        _refuse_beyond(row, gate)
         _refuse_frozen(row)
         _end([gate], f"let through by {actor.name}")
         _unpause(row)
@@ -170,6 +172,13 @@ def _refuse_unsigned(row: Rollout, skipped: list[RolloutStep]) -> None:
             f"{row} was not signed to begin with {share_of(begun)} %: {lacks}",
             next_step="Let it go from share to share, or ask for a plan that begins there.",
         )
+
+
+def _refuse_beyond(row: Rollout, step: RolloutStep) -> None:
+    """Raise Conflict where what follows `step` is a share beyond what was approved: nobody's word goes further."""
+    begun = row.steps.filter(position__gt=step.position, name="route").first()
+    if begun and (kept := reach.kept_words(row, begun.share_pct)):
+        raise Conflict(f"{row} stays at its share. {kept}", next_step=f"Who may approves #{row.request_id} further.")
 
 
 def _refuse_frozen(row: Rollout) -> None:

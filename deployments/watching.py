@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from core import clock
-from deployments import freezing, orders
+from deployments import freezing, orders, reach
 from deployments.models import Rollout, RolloutStep
 from deployments.plan import ALL, Sight, Strategy
 from deployments.plans import Plan
@@ -26,7 +26,7 @@ WAITS = "The gate behind {} % waits for a person to let it go on."
 
 def share_of(step: RolloutStep) -> int:
     """Return the share, in percent, that the step gives or watches; 0 where it has none."""
-    return int(str(step.arguments.get("share_pct", 0)))
+    return step.share_pct
 
 
 def prepare(rollout: Rollout, step: RolloutStep) -> None:
@@ -69,13 +69,21 @@ def _at_share(rollout: Rollout, step: RolloutStep) -> Seen:
     if said.decision is Decision.PROMOTE and not said.units and _is_unobserved(rollout, since):
         said = replace(said, decision=Decision.HOLD, sentence=UNOBSERVED, needs_person=True)
     sight = _sight(rollout, said)
-    if sight is Sight.REACHED and (freeze := freezing.frozen(rollout)):
-        sight, said = Sight.UNDER_WAY, replace(said, decision=Decision.HOLD, sentence=f"Hold: {freeze.words}")
-        _keep_time(step, freeze.end)
+    if sight is Sight.REACHED and (kept := _kept(rollout, step)):
+        sight, said = Sight.UNDER_WAY, replace(said, decision=Decision.HOLD, sentence=f"Hold: {kept}")
     facts = {**_facts(said), **since}
     if sight is not Sight.UNDER_WAY:
         facts["tracks"] = verdicts.performance(str(rollout.uuid), str(share_of(step)))
     return Seen(sight, facts, said.sentence if sight is Sight.CONDEMNED else "")
+
+
+def _kept(rollout: Rollout, step: RolloutStep) -> str:
+    """Return what keeps the rollout at its share although the evidence lets it go on; its time runs from the end."""
+    freeze = freezing.frozen(rollout)
+    words = freeze.words if freeze else reach.kept(rollout)
+    if words:
+        _keep_time(step, freeze.end if freeze else clock.now())
+    return words
 
 
 def look_at_copies(rollout: Rollout, step: RolloutStep) -> Seen:
@@ -98,7 +106,7 @@ def _copies(rollout: Rollout) -> Copies:
 
 
 def _keep_time(step: RolloutStep, until: datetime) -> None:
-    """Let the step's time run from the end of a freeze."""
+    """Let the step's time run from the end of what keeps it."""
     deadline_at = until + timedelta(seconds=float(str(step.arguments["deadline_s"])))
     RolloutStep.objects.filter(pk=step.pk, deadline_at__lt=deadline_at).update(deadline_at=deadline_at)
 

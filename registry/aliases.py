@@ -5,6 +5,7 @@ from django.db import connection
 from accounts.actors import Actor
 from audit.record import Change, record
 from core import rows
+from core.refusals import Invalid
 from registry import access
 from registry.models import Alias, ModelVersion, RegisteredModel
 
@@ -18,6 +19,19 @@ def _number_at(alias: Alias) -> int:
     with connection.cursor() as cursor:
         cursor.execute("SELECT version FROM registry_modelversion WHERE id = %s", [alias.version_id])
         return int(cursor.fetchone()[0])
+
+
+def refuse_look_alike(model: RegisteredModel, name: str) -> None:
+    """Raise Invalid for a new name that looks like a protected one: people would take it for that, and programs not.
+
+    An alias that has such a name already keeps it, and needs the signature like the one it looks like.
+    """
+    meant = model.protected_like(name)
+    if meant and meant != name and held(model, name) is None:
+        raise Invalid(
+            f"'{name}' looks like {meant}, which is a protected alias of {model.name}.", field="alias",
+            next_step=f"Use {meant}, or a name that nobody takes for it.",
+        )  # fmt: skip
 
 
 def point(version: ModelVersion, name: str, *, actor: Actor, facts: dict[str, object]) -> None:

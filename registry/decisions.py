@@ -8,11 +8,12 @@ from django.db import transaction
 from accounts.actors import Actor
 from accounts.permissions import Permission
 from audit.record import Change, record
+from core import hints
 from core.refusals import Conflict, Denied, Invalid
 from core.words import written
-from registry import access, checks, conditions, requests
+from registry import access, checks, conditions, requests, subjects
 from registry.models import ApprovalRequest, Check, Decision
-from registry.models.approvals import RequestState
+from registry.models.approvals import ALL, RequestState
 from registry.staleness import Stale, undecidable
 
 Verdict, Status = Decision.Verdict, Check.Status
@@ -24,12 +25,16 @@ ENDS: dict[str, RequestState] = {  # one word against it is enough
 
 @dataclass(frozen=True)
 class Choice:
-    """What the reviewer sends: the verdict on `digest`, the words, and the warnings she accepts one by one."""
+    """What the reviewer sends: the verdict on `digest`, the words, and the warnings she accepts one by one.
+
+    An approval may be for the shares of the requests up to `up_to_pct` only; the deployment is kept there.
+    """
 
     verdict: Decision.Verdict
     digest: str
     comment: str
     accepted: Collection[int] = ()
+    up_to_pct: int = ALL
 
 
 @dataclass(frozen=True)
@@ -55,7 +60,8 @@ def conflict_of_interest(request: ApprovalRequest, actor: Actor) -> str:
 def decide(request: ApprovalRequest, choice: Choice, *, actor: Actor) -> Decision | Moved:
     """Record the decision and move the request on; the same decision sent twice is kept once.
 
-    Raises Denied without the role, scope or second pair of eyes; Invalid without a comment; Conflict for another
+    What was approved up to a share can be approved further, by the same person too. Raises Denied without the role,
+    scope or second pair of eyes; Invalid without a comment or for a share that is not asked for; Conflict for another
     digest, a request that is not open, what stands in its way (`conditions`) or a warning not accepted.
     """
     about = requests.request_subject(request)
@@ -78,8 +84,9 @@ def decide(request: ApprovalRequest, choice: Choice, *, actor: Actor) -> Decisio
                 "The digest you decided on is not the one this request asks for.",
                 next_step="Reload the page and read it again.",
             )
+        _refuse_share(row, choice)
         if choice.verdict == Verdict.APPROVE:
-            _refuse_obstacles(row, choice.accepted, actor)
+            _refuse_obstacles(row, choice, actor)
         return _write(row, choice, comment, actor)
 
 
@@ -90,36 +97,73 @@ def spoken_for(request: ApprovalRequest, actor: Actor) -> str:
     return f"{spoken.person.username} decided for you." if spoken else ""
 
 
+def decided_by(request: ApprovalRequest, actor: Actor) -> Decision | None:
+    """Return the actor's word on the request: of several, the one that goes furthest. None where she said nothing."""
+    mine = [one for one in request.decisions.all() if one.person_id == (actor.user.pk if actor.user else None)]
+    return max(mine, key=lambda one: one.up_to_pct, default=None)
+
+
 def _same(request: ApprovalRequest, choice: Choice, actor: Actor) -> Decision | None:
-    earlier = Decision.objects.filter(request=request, person=actor.user).first()
-    if earlier and (earlier.verdict, earlier.subject_digest) == (choice.verdict, choice.digest):
-        return earlier
-    if earlier:
+    earlier = decided_by(request, actor)
+    if earlier is None:
+        return None
+    if (earlier.verdict, earlier.subject_digest) == (choice.verdict, choice.digest):
+        if earlier.up_to_pct == choice.up_to_pct:
+            return earlier
+        if earlier.verdict == Verdict.APPROVE and choice.up_to_pct > earlier.up_to_pct:
+            return None
+    raise Conflict(
+        f"You decided already: {earlier.get_verdict_display().lower()}{earlier.reach}.",
+        next_step="A decision is never changed.",
+    )
+
+
+def _refuse_share(request: ApprovalRequest, choice: Choice) -> None:
+    """Raise Invalid for a share that is not asked for, Conflict for a word against what is approved in part."""
+    shares = subjects.shares_of(request)
+    if choice.up_to_pct not in shares:
+        listed = ", ".join(f"{share} %" for share in shares)
+        raise Invalid(f"It can be approved up to a share that is asked for: {listed}.", field="up_to_pct")
+    if choice.verdict != Verdict.APPROVE and choice.up_to_pct != ALL:
+        raise Invalid("Only an approval is for a part of the requests.", field="up_to_pct")
+    if choice.verdict != Verdict.APPROVE and request.is_limited:
         raise Conflict(
-            f"You decided already: {earlier.get_verdict_display().lower()}.", next_step="A decision is never changed."
+            f"{str(request).capitalize()} is approved up to {request.ceiling_pct} %: it can be approved further only.",
+            next_step="Send its deployment back, or withdraw the request.",
         )
-    return None
 
 
-def _refuse_obstacles(request: ApprovalRequest, accepted: Collection[int], actor: Actor) -> None:
+def _refuse_obstacles(request: ApprovalRequest, choice: Choice, actor: Actor) -> None:
     """Raise Conflict where the request cannot be approved now; what was pending is kept as it is known by now."""
     found = checks.as_of_now(request)
-    if sentences := conditions.obstacles(request, found, actor=actor):
+    if sentences := conditions.obstacles(request, found, actor=actor, up_to_pct=choice.up_to_pct):
         raise Conflict(" ".join(sentences))
     for check in found:
-        if check.status == Status.WARN and check.pk not in accepted:
+        if check.status == Status.WARN and check.pk not in choice.accepted:
             raise Conflict(f"'{check.name}' is a warning: accept it, or reject.", next_step="Tick the warning.")
     Check.objects.bulk_update(found, checks.MEASURED)
 
 
+def _reach(request: ApprovalRequest, ceiling_pct: int, actor: Actor) -> None:
+    """Let the request through up to a share, or further than before; nothing happens while not even its first is."""
+    if not ceiling_pct:
+        return
+    request.ceiling_pct = ceiling_pct
+    request.save(update_fields=["ceiling_pct"])
+    if request.state == RequestState.OPEN:
+        requests.advance(request, RequestState.APPROVED, actor=actor)
+    hints.hint(hints.MOVE_ROLLOUTS)  # a deployment that was kept at its share goes on
+
+
 def _write(request: ApprovalRequest, choice: Choice, comment: str, actor: Actor) -> Decision:
-    voice = conditions.voice_of(request, actor)
+    voice = conditions.voice_of(request, actor, choice.up_to_pct)
     decision = Decision.objects.create(
         request=request,
         person=actor.person,
         verdict=choice.verdict,
         comment=comment,
         subject_digest=choice.digest,
+        up_to_pct=choice.up_to_pct,
         groups=voice.groups,
         for_person=voice.for_person if choice.verdict == Verdict.APPROVE else None,
         via=actor.via,
@@ -127,8 +171,8 @@ def _write(request: ApprovalRequest, choice: Choice, comment: str, actor: Actor)
     rules = conditions.standings(request)
     if choice.verdict in ENDS:
         requests.advance(request, ENDS[choice.verdict], actor=actor)
-    elif not any(one.missing for one in rules):
-        requests.advance(request, RequestState.APPROVED, actor=actor)
+    else:
+        _reach(request, conditions.ceiling_of(request), actor)
     warnings = [check.name for check in request.checks.filter(pk__in=choice.accepted, status=Status.WARN)]
     facts: dict[str, object] = {
         "subject": choice.digest,
@@ -139,6 +183,8 @@ def _write(request: ApprovalRequest, choice: Choice, comment: str, actor: Actor)
     if decision.for_person:
         facts["for"] = decision.for_person.username
     after: dict[str, object] = {"verdict": choice.verdict, "state": request.state}
+    if choice.up_to_pct < ALL or request.is_limited:
+        after |= {"up_to_pct": choice.up_to_pct, "ceiling_pct": request.ceiling_pct}
     record(
         "request.decided",
         requests.request_subject(request),

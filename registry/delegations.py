@@ -21,7 +21,7 @@ LONGEST = timedelta(days=30)
 
 def held_by(actor: Actor) -> Delegation | None:
     """Return the delegation that the actor gave and that holds, or None."""
-    return Delegation.objects.active().select_related("to").filter(person=actor.user).first()
+    return Delegation.objects.active().select_related("person", "to").filter(person=actor.user).first()
 
 
 def delegate(name: str, *, ends_at: datetime, reason: str, actor: Actor) -> Delegation:
@@ -63,13 +63,14 @@ def _end(giver: User) -> None:
 def absent_for(request: ApprovalRequest, actor: Actor) -> QuerySet[User]:
     """Return the people in whose place the actor may decide on the request, in the order in which they asked her.
 
-    They decide on requests, had no part in this one, and nobody decided in it for them, nor they themselves.
+    They decide on requests, had no part in this one, and nobody else decided in it for them, nor they themselves.
     """
     given = Delegation.objects.active().filter(to=actor.user)
     spoken = Decision.objects.filter(request=request)
     rows = User.objects.filter(delegations_given__in=given, groups__name__in=roles_with(Permission.REQUEST_DECIDE))
     rows = rows.exclude(pk__in=had_part(request)).exclude(pk__in=spoken.values("person"))
-    return rows.exclude(pk__in=spoken.exclude(for_person=None).values("for_person")).order_by("delegations_given__pk")
+    for_others = spoken.exclude(for_person=None).exclude(person=actor.user)
+    return rows.exclude(pk__in=for_others.values("for_person")).order_by("delegations_given__pk")
 
 
 def had_part(request: ApprovalRequest) -> set[int]:

@@ -22,7 +22,7 @@ def lacking(request: ApprovalRequest, share_pct: int) -> str:
     deployment: Any = subjects.deployment_of(subjects.document(request))
     if deployment is None or not settings.APPROVALS:
         return ""
-    policy = first_for(Action("deploy", deployment["environment"], share_pct), request.model, in_force())
+    policy = first_for(Action("deploy", deployment["environment"], share_pct, share_pct), request.model, in_force())
     signed = subjects.terms_of(request)
     if policy is None or policy.name in {one.name for one in signed.policies} or broken_for(request):
         return ""

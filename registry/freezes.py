@@ -13,7 +13,7 @@ from registry.models.glass import broken_for
 from registry.policies.book import Governing, first_for, in_force
 from registry.policies.documents import Action, Freeze
 from registry.policies.terms import shared
-from registry.policy import begins_pct, move_from, parts_of
+from registry.policy import move_from, parts_of, shares_asked
 
 
 @dataclass(frozen=True)
@@ -56,6 +56,6 @@ def _book() -> list[Governing]:
 
 def _parts(environment: str, plan: Mapping[str, Any], request: ApprovalRequest | None) -> Iterator[Action]:
     """Yield what is done: the deployment, and the move that was signed with it."""
-    yield Action("deploy", environment, begins_pct(plan))
+    yield from shares_asked(environment, plan)
     if request is not None:
         yield from parts_of(move_from(subjects.document(request)["move"]))  # type: ignore[arg-type]

@@ -17,7 +17,7 @@ from core.words import written
 from registry import access, checks, conditions, requests, subjects
 from registry.decisions import Moved, conflict_of_interest
 from registry.models import ApprovalRequest, BrokenGlass
-from registry.models.approvals import RequestState
+from registry.models.approvals import ALL, RequestState
 from registry.staleness import undecidable
 
 LASTS = timedelta(hours=4)
@@ -68,14 +68,15 @@ def _let_through(row: ApprovalRequest, reason: str, actor: Actor) -> BrokenGlass
     broken = BrokenGlass.objects.create(
         request=row, person=actor.person, reason=reason, overridden=overridden, opened_at=clock.now(), ends_at=ends_at
     )
-    row.expires_at = ends_at
-    row.save(update_fields=["expires_at"])
-    requests.advance(row, RequestState.APPROVED, actor=actor)
+    before, row.expires_at, row.ceiling_pct = row.state, ends_at, ALL
+    row.save(update_fields=["expires_at", "ceiling_pct"])
+    if before == RequestState.OPEN:
+        requests.advance(row, RequestState.APPROVED, actor=actor)
     facts: dict[str, object] = {
         "subject": row.subject_digest, "overridden": overridden, "ends_at": clock.iso(ends_at),
         "policy": subjects.terms_of(row).named,
     }  # fmt: skip
-    change = Change({"state": RequestState.OPEN}, {"state": row.state}, reason, facts)
+    change = Change({"state": before}, {"state": row.state}, reason, facts)
     record("glass.broken", requests.request_subject(row), actor=actor, change=change)
     return broken
 

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from accounts.models import User
+
 
 @dataclass(frozen=True)
 class Origin:
@@ -15,6 +17,7 @@ class Origin:
     updated_ms: int
     facts: dict[str, object]
     number: int = 0
+    author: User | None = None  # whoever ran the training there, where she is known here
 
     @property
     def moments(self) -> tuple[datetime, datetime]:

@@ -32,9 +32,9 @@ def may_release(*, actor: Actor) -> bool:
 
 
 def protect(model: RegisteredModel, alias: str, *, actor: Actor) -> RegisteredModel:
-    """Ask for a signature before `alias`, in any case, moves from now on; doing it again changes nothing."""
+    """Ask for a signature before `alias`, or what looks like it, moves from now on; doing it again changes nothing."""
     _authorise(model, actor, f"protect aliases of {model.name}", may=may_protect(model, actor=actor))
-    wanted = names.check_alias(alias).lower()
+    wanted = names.check_alias(alias)
     with transaction.atomic():
         row = access.locked(model)
         if row.protects(wanted):
@@ -47,12 +47,12 @@ def protect(model: RegisteredModel, alias: str, *, actor: Actor) -> RegisteredMo
 def release(model: RegisteredModel, alias: str, *, actor: Actor) -> RegisteredModel:
     """Let `alias` move without a signature again; one that is not protected changes nothing."""
     _authorise(model, actor, f"release aliases of {model.name}", may=may_release(actor=actor))
-    wanted = alias.lower()
-    if wanted == ALWAYS_PROTECTED:
+    if model.protected_like(alias) == ALWAYS_PROTECTED:
         raise Conflict(f"{ALWAYS_PROTECTED} follows Production and is always protected.")
     with transaction.atomic():
         row = access.locked(model)
-        if wanted not in row.protected_aliases:
+        wanted = row.protected_like(alias)
+        if not wanted:
             return row
         return _changed(row, [name for name in row.protected_aliases if name != wanted], "alias.released", actor)
 

@@ -15,11 +15,11 @@ from audit.record import Change, Subject, record
 from core import canonical, clock, rows
 from core.refusals import Conflict, Denied, Invalid, NotFound
 from core.words import written
-from registry import access, checks, subjects
+from registry import access, aliases, checks, subjects
 from registry.models import ApprovalRequest, ModelVersion, RegisteredModel, RequestRule
 from registry.models.approvals import MOVES, RequestState
 from registry.policies.terms import Terms
-from registry.policy import Move, move_from, permission_for, requirement
+from registry.policy import AliasMove, Move, move_from, permission_for, requirement
 from registry.staleness import Stale, stale
 
 COMMENT_MAX = 10_000
@@ -93,6 +93,8 @@ def open_request(
         raise Invalid(f"The reason is over {COMMENT_MAX} characters.", field="reason")
     with transaction.atomic():
         row = access.reread(version, access.locked(version.model))
+        if isinstance(move, AliasMove):
+            aliases.refuse_look_alike(row.model, move.alias)
         need = requirement(move, row.model, deployment)
         if not need.approvals:
             raise Conflict(f"{row} can {move.goal} without an approval.", next_step="Make the move itself.")

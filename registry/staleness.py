@@ -10,7 +10,7 @@ from registry.models import ApprovalRequest
 from registry.models.approvals import MOVES, RequestState
 from registry.policies.book import named_in
 from registry.policies.documents import differing
-from registry.policy import AliasMove, Move, move_from
+from registry.policy import AliasMove, Move, StageMove, move_from
 from registry.stages import Stage
 from registry.subjects import Changed
 
@@ -47,7 +47,7 @@ def stale(request: ApprovalRequest) -> Stale | None:
 
 def undecidable(request: ApprovalRequest) -> str:
     """Return why nobody can decide on the request any more, or an empty string."""
-    if request.state != RequestState.OPEN:
+    if request.state != RequestState.OPEN and not request.is_limited:
         ended = f"Request #{request.pk} is {request.get_state_display().lower()}; it cannot be decided any more."
         return f"{ended} {request.ended_why}".strip()
     past = stale(request)
@@ -86,7 +86,7 @@ def _moved(request: ApprovalRequest, move: Move, part: Changed) -> str:
 
 def _displaced(request: ApprovalRequest, move: Move, part: Changed) -> str:
     del request
-    place = f"@{move.alias}" if isinstance(move, AliasMove) else str(move.to_stage)
+    place = str(move.to_stage) if isinstance(move, StageMove) else f"@{getattr(move, 'alias', '')}"
     before, after = _versions(part.before), _versions(part.after)
     return f"{place} was held by {before} when this was asked and is held by {after} now."
 

@@ -2,16 +2,18 @@
 
 import json
 from dataclasses import dataclass, replace
+from typing import Any
 
 from django.db.models import Exists, OuterRef, Q
 
 from accounts.models import User
 from core import canonical
 from registry import cards
-from registry.models import Alias, ApprovalRequest, CardState, MetricThreshold, ModelVersion
-from registry.policies.book import named_in
+from registry.models import Alias, ApprovalRequest, CardState, MetricThreshold, ModelVersion, RegisteredModel
+from registry.models.approvals import ALL
+from registry.policies.book import in_order, named_in
 from registry.policies.terms import Terms, shared
-from registry.policy import Move, StageMove, requirement
+from registry.policy import AliasMove, Move, StageMove, move_from, requirement, shares_pct, terms_by
 from registry.stages import Stage
 
 
@@ -76,7 +78,7 @@ def displaced(version: ModelVersion, move: Move) -> list[dict[str, object]]:
     if isinstance(move, StageMove):
         others = others.filter(stage=move.to_stage)
     else:
-        others = others.filter(aliases__name=move.alias)
+        others = others.filter(aliases__name=move.alias) if isinstance(move, AliasMove) else others.none()
     return [
         {"version": v.version, "manifest": v.manifest.digest if v.manifest else None}
         for v in others.order_by("version")
@@ -146,6 +148,40 @@ def document(request: ApprovalRequest) -> dict[str, object]:
 def terms_of(request: ApprovalRequest) -> Terms:
     """Return what the policies that the subject names ask for, as they were when it was asked."""
     return shared(named_in(document(request)["policy"]))  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True)
+class AsAsked:
+    """The model by the name and tier it had when something was asked for it."""
+
+    name: str
+    risk_tier: str
+    model: RegisteredModel
+
+    def protects(self, alias: str) -> bool:
+        """Whether moving `alias` needs a signature."""
+        return self.model.protects(alias)
+
+
+def as_asked(request: ApprovalRequest) -> AsAsked:
+    """Return the request's model as its subject names it."""
+    said: Any = document(request)["model"]
+    return AsAsked(said["name"], said["risk_tier"], request.model)
+
+
+def terms_up_to(request: ApprovalRequest, share_pct: int) -> Terms:
+    """Return what is asked for the shares up to `share_pct`, by the policies that the subject names, as they were."""
+    said: Any = document(request)
+    if share_pct >= ALL:
+        return terms_of(request)
+    named, move = in_order(named_in(said["policy"])), move_from(said["move"])
+    return terms_by(named, move, as_asked(request), deployment_of(said), up_to_pct=share_pct)
+
+
+def shares_of(request: ApprovalRequest) -> list[int]:
+    """Return the shares, in percent, that are asked for one after another; everything at once without a plan."""
+    deployment: Any = deployment_of(document(request))
+    return shares_pct(deployment["plan"]) if deployment else [ALL]
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,9 @@ from audit.record import Change, record
 from audit.replay.mismatches import require_open_gate
 from core import clock, rows
 from core.refusals import Conflict, Invalid
-from registry import access, aliases, names, requests
+from registry import access, aliases, conditions, names, requests
 from registry.models import Alias, ApprovalRequest, ModelVersion, RegisteredModel
-from registry.models.approvals import RequestState
+from registry.models.approvals import ALL, RequestState
 from registry.models.glass import broken_for
 from registry.policy import AliasMove, Move, Requirement, StageMove, requirement
 from registry.requests import ApprovalRequired
@@ -72,8 +72,8 @@ def authorise(
         return None
     waiting = requests.usable(version, move) or requests.open_request(version, move, reason=reason, actor=actor)
     request = waiting.request
-    if request.state != RequestState.APPROVED:
-        return waiting
+    if request.state != RequestState.APPROVED or conditions.ceiling_of(request) < ALL:
+        return waiting  # what is approved for a part of an endpoint's requests does not move what all callers load
     frozen = need.terms.freeze_words(clock.now())
     if frozen and not broken_for(request):
         raise Conflict(f"{version} may {move.goal}, but not now. {frozen}", next_step="The approval waits meanwhile.")
@@ -145,6 +145,7 @@ def set_alias(version: ModelVersion, name: str, *, actor: Actor, comment: str = 
     move = AliasMove(name)
     with transaction.atomic():
         row = access.reread(version, access.locked(version.model))
+        aliases.refuse_look_alike(row.model, name)
         need = requirement(move, row.model)
         if (held := aliases.held(row.model, name)) and held.version_id == row.pk:
             _require_part(row, move, need, actor)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from django.db import transaction
 
 from accounts.actors import Actor
+from accounts.models import User
 from accounts.permissions import Permission
 from audit.record import Change, Subject, record
 from core import clock, hints, rows
@@ -61,6 +62,7 @@ def register_version(model: RegisteredModel, asked: Registration, *, actor: Acto
         row.updated_at = max(row.updated_at, version.created_at)
         rows.update(row, "next_version", "updated_at")
         facts: dict[str, object] = {"source": version.source, "run_id": version.run_id, "verified": version.verified}
+        facts["author"] = version.run_author_id
         facts |= asked.origin.as_facts if asked.origin else {}
         after: dict[str, object] = {
             "version": version.version,
@@ -103,6 +105,13 @@ def _found(asked: Registration, actor: Actor, *, strict: bool) -> sources.Found:
     return sources.resolve(asked.source, run_id=asked.run_id, model_id=asked.model_id, actor=actor)
 
 
+def _author(asked: Registration, found: sources.Found, actor: Actor) -> User | None:
+    """Return whoever trained it: never whoever imports, where the other server's word counts."""
+    if asked.origin and found.author in {None, actor.user}:
+        return asked.origin.author
+    return found.author
+
+
 def _insert(
     model: RegisteredModel, asked: Registration, found: sources.Found, actor: Actor, number: str
 ) -> ModelVersion:
@@ -117,7 +126,7 @@ def _insert(
         logged_model_id=found.logged.model_id if found.logged else asked.model_id,
         description=asked.description,
         registered_by=actor.person,
-        run_author=found.author,
+        run_author=_author(asked, found, actor),
         created_at=created,
         updated_at=updated,
         evidence=evidence.capture(found.run),

@@ -1,5 +1,6 @@
 """What a run of events says about things, the last word on each: folding, without a database."""
 
+import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -36,6 +37,10 @@ class Kind:
     given: Mapping[str, str] = field(default_factory=dict)
 
 
+UNREADABLE = Kind("event", "unreadable event about", {}, lambda: iter(()))  # such an event, by its id, until settled
+NOT_AS_TOLD = (LookupError, TypeError, ValueError, AttributeError)  # what a reader raises where the event says less
+
+
 @dataclass(frozen=True)
 class Kept:
     """The last word on a thing, and the event that said it."""
@@ -60,17 +65,24 @@ class Story:
         """The actions worth hearing."""
         return {SETTLED, *(action for kind in self.kinds.values() for action in kind.tells)}
 
-    def hear(self, event_id: int, body: Body) -> None:
-        """Take in one event that was done."""
+    def hear(self, event_id: int, raw: bytes) -> None:
+        """Take in one event that was done. One that does not say what it has to is a thing of its own, and is named."""
+        try:
+            words = list(self._words(json.loads(raw)))
+        except NOT_AS_TOLD as why:
+            words = [(UNREADABLE.name, Word(str(event_id), f"cannot be replayed: {type(why).__name__} {why}"))]
+        for kind, word in words:
+            self._take(kind, word, event_id)
+
+    def _words(self, body: Body) -> Iterator[tuple[str, Word]]:
         if body["outcome"] != "done":
             return
         if body["action"] == SETTLED:
-            self._take(body["facts"]["kind"], Word(body["facts"]["key"], body["after"].get("row")), event_id)
+            yield body["facts"]["kind"], Word(body["facts"]["key"], body["after"].get("row"))
             return
         for kind in self.kinds.values():
             if reader := kind.tells.get(body["action"]):
-                for word in reader(body):
-                    self._take(kind.name, word, event_id)
+                yield from ((kind.name, word) for word in reader(body))
 
     def _take(self, kind: str, word: Word, event_id: int) -> None:
         if word.all:

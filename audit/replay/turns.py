@@ -79,7 +79,7 @@ def replay_batch(kinds: Sequence[Kind]) -> int:
 def _listen(story: Story, which: Q) -> None:
     rows = Event.objects.filter(which, action__in=story.actions).order_by()
     for event_id, body in rows.values_list("id", "body").iterator(chunk_size=1_000):
-        story.hear(event_id, json.loads(bytes(body)))
+        story.hear(event_id, bytes(body))
 
 
 def _keep(story: Story) -> None:

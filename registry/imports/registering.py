@@ -120,9 +120,6 @@ def _register(job: Job, there: str, said: Json, facts: Facts) -> Imported:
     )
     with together():
         made = versions.register_version(model, asked, actor=job.actor)
-        if made.run_author is None or made.run_author == job.actor.user:
-            author = job.person_of(str(said.get("user_id") or ""))
-            ModelVersion.objects.filter(pk=made.pk).update(run_author=author)
         return job.copied("version", there, str(made.pk))
 
 
@@ -159,7 +156,8 @@ def _origin(job: Job, said: Json, *, number: int = 0) -> Origin:
         if said.get(name):
             facts[name] = said[name]
     created = int(said.get("creation_timestamp") or 0)
-    return Origin(created, int(said.get("last_updated_timestamp") or created), facts, number)
+    author = job.person_of(str(said.get("user_id") or ""))
+    return Origin(created, int(said.get("last_updated_timestamp") or created), facts, number, author)
 
 
 # ── Stage and aliases ────────────────────────────────────────────────────────────────────────────────────────────

@@ -32,6 +32,7 @@ class RequestState(models.TextChoices):
 
 
 S = RequestState
+ALL = 100  # percent
 MOVES: dict[str, frozenset[str]] = {
     S.OPEN: frozenset({S.APPROVED, S.REJECTED, S.CHANGES_REQUESTED, S.WITHDRAWN, S.EXPIRED, S.SUPERSEDED}),
     S.APPROVED: frozenset({S.EXECUTED, S.WITHDRAWN, S.EXPIRED, S.SUPERSEDED}),
@@ -50,13 +51,14 @@ class RequestQuerySet(models.QuerySet["ApprovalRequest"]):
         return self.filter(state__in=[S.OPEN, S.APPROVED], expires_at__gt=timezone.now())
 
     def waiting_for(self, actor: "Actor") -> "RequestQuerySet":
-        """Open requests that ask a group of the actor's and that she may decide on and has not decided on.
+        """Requests, open or approved in part, that ask a group of the actor's and that she has not decided on wholly.
 
         Not hers, not of her version, not of her run.
         """
         if not actor.holds(Permission.REQUEST_DECIDE):
             return self.none()
-        rows = self.visible_to(actor).pending().filter(state=S.OPEN).exclude(requester=actor.user)
+        limited = models.Q(state=S.APPROVED, ceiling_pct__lt=ALL)
+        rows = self.visible_to(actor).pending().filter(models.Q(state=S.OPEN) | limited).exclude(requester=actor.user)
         absent = Delegation.objects.active().filter(to=actor.user).values("person")
         mine = models.Q(user=actor.user) | models.Q(user__in=absent)
         asked = RequestRule.objects.filter(group__in=Group.objects.filter(mine).values("name"))
@@ -65,7 +67,7 @@ class RequestQuerySet(models.QuerySet["ApprovalRequest"]):
             .exclude(version__registered_by=actor.user)
             .exclude(version__run_author=actor.user)
         )
-        return rows.exclude(pk__in=Decision.objects.filter(person=actor.user).values("request"))
+        return rows.exclude(pk__in=Decision.objects.filter(person=actor.user, up_to_pct=ALL).values("request"))
 
     def usable_by(self, actor: "Actor") -> "RequestQuerySet":
         """Requests of the actor's own that were approved and wait for her to make the move."""
@@ -94,6 +96,7 @@ class ApprovalRequest(models.Model):
     reason = models.TextField(blank=True, default="")
     state = models.CharField(max_length=20, choices=RequestState.choices, default=RequestState.OPEN)
     approvals_needed = models.PositiveSmallIntegerField(default=1)
+    ceiling_pct = models.PositiveSmallIntegerField(default=100)  # once approved: up to which share of the requests
     created_at = models.DateTimeField(default=timezone.now)
     due_at = models.DateTimeField(null=True)  # by then it should be decided; nothing happens when it is not
     expires_at = models.DateTimeField()
@@ -119,6 +122,11 @@ class ApprovalRequest(models.Model):
 
     def __str__(self) -> str:
         return f"request #{self.pk}"
+
+    @property
+    def is_limited(self) -> bool:
+        """Whether it is approved for a part of the requests only, so that a wider approval can follow."""
+        return self.state == S.APPROVED and self.ceiling_pct < ALL
 
 
 class RequestRule(models.Model):
@@ -167,7 +175,7 @@ class Check(models.Model):
 
 
 class Decision(models.Model):
-    """One person's word on one digest. Never changed."""
+    """One person's word on one digest, of an approval for the shares of the requests up to one. Never changed."""
 
     class Verdict(models.TextChoices):
         """What was decided."""
@@ -181,6 +189,7 @@ class Decision(models.Model):
     verdict = models.CharField(max_length=16, choices=Verdict.choices)
     comment = models.TextField()
     subject_digest = models.CharField(max_length=64)
+    up_to_pct = models.PositiveSmallIntegerField(default=ALL)
     groups = models.JSONField(default=list)  # hers when she decided, and those of whom she decided for
     for_person = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
@@ -189,13 +198,20 @@ class Decision(models.Model):
     at = models.DateTimeField(default=timezone.now)
 
     class Meta:
-        """A person counts once."""
+        """A person counts once, and may say more than once how far she goes: each time further."""
 
-        constraints = [models.UniqueConstraint(fields=["request", "person"], name="decision_once_per_person")]
+        constraints = [
+            models.UniqueConstraint(fields=["request", "person", "up_to_pct"], name="decision_once_per_share")
+        ]
         ordering = ("at", "id")
 
     def __str__(self) -> str:
         return f"{self.verdict} by {self.person}"
+
+    @property
+    def reach(self) -> str:
+        """How far an approval goes, to be written after it; nothing for the whole."""
+        return f" up to {self.up_to_pct} %" if self.up_to_pct < ALL else ""
 
 
 class Comment(models.Model):

@@ -62,7 +62,7 @@ class RegisteredModel(models.Model):
     risk_tier = models.CharField(max_length=8, choices=RiskTier.choices, default=RiskTier.MEDIUM)
     restricted = models.BooleanField(default=False)
     strict_sources = models.BooleanField(default=False)
-    protected_aliases = models.JSONField(default=list)  # in small letters, besides champion
+    protected_aliases = models.JSONField(default=list)  # besides champion
     next_version = models.PositiveIntegerField(default=1)
     created_at = models.DateTimeField(default=timezone.now)
     updated_at = models.DateTimeField(default=timezone.now)
@@ -84,7 +84,12 @@ class RegisteredModel(models.Model):
 
     def protects(self, alias: str) -> bool:
         """Whether moving `alias` needs a signature; a look-alike in case, width or another alphabet does too."""
-        return skeleton(alias) in {skeleton(name) for name in (ALWAYS_PROTECTED, *self.protected_aliases)}
+        return bool(self.protected_like(alias))
+
+    def protected_like(self, alias: str) -> str:
+        """Return the protected name that `alias` is or looks like, or an empty string."""
+        looks = skeleton(alias)
+        return next((name for name in (ALWAYS_PROTECTED, *self.protected_aliases) if skeleton(name) == looks), "")
 
 
 class ModelTag(models.Model):

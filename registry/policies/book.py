@@ -64,16 +64,17 @@ def in_force() -> list[Governing]:
     with connection.cursor() as cursor:
         cursor.execute(IN_FORCE)
         rows = cursor.fetchall()
-    return _in_order(Governing(name, number, digest, parse(text)) for name, number, digest, text in rows)
+    return in_order(Governing(name, number, digest, parse(text)) for name, number, digest, text in rows)
 
 
 def with_instead(version: PolicyVersion) -> list[Governing]:
     """Return the policies as they would be in force with `version`."""
     new = Governing(version.policy.name, version.number, version.digest, parse(version.text))
-    return _in_order([*(one for one in in_force() if one.name != new.name), new])
+    return in_order([*(one for one in in_force() if one.name != new.name), new])
 
 
-def _in_order(policies: Iterable[Governing]) -> list[Governing]:
+def in_order(policies: Iterable[Governing]) -> list[Governing]:
+    """Return the enabled policies in the order in which they are asked."""
     enabled = (one for one in policies if one.document.enabled)
     return sorted(enabled, key=lambda one: (one.document.order, one.name))
 
@@ -85,10 +86,12 @@ def may_concern(policy: PolicyDocument, model: Governed) -> bool:
 
 
 def is_for(action: Action, asked: Action) -> bool:
-    """Whether a policy's action is what is asked."""
+    """Whether a policy's action is what is asked: a deployment, by the share it begins with and the share it takes."""
     if action.kind != asked.kind or not _fits(asked.what, action.what):
         return False
-    return action.kind != "deploy" or asked.begins_above_pct > action.begins_above_pct
+    if action.kind != "deploy":
+        return True
+    return asked.begins_above_pct > action.begins_above_pct and asked.share_above_pct > action.share_above_pct
 
 
 def _fits(name: str, pattern: str) -> bool:

@@ -47,12 +47,14 @@ class Action:
     kind: str
     what: str
     begins_above_pct: int = 0
+    share_above_pct: int = 0
 
     def __str__(self) -> str:
         if self.kind == "alias":
             return f"@{self.what}"
         large = f" that begins above {self.begins_above_pct} %" if self.begins_above_pct else ""
-        return f"deployment to {self.what}{large}" if self.kind == "deploy" else self.what
+        shares = f", shares above {self.share_above_pct} %" if self.share_above_pct else ""
+        return f"deployment to {self.what}{large}{shares}" if self.kind == "deploy" else self.what
 
 
 @dataclass(frozen=True)
@@ -221,7 +223,7 @@ def _document(said: dict[str, Any]) -> PolicyDocument:
 
 def _action(said: dict[str, Any]) -> Action:
     kind = next(kind for kind in ("stage", "alias", "deploy") if kind in said)
-    return Action(kind, said[kind], int(said.get("begins_above_pct", 0)))
+    return Action(kind, said[kind], int(said.get("begins_above_pct", 0)), int(said.get("share_above_pct", 0)))
 
 
 COMPARISONS = {"at_least": ">=", "at_most": "<=", "above": ">", "below": "<"}

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from accounts.actors import Actor
 from registry import checks, requests, subjects
-from registry.models import ApprovalRequest, Check, Decision, PolicyVersion, RegisteredModel
+from registry.models import ApprovalRequest, Check, Decision, PolicyVersion
 from registry.models.approvals import RequestState
 from registry.policies import quorum
 from registry.policies.book import Governing, in_force, with_instead
@@ -24,18 +24,6 @@ class Outcome:
     sentences: list[str] = field(default_factory=list)
 
 
-@dataclass(frozen=True)
-class _AsAsked:
-    """The model by the name and tier it had when the request was opened."""
-
-    name: str
-    risk_tier: str
-    model: RegisteredModel
-
-    def protects(self, alias: str) -> bool:
-        return self.model.protects(alias)
-
-
 def dry_run(version: PolicyVersion, *, actor: Actor) -> list[Outcome]:
     """Return the last 50 requests that the actor may see, newest first, each with what `version` would have changed."""
     now, then = in_force(), with_instead(version)
@@ -45,9 +33,8 @@ def dry_run(version: PolicyVersion, *, actor: Actor) -> list[Outcome]:
 
 
 def _terms(book: Sequence[Governing], request: ApprovalRequest) -> Terms:
-    said = subjects.document(request)
-    model = _AsAsked(said["model"]["name"], said["model"]["risk_tier"], request.model)  # type: ignore[index]
-    return terms_by(book, requests.move_of(request), model, subjects.deployment_of(said))
+    deployment = subjects.deployment_of(subjects.document(request))
+    return terms_by(book, requests.move_of(request), subjects.as_asked(request), deployment)
 
 
 def _sentences(request: ApprovalRequest, before: Terms, after: Terms) -> Iterator[str]:

@@ -78,6 +78,20 @@ def _live(*values: Any) -> Callable[[], QuerySet[Any, tuple[Any, ...]]]:
     return lambda: ModelVersion.objects.live().order_by("pk").values_list("model__uuid", "version", *values)
 
 
+def _author(body: Body) -> Iterator[Word]:
+    if "author" in body["facts"]:
+        yield Word(body["object"]["id"], _person(body["facts"]["author"]))
+
+
+def _authors() -> Iterator[tuple[str, str]]:
+    for model, number, person in _live("run_author_id")().iterator():
+        yield f"{model}/{number}", _person(person)
+
+
+def _person(key: int | None) -> str:
+    return f"user {key}" if key else "nobody known"
+
+
 def _registrants() -> Iterator[tuple[str, str]]:
     for model, number, person in _live("registered_by_id")().iterator():
         yield f"{model}/{number}", f"user {person}"
@@ -135,6 +149,7 @@ VERSIONS = (
         "registrant", "who registered",
         {"version.registered": says(lambda body: f"user {body['actor']['id']}"), **ENDS}, _registrants,
     ),
+    Kind("author", "who trained", {"version.registered": _author, **ENDS}, _authors, complete=False),
     Kind(
         "fact",
         "what was found out about",

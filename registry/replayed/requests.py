@@ -5,18 +5,24 @@ from collections.abc import Iterator
 
 from audit.replay.story import Body, Kind, Word, by_key
 from registry.models import ApprovalRequest, BrokenGlass, Decision
+from registry.models.approvals import ALL
 from registry.replayed.readers import about, says
 
 
 def _decision(body: Body) -> Iterator[Word]:
-    key = f"{about(body)}/{body['actor']['id']}"
+    key = _of(about(body), body["actor"]["id"], body["after"].get("up_to_pct", ALL))
     yield Word(key, f"{body['after']['verdict']} {body['facts']['subject']}")
 
 
+def _of(request: object, person: object, up_to_pct: int) -> str:
+    """Name a decision: a person may say how far she goes more than once."""
+    return f"{request}/{person}" + (f"/{up_to_pct}" if up_to_pct < ALL else "")
+
+
 def _decision_rows() -> Iterator[tuple[str, str]]:
-    rows = Decision.objects.order_by("pk").values_list("request_id", "person_id", "verdict", "subject_digest")
-    for request, person, verdict, digest in rows.iterator():
-        yield f"{request}/{person}", f"{verdict} {digest}"
+    names = ("request_id", "person_id", "up_to_pct", "verdict", "subject_digest")
+    for request, person, up_to_pct, verdict, digest in Decision.objects.order_by("pk").values_list(*names).iterator():
+        yield _of(request, person, up_to_pct), f"{verdict} {digest}"
 
 
 def _subject_rows() -> Iterator[tuple[str, str]]:

@@ -9,7 +9,6 @@ from django.http import HttpRequest
 
 from accounts.admin import ReadOnlyAdmin, actor_of
 from accounts.permissions import Permission
-from core import outbound
 from core.refusals import Invalid, Refusal
 from registry.webhooks import deliveries, events, hooks, sending, workspace
 from registry.webhooks.models import Channel, Delivery, DeliveryState, Webhook
@@ -44,6 +43,7 @@ class WebhookForm(forms.ModelForm):  # type: ignore[type-arg]
         model = Webhook
         fields = ("name", "description", "url", "active")
         labels = {"url": "Address"}
+        help_texts = {"url": "https://…, or mailto:team@example.org; mailto: alone writes to those a request concerns."}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -52,7 +52,7 @@ class WebhookForm(forms.ModelForm):  # type: ignore[type-arg]
 
     def clean_url(self) -> str:
         """Hold it to the rules of addresses."""
-        return cast("str", _held(outbound.check_address, self.cleaned_data["url"]))
+        return cast("str", _held(hooks.check_address, self.cleaned_data["url"]))
 
     def clean_patterns(self) -> list[str]:
         """Hold them to the events there are."""

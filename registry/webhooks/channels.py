@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from core import clock, secret_text
-from registry.webhooks import events, hooks, payloads, workspace
+from registry.webhooks import events, hooks, mail, payloads, workspace
 from registry.webhooks.models import Channel, Delivery, Webhook
 
 Body = dict[str, Any]
@@ -26,13 +26,16 @@ class Kind:
     headers: Callable[[Delivery, str, bytes], dict[str, str]]
 
 
-def _ours(webhook: Webhook, seq: int, body: Body) -> Told:
-    del webhook
+def _ours(webhook: Webhook, seq: int, body: Body) -> Told | None:
+    if mail.is_mail(webhook.url):
+        letter = mail.told(webhook, seq, body)
+        return (body["action"], letter) if letter else None
     return body["action"], json.dumps(payloads.ours(seq, body))
 
 
 def _our_example(webhook: Webhook, event: str) -> str:
-    del webhook
+    if mail.is_mail(webhook.url):
+        return mail.example(webhook, event)
     return json.dumps(payloads.our_example(event, clock.iso(clock.now())))
 
 

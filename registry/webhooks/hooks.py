@@ -18,7 +18,7 @@ from accounts.policy import require as require_role
 from audit.record import Change, Subject, record
 from core import canonical, clock, outbound, secret_text
 from core.refusals import Invalid, NotFound
-from registry.webhooks import events
+from registry.webhooks import events, mail
 from registry.webhooks.models import Channel, Delivery, DeliveryState, Webhook
 
 NAME = re.compile(r"(?=.{1,63}\Z)[a-z0-9]([a-z0-9._-]*[a-z0-9])?\Z", re.IGNORECASE)
@@ -125,7 +125,7 @@ def delete(webhook: Webhook, *, actor: Actor) -> None:
 
 def host_of(webhook: Webhook) -> str:
     """Return host and port of its address; the path may be as good as a password."""
-    return urlsplit(webhook.url).netloc
+    return "mail" if mail.is_mail(webhook.url) else urlsplit(webhook.url).netloc
 
 
 def new_secret() -> str:
@@ -172,6 +172,8 @@ def _checked(channel: Channel, wish: Wish, *, whole: bool) -> dict[str, object]:
     for name in HIDDEN:
         if len(getattr(wish, name) or "") > SECRET_MAX:
             raise Invalid(f"The {name} is over {SECRET_MAX} characters.", field=name)
+    if mail.is_mail(wish.url or "") and channel != Channel.SIGNOFF:
+        raise Invalid("Mail is for Signoff's own webhooks.", field="url")
     if channel == Channel.SIGNOFF and (wish.secret or (wish.secret is not None and not whole)):
         key_of(wish.secret)
     return said
@@ -199,9 +201,14 @@ def _description(text: str) -> str:
     return text
 
 
+def check_address(url: str) -> str:
+    """Return `url` where it may be told of events, over the network or by mail; else raise Invalid."""
+    return mail.check_address(url) if mail.is_mail(url) else outbound.check_address(url)
+
+
 CHECKS: dict[str, Callable[[str], str]] = {
     "name": _name,
-    "url": outbound.check_address,
+    "url": check_address,
     "description": _description,
 }
 NEEDED = frozenset({"name", "url"})

@@ -4,7 +4,7 @@ import time
 
 from core import outbound, secret_text
 from core.refusals import Invalid
-from registry.webhooks import deliveries
+from registry.webhooks import deliveries, mail
 from registry.webhooks.channels import KINDS
 from registry.webhooks.deliveries import AGAIN, Result
 from registry.webhooks.models import Delivery
@@ -21,6 +21,8 @@ def attempt(delivery: Delivery) -> Delivery:
 
 
 def _tried(delivery: Delivery, began: float) -> Result:
+    if mail.is_mail(delivery.webhook.url):
+        return _mailed(delivery, began)
     body = delivery.body.encode()
     try:
         headers = KINDS[delivery.webhook.channel].headers(delivery, str(int(time.time())), body)
@@ -38,6 +40,16 @@ def _tried(delivery: Delivery, began: float) -> Result:
         wait_s=int(wait) if wait.isascii() and wait.isdigit() and len(wait) < 7 else 0,  # noqa: PLR2004 - a date is not read
         took_ms=_ms(began),
     )
+
+
+def _mailed(delivery: Delivery, began: float) -> Result:
+    try:
+        mail.send(delivery)
+    except OSError as why:  # SMTP's own are such; what it refuses for good it refuses again
+        return Result(None, f"the mail server: {why}"[:300], again=True, took_ms=_ms(began))
+    except Invalid as why:
+        return Result(None, str(why), took_ms=_ms(began))
+    return Result(None, "", took_ms=_ms(began))
 
 
 def _error(status: int) -> str:

@@ -12,6 +12,7 @@ from accounts.roles import Role
 from accounts.tokens import mint
 from accounts.users import create_user
 from audit import seal
+from audit.models import Event
 from audit.record import Change, record
 from core import clock
 from deployments import endpoints
@@ -39,6 +40,7 @@ def fill(models: int, versions: int, events: int) -> None:
     first = make_version(make_model(dana, "model-0000"), dana, metrics=METRICS)
     _models(models, first.model)
     _versions(versions, first)
+    _told(dana)
     _production(people["olga"])
     for version in ModelVersion.objects.filter(version=versions).select_related("model")[:REQUESTS]:
         ask_production(version, dana)
@@ -75,6 +77,22 @@ def _versions(count: int, like: ModelVersion) -> None:
         ModelVersion.objects.bulk_create(batch)
 
 
+def _told(dana: Actor) -> None:
+    """Record of each model and version what registering it would have, so that the ledger agrees with the rows."""
+    told = set(Event.objects.filter(action="version.registered").values_list("object_id", flat=True))
+    rows = ModelVersion.objects.select_related("model", "manifest").order_by("pk")
+    untold = (version for version in rows.iterator(chunk_size=BATCH) if access.version_subject(version).id not in told)
+    while batch := list(islice(untold, BATCH)):
+        with transaction.atomic():
+            for version in batch:
+                if version.version == 1:
+                    record("model.created", access.model_subject(version.model), actor=dana)
+                digest = version.manifest.digest if version.manifest else None
+                after: dict[str, object] = {"version": version.version, "manifest": digest}
+                change = Change(after=after, facts={"author": version.run_author_id})
+                record("version.registered", access.version_subject(version), actor=dana, change=change)
+
+
 def _production(olga: Actor) -> None:
     """Put version 1 of each model into Production, with its alias and the events that tell of it."""
     rows = ModelVersion.objects.filter(version=1)
@@ -85,8 +103,8 @@ def _production(olga: Actor) -> None:
     with transaction.atomic():
         for version in standing:
             record("version.stage.changed", access.version_subject(version), actor=olga, change=change)
-            facts = {"alias": "champion"}
-            record("alias.set", access.version_subject(version), actor=olga, change=Change(after=dict(facts)))
+            pointed = Change(after={"alias": "champion", "version": version.version}, facts={"approval": "off"})
+            record("alias.set", access.version_subject(version), actor=olga, change=pointed)
 
 
 def _watched(endpoint: Endpoint) -> None:
@@ -116,15 +134,17 @@ def _snapshot(endpoint: Endpoint, minute: int, track: str, version: str) -> Snap
 
 
 def _events(count: int, people: list[Actor]) -> None:
-    """Record events about all models in turn until the ledger has about `count`."""
-    models = list(RegisteredModel.objects.order_by("pk"))
-    left = count - 3 * len(models)
-    told = zip(cycle(models), cycle(people), cycle(FILLERS), strict=False)
+    """Record events about all models in turn until the ledger has `count`."""
+    versions = list(ModelVersion.objects.filter(version=1).select_related("model").order_by("pk"))
+    left = count - Event.objects.count()
+    told = zip(cycle(versions), cycle(people), cycle(FILLERS), strict=False)
     change = Change({"description": "fine"}, {"description": "finer"}, "words said at the time, as people write them")
     while left > 0:
         with transaction.atomic():
-            for model, actor, action in islice(told, min(left, BATCH)):
-                record(action, access.model_subject(model), actor=actor, change=change)
+            for version, actor, action in islice(told, min(left, BATCH)):
+                of_model = action.startswith("model.")
+                about = access.model_subject(version.model) if of_model else access.version_subject(version)
+                record(action, about, actor=actor, change=change)
         left -= BATCH
 
 

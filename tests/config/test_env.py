@@ -36,6 +36,8 @@ BAD = [
     ("SIGNOFF_WEBHOOK_ALLOWED_SCHEMES", "https,ftp"),
     ("SIGNOFF_WEBHOOK_ALLOWED_SCHEMES", ""),
     ("SIGNOFF_WEBHOOK_ALLOW_PRIVATE", "yes"),
+    ("SIGNOFF_MAIL_URL", "mail.example.org"),
+    ("SIGNOFF_MAIL_FROM", "signoff"),
     ("SIGNOFF_DELIVERIES_DAYS", "0"),
     ("SIGNOFF_LOG_LEVEL", "chatty"),
     ("SIGNOFF_LOG_FORMAT", "xml"),

@@ -11,8 +11,6 @@ from deployments.plan import Strategy
 from deployments.plans import Plan
 from registry import decisions
 from registry.models import ApprovalRequest, ModelVersion, RegisteredModel
-from registry.policy import StageMove
-from registry.stages import Stage
 from tests.deployments.hands import Hands
 from tests.factories import make_version
 
@@ -50,8 +48,7 @@ def signed(
     version: ModelVersion, endpoint: Endpoint, dana: Actor, *reviewers: Actor, plan: Plan = AT_ONCE
 ) -> ApprovalRequest:
     """A signature over Production, the endpoint and the plan by each reviewer."""
-    move = StageMove(Stage(version.stage), Stage.PRODUCTION, archive_existing=True)
-    request = rollouts.request_deployment(version, move, endpoint, plan, reason="go", actor=dana).request
+    request = rollouts.request_deployment(version, endpoint, plan, reason="go", actor=dana).request
     accepted = [check.pk for check in request.checks.all()]
     choice = decisions.Choice(decisions.Verdict.APPROVE, request.subject_digest, "fine", accepted)
     for reviewer in reviewers:

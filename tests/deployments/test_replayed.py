@@ -11,18 +11,23 @@ from django.core.management import CommandError, call_command
 from django.db import connection, transaction
 from django.test import Client
 
-from accounts import teams
+from accounts import teams, tokens
 from accounts.actors import Actor
+from accounts.permissions import Scope
 from audit import seal
 from audit.models import Event, Mismatch, ReplayedFact, ReplayPosition
+from audit.record import Change, record
 from audit.replay import turns
+from audit.replay.mismatches import require_open_gate
 from audit.replay.story import Story
 from audit.replay.turns import Turn
 from core import clock
 from core.refusals import Conflict, Denied, Invalid
 from deployments import replayed, rollouts
+from deployments.endpoints import mint_endpoint_token
 from deployments.models import Endpoint
 from registry import (
+    access,
     card_writing,
     decisions,
     delegations,
@@ -86,6 +91,8 @@ def story(
     ask_production(make_version(model, dana), dana)
     examining.examine_pending()
     card_writing.write(first, {"users": "clerks"}, actor=dana)
+    tokens.mint(rita.person, label="phone", scopes=list(Scope), days=1, actor=rita, fresh=True)
+    mint_endpoint_token(production, label="till", days=1, actor=olga)
     return first
 
 
@@ -100,7 +107,7 @@ def test_what_people_did_through_the_server_agrees_with_the_ledger(
     registered.delete_model(made, actor=people["dana"])
     assert turn().found == 0, [vars(row) for row in Mismatch.objects.all()]
     if connection.vendor == "sqlite":  # PostgreSQL seals nothing inside a test's own transaction
-        assert {kind.name for kind in replayed.KINDS} - {"glass", "environment"} == set(
+        assert {kind.name for kind in replayed.KINDS} - {"glass", "environment", "event"} == set(
             ReplayedFact.objects.values_list("kind", flat=True)
         )
 
@@ -127,6 +134,13 @@ CHANGES = {
     "card": "UPDATE registry_modelcard SET state = 'approved'",
     "fact": "UPDATE registry_versionfact SET good = NOT good WHERE id = (SELECT max(id) FROM registry_versionfact)",
     "roles": "UPDATE accounts_user SET is_superuser = NOT is_superuser WHERE username = 'otto'",
+    "token": "UPDATE accounts_apitoken SET expires_at = created_at",
+    "secret": "UPDATE accounts_apitoken SET sha256 = 'f'",
+    "author": "UPDATE registry_modelversion SET run_author_id = NULL WHERE version = 1",
+    "plan": "UPDATE deployments_rollout SET plan = '{}' WHERE id = (SELECT max(id) FROM deployments_rollout)",
+    "step": "UPDATE deployments_rolloutstep SET name = 'route' WHERE name = 'install' "
+    "AND rollout_id = (SELECT max(id) FROM deployments_rollout)",
+    "endpoint-token": "UPDATE deployments_endpointtoken SET sha256 = 'f'",
     "access": "UPDATE accounts_user SET is_active = NOT is_active WHERE username = 'otto'",
     "team": "DELETE FROM accounts_user_groups WHERE group_id = (SELECT id FROM auth_group WHERE name = 'risk')",
     "endpoint": "UPDATE deployments_endpoint SET environment_id = "
@@ -142,7 +156,7 @@ CHANGES = {
 
 def test_each_kind_of_row_changed_behind_the_ledgers_back_is_named(story: ModelVersion) -> None:
     assert turn().found == 0
-    assert set(CHANGES) | {"glass", "lock"} == {kind.name for kind in replayed.KINDS}
+    assert set(CHANGES) | {"glass", "lock", "event"} == {kind.name for kind in replayed.KINDS}
     for kind, statement in CHANGES.items():
         with transaction.atomic():
             sql(statement)
@@ -167,6 +181,25 @@ INSERTED: dict[str, Callable[[ModelVersion], object]] = {
     ),
     "roles": lambda first: first.registered_by.groups.add(Group.objects.get(name="admin")),
 }  # fmt: skip
+
+
+def test_an_event_that_cannot_be_replayed_is_named_and_shuts_the_gate(
+    story: ModelVersion, people: dict[str, Actor]
+) -> None:
+    with transaction.atomic():
+        about = access.version_subject(story)
+        written = record("alias.set", about, actor=people["olga"], change=Change(after={"alias": "champion"}))
+    assert turn().found == 1
+    assert (only().kind, only().event_id, only().found) == ("event", written.pk, None)
+    assert "KeyError 'version'" in str(only().said)
+    assert only().label == f"unreadable event about {story}"
+    with pytest.raises(Conflict, match="gate is shut"):
+        require_open_gate("be deployed")
+    assert turn().found == 0, "it is told once"
+    replayed.settle(only(), found=None, reason="written by a script of ours", actor=people["ada"])
+    turns.forget()
+    assert turn().found == 0, "what was settled stays so, read from the start too"
+    require_open_gate("be deployed")
 
 
 def test_a_row_that_no_event_tells_of_is_named(story: ModelVersion) -> None:

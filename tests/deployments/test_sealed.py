@@ -33,7 +33,7 @@ def test_a_signed_rollout_starts_once_its_approval_is_inside_a_checkpoint(crew: 
     plan = Plan(Strategy.ALL_AT_ONCE)
     endpoint = endpoints.create_endpoint("fraud", model=model, environment="production", actor=crew["olga"])
     move = StageMove(Stage.NONE, Stage.PRODUCTION, archive_existing=True)
-    request = rollouts.request_deployment(version, move, endpoint, plan, reason="go", actor=crew["dana"]).request
+    request = rollouts.request_deployment(version, endpoint, plan, move=move, reason="go", actor=crew["dana"]).request
     seal.seal()
     accepted = [check.pk for check in request.checks.all()]
     choice = decisions.Choice(decisions.Verdict.APPROVE, request.subject_digest, "fine", accepted)

@@ -286,11 +286,6 @@ def test_a_live_models_name_stays_so_that_no_alias_moves_without_a_signature(dan
         registered.rename_model(model, "Other", actor=dana)
 
 
-def test_a_look_alike_of_a_protected_alias_is_protected(dana: Actor) -> None:
-    version = make_version(make_model(dana), dana)
-    assert isinstance(transitions.set_alias(version, "Champion", actor=dana), ApprovalRequired)
-
-
 def test_a_recreated_name_inherits_nothing(dana: Actor) -> None:
     model = make_model(dana)
     make_version(model, dana)

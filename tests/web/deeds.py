@@ -63,6 +63,29 @@ CARD_REVIEW = {"verdict": "approve", "outcome": "approve", "digest": "f", "words
 ACCEPTANCE = {"digest": "{policy_digest}", "comment": "agreed"}
 GLASS = {"digest": "{digest}", "subject_digest": "{digest}", "reason": "fire", "confirm": "Scene"}
 
+# Rows of the admin site: who reads them, who changes them, who adds to them. Nobody deletes there.
+READERS = frozenset({"olga", "aude", "ada"})
+ADMIN_ROWS: dict[str, tuple[frozenset[str], frozenset[str], frozenset[str]]] = {
+    **dict.fromkeys(
+        (
+            "accounts/apitoken", "accounts/accessrequest", "audit/checkpoint", "audit/event",
+            "registry/approvalrequest", "registry/modelversion", "registry/policyversion", "registry/registeredmodel",
+            "deployments/endpoint", "deployments/rollout", "deployments/rolloutinneed", "monitoring/deadletter",
+            "monitoring/watch",
+        ),
+        (READERS, NOBODY, NOBODY),
+    ),
+    **dict.fromkeys(("accounts/user", "accounts/team"), (READERS, ADMINS, ADMINS)),
+    "webhooks/webhook": (ADMINS, ADMINS, ADMINS),
+    "webhooks/delivery": (ADMINS, NOBODY, NOBODY),
+}  # fmt: skip
+ADMIN_REST = {  # what belongs to no rows, and an address there that readers of the admin site may open; "" for none
+    "": "/admin/", "jsi18n/": "/admin/jsi18n/", "access-matrix/": "/admin/access-matrix/",
+    "password_change/": "/admin/password_change/", "password_change/done/": "/admin/password_change/done/",
+    "^(?P<app_label>…)/$": "/admin/registry/", "autocomplete/": "", "login/": "", "logout/": "",
+    "r/<path:content_type_id>/<path:object_id>/": "", "(?P<url>.*)$": "",
+}  # fmt: skip
+
 PAGES = [
     Deed("GET", "livez", public=True), Deed("GET", "readyz", public=True), Deed("GET", "health", public=True),
     Deed("GET", "version", public=True), Deed("GET", "login", public=True), Deed("POST", "login", public=True),
@@ -140,11 +163,15 @@ PAGES = [
     anyhow("GET", "audit"), Deed("GET", "audit/<int:seq>"), Deed("GET", "audit/unsealed/<int:row>"),
     anyhow("GET", "audit/mismatches", READ_ALL), anyhow("GET", "audit/mismatches/<int:number>", READ_ALL),
     anyhow("POST", "audit/mismatches/<int:number>/settle", ADMINS, body={"found": "Production", "reason": "x"}),
+    anyhow("GET", "audit/verification/<int:number>"),
     anyhow("POST", "audit/verify"), anyhow("GET", "audit/export.zip", READ_ALL),
     anyhow("GET", "audit/export.<str:form>"),
 ]  # fmt: skip
 
 REST = [
+    anyhow("GET", "admin/access-matrix/", frozenset({"olga", "aude", "ada"})),
+    anyhow("GET", f"{R}delegation", JUDGES), anyhow("DELETE", f"{R}delegation", JUDGES),
+    anyhow("POST", f"{R}delegation", JUDGES, body={"to": "robin", "ends_at": "{tomorrow}", "reason": "away"}),
     anyhow("GET", f"{R}me"), anyhow("GET", f"{R}models"),
     anyhow("POST", f"{R}models", frozenset({"dana", "eli"}), body={"name": "another"}),
     Deed("GET", f"{R}models/<str:name>"),

@@ -3,9 +3,14 @@
 import json
 import re
 from collections.abc import Iterator
+from datetime import timedelta
 from types import SimpleNamespace
 
 import pytest
+from django.apps import apps
+from django.contrib import admin
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.contrib.admin.utils import quote
 from django.db import transaction
 from django.http import HttpResponseBase
 from django.test import Client
@@ -14,8 +19,10 @@ from django.urls import URLPattern, URLResolver, get_resolver
 from accounts import tokens
 from accounts.actors import COMMAND, Actor
 from accounts.permissions import Scope
+from accounts.roles import Role
+from accounts.users import create_user
 from audit import seal
-from audit.models import Event, Mismatch
+from audit.models import Event, Mismatch, Verification
 from core import clock
 from deployments import endpoints, rollouts
 from deployments.plan import Strategy
@@ -28,7 +35,7 @@ from registry.webhooks import deliveries, hooks
 from registry.webhooks.models import Channel
 from tests.factories import ask_production, make_model, make_version, put
 from tests.registry.policies.hands import text_of
-from tests.web.deeds import DEEDS, Deed
+from tests.web.deeds import ADMIN_REST, ADMIN_ROWS, DEEDS, NOBODY, READERS, Deed
 
 pytestmark = pytest.mark.django_db
 REFUSED = {401, 403, 404}
@@ -90,6 +97,7 @@ def scene(people: dict[str, Actor]) -> SimpleNamespace:
     workspace_hook, _ = hooks.create(Channel.WORKSPACE, wish, actor=people["ada"])
     delivery = deliveries.example_delivery(webhook, "registered_model.created")
     caller, _ = endpoints.mint_endpoint_token(staged, label="c", days=1, actor=people["eli"])
+    create_user("robin", roles=[Role.REVIEWER], actor=COMMAND)
     policy = policy_changes.propose(text_of("scene"), actor=people["ada"]).version
     beside = parse_place(f"0/{first.run_id}/artifacts/plots/part.bin")
     differs = Mismatch.objects.create(kind="stage", key=f"{model.uuid}/1", label="stage of it", found_at=clock.now())
@@ -100,7 +108,8 @@ def scene(people: dict[str, Actor]) -> SimpleNamespace:
         digest=request.subject_digest, comment_id=comment.pk, threshold_id=model.thresholds.get().pk, token_id=token.pk,
         rollout=rollout.pk, caller=caller.pk, seq=event.seal.seq, row=event.pk, experiment=experiment.pk,
         logged=logged.model_id, dana=dana, webhook=str(webhook.pk), delivery=delivery.pk, comment=comment.pk,
-        workspace_hook=str(workspace_hook.pk),
+        verification=Verification.objects.create(asked_by="aude", began_at=clock.now(), seen_at=clock.now()).pk,
+        workspace_hook=str(workspace_hook.pk), tomorrow=clock.iso(clock.now() + timedelta(days=1)),
     )  # fmt: skip
 
 
@@ -131,6 +140,8 @@ def number_in(deed: Deed, scene: SimpleNamespace) -> int:
     """Return what the route's number stands for: a deployment, a request, or a version."""
     if deed.route.startswith(("deployments/", "api/v1/rollouts/")):
         return int(scene.rollout)
+    if "verification" in deed.route:
+        return int(scene.verification)
     if "mismatches" in deed.route:
         return int(scene.mismatch)
     return int(scene.number) if "approvals" in deed.route or "requests" in deed.route else 1
@@ -162,7 +173,7 @@ def send(deed: Deed, scene: SimpleNamespace, actor: Actor | None) -> HttpRespons
 
 def got_through(response: HttpResponseBase) -> bool:
     """A refusal that carries the link of the request it opened is an answer, not a closed door."""
-    if response.status_code == 302 and response["Location"].startswith("/login"):
+    if response.status_code == 302 and response["Location"].startswith(("/login", "/admin/login")):
         return False
     is_json = response.get("Content-Type", "").startswith("application/json")
     if response.status_code == 403 and is_json and b"/approvals/" in response.content:  # type: ignore[attr-defined]
@@ -187,6 +198,82 @@ def test_each_route_lets_through_exactly_whom_it_should(
                 passed.add(name)
         if not deed.public:
             assert passed == set(expected), f"restricted={restricted}: {statuses}"
+
+
+def admin_routes() -> list[str]:
+    return [
+        route.removeprefix("admin/") for route, _ in routes(get_resolver().url_patterns) if route.startswith("admin/")
+    ]
+
+
+def test_every_page_of_the_admin_site_is_listed() -> None:
+    labels = {f"{model._meta.app_label}/{model._meta.model_name}" for model in admin.site._registry}
+    assert labels == set(ADMIN_ROWS), "say in tests/web/deeds.py who reads and changes them"
+    rows = tuple(f"{label}/" for label in labels)
+    rest = {re.sub("<app_label>[^)]*", "<app_label>…", route) for route in admin_routes() if not route.startswith(rows)}
+    assert rest == set(ADMIN_REST)
+
+
+@pytest.mark.parametrize("path", filter(None, ADMIN_REST.values()))
+def test_the_rest_of_the_admin_site_is_for_its_readers(path: str, people: dict[str, Actor]) -> None:
+    for name, actor in people.items():
+        client = Client()
+        client.force_login(actor.person, backend=BACKEND)
+        answer = client.get(path)
+        assert got_through(answer) == (name in READERS), (name, answer.status_code)
+
+
+@pytest.mark.parametrize("label", ADMIN_ROWS)
+def test_the_admin_site_lets_through_exactly_whom_it_should(
+    label: str, scene: SimpleNamespace, people: dict[str, Actor]
+) -> None:
+    readers, changers, adders = ADMIN_ROWS[label]
+    model = apps.get_model(label.replace("/", "."))
+    first = model._default_manager.first()
+    row, count = quote(first.pk) if first else "0", model._default_manager.count()
+    expected = {
+        ("GET", ""): readers, ("GET", f"{row}/change/"): readers, ("GET", "add/"): adders,
+        ("POST", "add/"): adders, ("POST", f"{row}/change/"): changers,
+        ("GET", f"{row}/delete/"): NOBODY, ("POST", f"{row}/delete/"): NOBODY,
+    }  # fmt: skip
+    if first:
+        expected["GET", f"{row}/history/"] = readers
+    for (method, path), through in expected.items():
+        passed = set()
+        for name, actor in people.items():
+            client = Client()
+            client.force_login(actor.person, backend=BACKEND)
+            with transaction.atomic():
+                answer = client.generic(method, f"/admin/{label}/{path}")
+                transaction.set_rollback(True)
+            assert answer.status_code < 500, (name, path)
+            if got_through(answer):
+                passed.add(name)
+        assert passed == set(through), f"{method} {path}"
+    assert model._default_manager.count() == count
+
+
+@pytest.mark.parametrize("label", ADMIN_ROWS)
+def test_no_bulk_action_of_the_admin_site_changes_a_row_for_those_who_only_read(
+    label: str, scene: SimpleNamespace, people: dict[str, Actor]
+) -> None:
+    model = apps.get_model(label.replace("/", "."))
+    chosen = [str(pk) for pk in model._default_manager.values_list("pk", flat=True)[:5]]
+    before = list(model._default_manager.order_by("pk").values())
+    for action in ("delete_selected", *(admin.site._registry[model].actions or ())):
+        for name in ("dana", "rita", "aude", "otto"):
+            client = Client()
+            client.force_login(people[name].person, backend=BACKEND)
+            answer = client.post(f"/admin/{label}/", {"action": action, ACTION_CHECKBOX_NAME: chosen, "post": "yes"})
+            assert answer.status_code < 500, (name, action)
+    after = list(model._default_manager.order_by("pk").values())
+    if label != "audit/event":  # refusals are told there
+        assert [_lasting(row) for row in after[: len(before)]] == [_lasting(row) for row in before]
+    assert len(after) >= len(before)
+
+
+def _lasting(row: dict[str, object]) -> dict[str, object]:
+    return {name: value for name, value in row.items() if name != "last_login"}
 
 
 @pytest.mark.parametrize("deed", [d for d in DEEDS if not d.public], ids=lambda d: f"{d.method} /{d.route}")

@@ -1,7 +1,11 @@
+import re
+
 import pytest
 from django.test import Client, override_settings
 
 from accounts.actors import Actor
+from accounts.permissions import GRANTED, Permission
+from accounts.roles import Role
 from audit.models import Event
 
 pytestmark = pytest.mark.django_db
@@ -41,6 +45,17 @@ def test_nobody_adds_or_deletes_what_is_only_shown_and_reads_why(ada: Actor) -> 
     assert changed.status_code == 403
     assert "what it only shows, nobody changes here" in changed.content.decode()
     assert Event.objects.filter(pk=event.pk).exists()
+
+
+def test_the_table_of_rights_is_shown_as_it_is_asked(aude: Actor) -> None:
+    admin = client_of(aude)
+    assert 'href="/admin/access-matrix/"' in admin.get("/admin/").content.decode()
+    page = admin.get("/admin/access-matrix/").content.decode()
+    for permission in Permission:
+        row = page.partition(f"<code>{permission}</code>")[2].partition("</tr>")[0]
+        assert [given == "✓" for given in re.findall("<td>(✓)?<span", row)] == [
+            permission in GRANTED[role] for role in Role
+        ]
 
 
 def test_the_form_of_a_new_person_names_the_role_it_takes(aude: Actor) -> None:

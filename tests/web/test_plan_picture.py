@@ -85,7 +85,9 @@ def test_the_form_shows_its_plan_and_does_nothing(endpoint: Endpoint, olga: Acto
 @pytest.mark.django_db
 def test_reviewer_and_operator_see_the_plan_that_is_signed(endpoint: Endpoint, people: dict[str, Actor]) -> None:
     version, move = endpoint.model.versions.get(), StageMove(Stage.NONE, Stage.PRODUCTION, archive_existing=True)
-    request = rollouts.request_deployment(version, move, endpoint, STAIRS, reason="go", actor=people["dana"]).request
+    request = rollouts.request_deployment(
+        version, endpoint, STAIRS, move=move, reason="go", actor=people["dana"]
+    ).request
     assert "5 %, 25 % then a gate, 100 %" in browser(people["rita"]).get(f"/approvals/{request.pk}").content.decode()
     row = Rollout.objects.create(endpoint=endpoint, version=version, plan=STAIRS.document, state=RolloutState.RUNNING,
                                  created_by=people["olga"].person)  # fmt: skip

@@ -20,13 +20,13 @@ from registry.conditions import Condition, conditions_of, obstacles, standings
 from registry.delegations import had_part
 from registry.listing import Box, requests_in
 from registry.models import ApprovalRequest, Check, Comment, Decision, ModelVersion
-from registry.models.approvals import RequestState
-from registry.policy import Move, StageMove, permission_for
+from registry.models.approvals import ALL, RequestState
+from registry.policy import Move, StageMove, Stay, permission_for
 from registry.stages import Stage
 from registry.staleness import Stale, stale, undecidable
 from web.actors import actor_of
 from web.pages import labels
-from web.pages.forms import posted
+from web.pages.forms import posted, whole_number
 from web.pages.glass_parts import glass_parts
 from web.pages.paging import counted, listed
 from web.pages.plan_picture import Picture, planned
@@ -97,7 +97,8 @@ def review_page(
             **_subject_parts(found),
             **_choices(found, actor, checks, blocked=_blocked(found, actor, past)),
             "comment": (typed or {}).get("comment", ""),
-            "errors": {"comment": refusal.sentence} if isinstance(refusal, Invalid) else {},
+            "up_to": (typed or {}).get("up_to_pct", str(ALL)),
+            "errors": {refusal.field or "comment": refusal.sentence} if isinstance(refusal, Invalid) else {},
         },
         "decisions": [_told_decision(d, accepted) for d in found.decisions.all()],
         "discussion": [
@@ -121,7 +122,7 @@ def _strip(found: ApprovalRequest, move: Move, past: Stale | None) -> str:
     """Return what a click on this page can change, where that is production; an ended request changes nothing."""
     if past or not isinstance(move, StageMove) or Stage.PRODUCTION not in {move.to_stage, move.from_stage}:
         return ""
-    if found.state == RequestState.OPEN:
+    if found.state == RequestState.OPEN or found.is_limited:
         return "A decision here is about what may be in production."
     return "Carrying this out changes what is in production." if found.state == RequestState.APPROVED else ""
 
@@ -153,6 +154,7 @@ def _approval(found: ApprovalRequest) -> dict[str, object]:
         "policy": labels.policy_words(found),
         "subject_digest": found.subject_digest,
         "executed_by": found.executed_by.username if found.executed_by else "",
+        "limit": f"up to {found.ceiling_pct} %" if found.is_limited else "",
     }
 
 
@@ -197,6 +199,8 @@ def _digests(version: ModelVersion | None) -> dict[str, object]:
 def _effects(found: ApprovalRequest, move: object) -> list[str]:
     said = subjects.document(found)
     others = [f"Version {other['version']}" for other in said["displaces"]]  # type: ignore[attr-defined]
+    if isinstance(move, Stay):
+        return _deployed(found)
     if not isinstance(move, StageMove):
         return [f"@{said['move']['alias']} points at version {found.version.version}."]  # type: ignore[index]
     then = "when the call is repeated or the button on this page is pressed"
@@ -260,10 +264,19 @@ def _choices(found: ApprovalRequest, actor: Actor, checks: list[Check], *, block
         "may_decide": not blocked,
         "blocked": blocked,
         "may_approve": not hindered,
-        "may_ask_changes": True,
+        "may_refuse": not found.is_limited,
+        "shares": [] if hindered else _shares(found, actor),
         "approve_blocked": hindered,
-        "next_approvers": _approvers(found) if found.state == RequestState.OPEN else [],
+        "next_approvers": _approvers(found) if found.state == RequestState.OPEN or found.is_limited else [],
     }
+
+
+def _shares(found: ApprovalRequest, actor: Actor) -> list[dict[str, str]]:
+    """Return how far this person can approve, the whole first; nothing where there is no choice."""
+    said = decisions.decided_by(found, actor)
+    further = [share for share in subjects.shares_of(found) if share > (said.up_to_pct if said else 0)]
+    labels_of = {share: f"up to {share} %, and wait there" for share in further} | {ALL: "everything that is asked for"}
+    return [{"value": str(share), "label": labels_of[share]} for share in reversed(further)] if further != [ALL] else []
 
 
 def _lock_fact(found: ApprovalRequest) -> dict[str, object]:
@@ -274,9 +287,9 @@ def _lock_fact(found: ApprovalRequest) -> dict[str, object]:
 
 def _blocked(found: ApprovalRequest, actor: Actor, past: Stale | None) -> str:
     """Return why this person cannot decide, or an empty string."""
-    if past or found.state != RequestState.OPEN:
+    if past or not (found.state == RequestState.OPEN or found.is_limited):
         return undecidable(found)
-    if any(d.person_id == (actor.user.pk if actor.user else None) for d in found.decisions.all()):
+    if (said := decisions.decided_by(found, actor)) and said.up_to_pct == ALL:
         return "You decided already."
     if why := decisions.conflict_of_interest(found, actor) or decisions.spoken_for(found, actor):
         return why
@@ -289,7 +302,7 @@ def _approvers(found: ApprovalRequest) -> list[str]:
     """Return who decides, is in a group that is still asked for, and had no part in what is asked."""
     deciders = [str(role) for role in roles_with(Permission.REQUEST_DECIDE)]
     asked = [one.rule.group for one in standings(found) if one.missing]
-    left_out = had_part(found) | {decision.person_id for decision in found.decisions.all()}
+    left_out = had_part(found) | {one.person_id for one in found.decisions.all() if one.up_to_pct == ALL}
     people = User.objects.filter(groups__name__in=deciders, is_active=True).filter(groups__name__in=asked)
     names = people.exclude(pk__in=left_out).order_by("username")
     return list(names.values_list("username", flat=True).distinct()[:10])
@@ -304,7 +317,7 @@ def _accepted(events: Iterable[history.Told]) -> dict[str, list[str]]:
 def _leads_to(request: HttpRequest, refusal: Refusal, checks: Iterable[Check]) -> str:
     """Return the id of the input that a refused decision is about, or an empty string."""
     if isinstance(refusal, Invalid):
-        return "decision-comment"
+        return "decision-reach" if refusal.field == "up_to_pct" else "decision-comment"
     open_ones = (f"accept-{check.pk}" for check in checks if check.status == Check.Status.WARN)
     is_approval = request.POST.get("verdict") == "approve"
     return next((name for name in open_ones if is_approval and request.POST.get(name) != "yes"), "")
@@ -319,6 +332,7 @@ def _told_decision(decision: Decision, accepted: dict[str, list[str]]) -> dict[s
         "comment": decision.comment,
         "at": decision.at,
         "via": decision.via,
+        "reach": decision.reach,
         "for_person": decision.for_person.username if decision.for_person else "",
     }
 
@@ -343,7 +357,7 @@ def _withdraw(found: ApprovalRequest, actor: Actor) -> dict[str, object] | None:
 def _execute(found: ApprovalRequest, actor: Actor) -> dict[str, object] | None:
     move = requests.move_of(found)
     may = found.requester == actor.user or access.may(actor, permission_for(move, found.model), found.model)
-    if found.state != RequestState.APPROVED or not may or not isinstance(move, StageMove):
+    if found.state != RequestState.APPROVED or found.is_limited or not may or not isinstance(move, StageMove):
         return None
     path = labels.version_path(found.model.name, found.version.version)
     return {
@@ -359,7 +373,7 @@ def decide(request: HttpRequest, number: int) -> HttpResponse:
     """Take the decision; a refusal shows the page again with what was typed."""
     actor = actor_of(request)
     found = requests.find_request(number, actor=actor)
-    typed = {"comment": request.POST.get("comment", "")}
+    typed = {name: request.POST.get(name, "") for name in ("comment", "up_to_pct")}
     try:
         outcome = decisions.decide(found, _choice(request, found), actor=actor)
     except (Invalid, Conflict) as why:
@@ -374,7 +388,9 @@ def decide(request: HttpRequest, number: int) -> HttpResponse:
             refusal=refusal,
             changed=outcome.past.changed,
         )
-    messages.success(request, f"{outcome.get_verdict_display()}. The ledger has your decision and comment.")
+    messages.success(
+        request, f"{outcome.get_verdict_display()}{outcome.reach}. The ledger has your decision and comment."
+    )
     return HttpResponseRedirect(f"/approvals/{number}")
 
 
@@ -383,7 +399,10 @@ def _choice(request: HttpRequest, found: ApprovalRequest) -> decisions.Choice:
     if verdict not in decisions.Verdict.values:
         raise Invalid("Choose approve, reject or request changes.", field="verdict")
     accepted = [check.pk for check in found.checks.all() if request.POST.get(f"accept-{check.pk}") == "yes"]
-    return decisions.Choice(decisions.Verdict(verdict), posted(request, "digest"), posted(request, "comment"), accepted)
+    is_approval = verdict == decisions.Verdict.APPROVE and "up_to_pct" in request.POST
+    up_to_pct = whole_number(posted(request, "up_to_pct"), "up_to_pct", 1, ALL) if is_approval else ALL
+    digest, comment = posted(request, "digest"), posted(request, "comment")
+    return decisions.Choice(decisions.Verdict(verdict), digest, comment, accepted, up_to_pct)
 
 
 @require_POST

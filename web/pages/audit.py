@@ -10,7 +10,14 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from django.http import FileResponse, HttpRequest, HttpResponse, HttpResponseRedirect, StreamingHttpResponse
+from django.http import (
+    FileResponse,
+    HttpRequest,
+    HttpResponse,
+    HttpResponseBase,
+    HttpResponseRedirect,
+    StreamingHttpResponse,
+)
 from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
@@ -19,18 +26,18 @@ from accounts.actors import Actor
 from accounts.models import User
 from accounts.permissions import Permission
 from accounts.policy import require
-from audit import export, seal
+from audit import export, seal, verification
 from audit.catalogue import EVENTS
 from audit.copies import own_copies
-from audit.models import Checkpoint
+from audit.models import Checkpoint, Verification
 from audit.record import Subject, record
-from audit.verify import verify
 from core import clock
 from core.refusals import Invalid, NotFound
 from registry import compare, history
 from web.actors import actor_of
 from web.pages import labels
 from web.pages.paging import address, key_of, size_of
+from web.pages.parts import unchanged
 
 CHOSEN = ("person", "action", "model", "since", "until", "denied")
 COLUMNS = ("seq", "at", "actor", "roles", "via", "action", "outcome", "label", "comment", "leaf")
@@ -62,7 +69,8 @@ def ledger(request: HttpRequest) -> HttpResponse:
         "newer": address(request, after=page.newer, before=None) if page.newer else "",
         "older": address(request, before=page.older, after=None) if page.older else "",
         "shown": f"{len(page.events)} a page, newest first",
-        "verify": request.session.get("verified"),
+        "verify": _verified(Verification.objects.filter(pk=request.session.get("verification", 0)).first()),
+        "verify_source": f"/audit/verification/{request.session.get('verification')}",
         "verify_action": "/audit/verify",
         "exports": _exports(request, actor),
         "errors": errors,
@@ -175,19 +183,32 @@ def _covering(told: history.Told) -> dict[str, object] | None:
 @never_cache
 @require_POST
 def verify_now(request: HttpRequest) -> HttpResponse:
-    """Check the whole ledger and show the result."""
+    """Check the whole ledger: the page shows how far it is, and the result."""
+    actor = reader(request)
+    begun = verification.begin(seal.signer().verifier_key, own_copies(), by=actor.name)
+    request.session["verification"] = begun.pk
+    return HttpResponseRedirect("/audit#verification")
+
+
+@require_GET
+def verification_part(request: HttpRequest, number: int) -> HttpResponseBase:
+    """Answer with how far a verification is and what it found, or 304 where nothing changed."""
     reader(request)
-    report = verify(seal.signer().verifier_key, kept=own_copies())
-    request.session["verified"] = {
-        "state": "ok" if report.ok else "broken",
-        "size": report.size,
-        "root": report.root.hex(),
-        "at": clock.iso(clock.now()),
-        "broken_at": report.first_bad,
-        "copies": report.copies,
-        "why": report.problems[0] if report.problems else "",
-    }
-    return HttpResponseRedirect("/audit")
+    row = Verification.objects.filter(pk=number).first()
+    if row is None:
+        raise NotFound(f"There is no verification {number}.")
+    return unchanged(request, render(request, "audit/verification.html", {"verify": _verified(row)}))
+
+
+def _verified(row: Verification | None) -> dict[str, object] | None:
+    """Return what a page says of a verification."""
+    if row is None:
+        return None
+    return {
+        "number": row.pk, "state": "silent" if verification.is_silent(row) else row.state, "size": row.size,
+        "checked": row.checked, "pct": 100 * row.checked // row.size if row.size else 0, "root": row.root,
+        "at": row.ended_at, "broken_at": row.first_bad, "copies": row.copies, "why": row.why,
+    }  # fmt: skip
 
 
 @require_GET

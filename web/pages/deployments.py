@@ -13,7 +13,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from accounts.actors import Actor
 from core.refusals import Invalid
-from deployments import endpoints, freezing, interventions, rollouts, steering
+from deployments import endpoints, freezing, interventions, reach, rollouts, steering
 from deployments.models import Rollout, RolloutStep
 from deployments.plan import ALL
 from deployments.plans import Plan
@@ -96,6 +96,7 @@ def _told(found: Rollout, actor: Actor) -> dict[str, object]:
         "doable": [*(name for name, possible in doable.items() if possible), *where],
         "rollout": found,
         "waits": freezing.waits(found),
+        "reach": reach.kept(found),
         "canary": canaries.told(found, steps),
         "steps": _bar(found, steps),
         "picture": under_way(Plan.of(found.plan), steps) if found.kind == Rollout.Kind.DEPLOY else None,

@@ -15,12 +15,11 @@ from accounts.policy import denied
 from core.refusals import Invalid, Refusal
 from deployments import endpoints, freezing, rights, rollouts
 from deployments.models import Endpoint, InstalledRight, Rollout
+from deployments.plan import Strategy
 from deployments.plans import Plan
 from deployments.states import ENDED, RolloutState
 from registry import access
 from registry.models import ModelVersion, RegisteredModel
-from registry.policy import StageMove
-from registry.stages import Stage
 from web.actors import actor_of
 from web.pages import canaries, plan_form, replicas
 from web.pages.forms import Form, posted, whole_number
@@ -102,7 +101,8 @@ def _page(
     now, before = endpoints.serving(found), rollouts.previous(found)
     live = found.rollouts.exclude(state__in=ENDED).order_by("-pk").first()
     may_deploy = actor.holds(found.environment.permission)
-    may_ask = found.environment.needs_approval and actor.holds(Permission.REQUEST_OPEN)
+    signs = rollouts.needs_signature(found, Plan(Strategy.ALL_AT_ONCE))  # what policies of any share are for
+    may_ask = signs and actor.holds(Permission.REQUEST_OPEN)
     context = {
         "endpoint": found,
         "serving": now,
@@ -118,7 +118,8 @@ def _page(
         "holds": plan_form.HOLDS,
         "fails": plan_form.FAILS,
         "may_deploy": may_deploy,
-        "signed": rollouts.signed_for(found) if may_deploy and found.environment.needs_approval else [],
+        "signed": rollouts.signed_for(found) if may_deploy and signs else [],
+        "signs": signs,
         "may_ask": may_ask,
         "needed": None if may_deploy else needed(found.environment.permission),
         "rights": [_right(right, now, before) for right in rights.newest_by_version(found)],
@@ -237,9 +238,9 @@ def preview(request: HttpRequest, name: str) -> HttpResponse:
 
 
 def _ask(request: HttpRequest, version: ModelVersion, found: Endpoint, plan: Plan, actor: Actor) -> HttpResponse:
-    move = StageMove(Stage(version.stage), Stage.PRODUCTION, archive_existing=True)
-    waiting = rollouts.request_deployment(version, move, found, plan, reason=posted(request, "reason"), actor=actor)
-    messages.success(request, "One signature covers the stage, the endpoint and the plan. A reviewer decides.")
+    waiting = rollouts.request_deployment(version, found, plan, reason=posted(request, "reason"), actor=actor)
+    along = "the stage, " if found.environment.needs_approval else ""
+    messages.success(request, f"One signature covers {along}the endpoint and the plan. A reviewer decides.")
     return HttpResponseRedirect(f"/approvals/{waiting.request.pk}")
 
 

@@ -319,6 +319,10 @@ PAGES: dict[str, dict[str, Context]] = {
         "done": shown(DONE, took_s=7.0, back=BEFORE),
         "rolled back": shown(FAILED, took_s=41.0, back_s=0.84),
         "queued": shown(rollout(10, 6, RolloutState.QUEUED), is_live=True, may_cancel=True),
+        "signed in part": shown(
+            rollout(10, 6, RolloutState.RUNNING),
+            reach="Approved up to 5 %; 25 % comes next. It waits for 1 from reviewer.",
+        ),
         "waits for the end of a freeze": shown(
             rollout(10, 6, RolloutState.QUEUED), is_live=True, may_cancel=True, waits=FROZEN
         ),

@@ -20,8 +20,10 @@ from web.pages.gallery_stock import (
     DIFFERENCE,
     DIGEST,
     FACTS,
+    FURTHER,
     PLAN,
     PYTHON,
+    REACHES,
     REGISTER,
     STEPS,
     Context,
@@ -683,6 +685,14 @@ PAGES: dict[str, dict[str, Context]] = {
             "execute": {"action": "/approvals/128/execute", "label": "Move v5 to Production", "key": "2"},
             "comment_form": None,
         },
+        "approved in part": {
+            **APPROVAL_PAGE,
+            "approval": {**APPROVAL, "state": "approved", "approvals": 1, "limit": "up to 5 %"},
+            "conditions": [*APPROVAL_PAGE["conditions"], FURTHER],
+            "decisions": [{"id": 7, **DECISIONS[0], "reach": " up to 5 %"}],
+            "decision": {**DECISION, "may_refuse": False, "shares": REACHES[:-1], "up_to": "100"},
+        },
+        "how far": {**APPROVAL_PAGE, "decision": {**DECISION, "shares": REACHES, "up_to": "5"}},
         "emergency": {**APPROVAL_PAGE, "emergency": {"action": "#", "digest": DIGEST, "name": "credit-risk"}},
         "let through": {
             **APPROVAL_PAGE,
@@ -694,6 +704,8 @@ PAGES: dict[str, dict[str, Context]] = {
     "audit/list": {
         "usual": AUDIT,
         "verified": {**AUDIT, "verify": {"state": "ok", "size": 48212, "root": PLAN, "at": at(24)}},
+        "verifying": {**AUDIT, "verify": {"state": "running", "size": 10**7, "checked": 4_200_000, "pct": 42}},
+        "check ended": {**AUDIT, "verify": {"state": "silent", "size": 10**7, "checked": 4_200_000}},
         "broken": {
             **AUDIT,
             "verify": {"state": "broken", "broken_at": 47120, "why": "Its leaf does not fit its body."},

@@ -83,11 +83,22 @@ DECISION: Context = {
     "key": "0d3c1f",
     "may_decide": True,
     "may_approve": True,
-    "may_ask_changes": True,
+    "may_refuse": True,
     "comment": "",
     "errors": {},
     "next_approvers": ["rita", "ravi"],
 }
+FURTHER = {
+    "name": "All requests",
+    "status": "pending",
+    "measured": "up to 5 %",
+    "why": "25 % waits for 1 from reviewer.",
+}
+REACHES = [
+    {"value": "100", "label": "everything that is asked for"},
+    {"value": "25", "label": "up to 25 %, and wait there"},
+    {"value": "5", "label": "up to 5 %, and wait there"},
+]
 COMMENTS = [
     {
         "id": 1,

@@ -8,8 +8,8 @@ from core import clock
 from registry import subjects
 from registry.models import ApprovalRequest, Check, RegisteredModel
 from registry.models.approvals import RequestState
-from registry.policy import StageMove
-from registry.requests import move_of
+from registry.policy import AliasMove, StageMove
+from registry.requests import deployment_asked, move_of
 
 
 def model_path(name: str) -> str:
@@ -40,7 +40,10 @@ def move_words(request: ApprovalRequest) -> dict[str, str]:
     move = move_of(request)
     if isinstance(move, StageMove):
         return {"target": str(move.to_stage), "action": f"{move.from_stage} → {move.to_stage}"}
-    return {"target": f"@{move.alias}", "action": f"point @{move.alias} here"}
+    if isinstance(move, AliasMove):
+        return {"target": f"@{move.alias}", "action": f"point @{move.alias} here"}
+    place = deployment_asked(request) or {}
+    return {"target": str(place.get("endpoint", "")), "action": f"deploy to {place.get('environment')}"}
 
 
 def request_row(request: ApprovalRequest) -> dict[str, object]:
@@ -58,7 +61,7 @@ def request_row(request: ApprovalRequest) -> dict[str, object]:
         "overdue": request.state == RequestState.OPEN and request.due_at is not None and request.due_at < clock.now(),
         "expires_at": request.expires_at,
         "checks": check_summary(request.checks.all()),
-        "approvals": sum(d.verdict == "approve" for d in request.decisions.all()),
+        "approvals": len({d.person_id for d in request.decisions.all() if d.verdict == "approve"}),
         "approvals_needed": request.approvals_needed,
         **move_words(request),
     }

@@ -224,7 +224,7 @@ def _tell_decisions(keys: list[int], actor: Actor) -> dict[int, Notice]:
     requests = _requests({row.request_id for row in rows.values()})
     return {
         key: Notice(
-            "decision", key, row.at, f"{row.person.username} {VERDICT_WORDS[row.verdict]} your request",
+            "decision", key, row.at, f"{row.person.username} {VERDICT_WORDS[row.verdict]} your request{row.reach}",
             _about(requests[row.request_id]), f"/approvals/{row.request_id}#decision-{key}", row.comment,
             needs=requests[row.request_id].state == RequestState.APPROVED,
         )

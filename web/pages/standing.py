@@ -34,6 +34,7 @@ def _entry(
 
 
 def _approvers(approval: ApprovalRequest) -> list[str]:
-    given = [d.person.username for d in approval.decisions.all() if d.verdict == Decision.Verdict.APPROVE]
+    said = (d for d in approval.decisions.all() if d.verdict == Decision.Verdict.APPROVE)
+    given = list(dict.fromkeys(d.person.username for d in said))
     broken = getattr(approval, "glass", None)
     return [*given, f"{broken.person.username} by break-glass"] if broken else given

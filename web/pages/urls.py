@@ -113,6 +113,7 @@ urlpatterns: list[URLPattern] = [
     path("audit/mismatches/<int:number>", mismatches.mismatch, name="mismatch"),
     path("audit/mismatches/<int:number>/settle", mismatches.settle, name="settle-mismatch"),
     path("audit/verify", audit.verify_now, name="verify"),
+    path("audit/verification/<int:number>", audit.verification_part, name="verification"),
     path("audit/export.zip", audit.export_all, name="export-all"),
     path("audit/export.<str:form>", audit.export_selection, name="export-selection"),
 ]

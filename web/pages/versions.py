@@ -122,7 +122,7 @@ def moves_of(found: ModelVersion, pending: list[ApprovalRequest], actor: Actor) 
     if found.stage == Stage.NONE:
         goals.remove(Stage.ARCHIVED)
     moves = [StageMove(Stage(found.stage), to, archive_existing=to in ACTIVE) for to in goals]
-    approved = {row.move_key: row for row in pending if row.state == RequestState.APPROVED}
+    approved = {row.move_key: row for row in pending if row.state == RequestState.APPROVED and not row.is_limited}
     others = _others(found)
     offers = (
         _offer(found, move, need, approved.get(move.key), others.get(move.to_stage, []), actor)
@@ -196,12 +196,16 @@ def _open_request(pending: list[ApprovalRequest]) -> dict[str, object] | None:
         return None
     row = pending[0]
     return {
-        "title": "A request is approved" if row.state == RequestState.APPROVED else "A request is open",
+        "title": f"A request is approved{_reach(row)}" if row.state == RequestState.APPROVED else "A request is open",
         "number": row.pk,
         "href": f"/approvals/{row.pk}",
         "to": labels.move_words(row)["target"],
         "state": row.state,
     }
+
+
+def _reach(row: ApprovalRequest) -> str:
+    return f" up to {row.ceiling_pct} %" if row.is_limited else ""
 
 
 def _steps(found: ModelVersion, told: list[history.Told]) -> list[dict[str, object]]:

@@ -7,7 +7,7 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from deployments import endpoints, freezing, interventions, rights, steering
+from deployments import endpoints, freezing, interventions, reach, rights, steering
 from deployments.capacity import capacity_of
 from deployments.models import Endpoint, Rollout
 from deployments.states import RolloutState, StepStatus
@@ -48,6 +48,9 @@ class RolloutShape(serializers.Serializer[Any]):
     why = serializers.CharField()
     by = serializers.CharField(source="created_by.username")
     approved_in = serializers.IntegerField(source="request_id", allow_null=True)
+    approved_up_to_pct = serializers.IntegerField(
+        source="request.ceiling_pct", default=None, allow_null=True, help_text="Null where nobody had to sign."
+    )
     last_good = serializers.IntegerField(source="last_good_id", allow_null=True)
     created_at = serializers.DateTimeField()
     started_at = serializers.DateTimeField(allow_null=True)
@@ -59,7 +62,8 @@ class RolloutShape(serializers.Serializer[Any]):
 class RolloutWithSteps(RolloutShape):
     """The same, with its steps in order.
 
-    `waits` says until when a freeze keeps it, or nothing; `back_s` how many seconds it took to go back.
+    `waits` says what keeps it where it is: a freeze until when, a signature up to which share; or nothing. `back_s` is
+    how many seconds it took to go back.
     """
 
     steps = Step(many=True)
@@ -67,8 +71,8 @@ class RolloutWithSteps(RolloutShape):
     back_s = serializers.FloatField(allow_null=True)
 
     def get_waits(self, rollout: Rollout) -> str:
-        """Until when a freeze keeps it."""
-        return freezing.waits(rollout)
+        """What keeps it where it is."""
+        return freezing.waits(rollout) or reach.kept(rollout)
 
 
 class Serving(serializers.Serializer[Any]):
@@ -155,7 +159,7 @@ class EndpointWithRights(EndpointShape):
     @extend_schema_field(RolloutShape(many=True))
     def get_rollouts(self, endpoint: Endpoint) -> object:
         """The newest first."""
-        rows = endpoint.rollouts.select_related("version", "created_by").order_by("-pk")[:LAST]
+        rows = endpoint.rollouts.select_related("version", "created_by", "request").order_by("-pk")[:LAST]
         return RolloutShape(rows, many=True).data
 
 

@@ -7,7 +7,7 @@ from rest_framework import serializers
 
 from registry import checks, conditions, subjects
 from registry.models import ApprovalRequest, Decision
-from registry.models.approvals import RequestState
+from registry.models.approvals import ALL, RequestState
 from registry.stages import Stage
 from web.rest.one_of import OneOf
 
@@ -27,6 +27,22 @@ class Move(serializers.Serializer[Any]):
         if ("stage" in attrs) == ("alias" in attrs):
             raise serializers.ValidationError("Give either stage or alias.")
         return attrs
+
+
+class NewRequest(Move):
+    """A move to ask for; with `endpoint` and `plan`, one signature over the deployment too.
+
+    A deployment without a stage is with the move to Production there, and alone in staging.
+    """
+
+    endpoint = serializers.CharField(required=False, max_length=63)
+    plan = serializers.DictField(required=False)
+
+    def validate(self, attrs: dict[str, object]) -> dict[str, object]:
+        """A plan goes with an endpoint, and a deployment with no alias."""
+        if ("endpoint" in attrs) != ("plan" in attrs) or {"endpoint", "alias"} <= attrs.keys():
+            raise serializers.ValidationError("A deployment is asked for with endpoint and plan, and no alias.")
+        return attrs if "endpoint" in attrs else super().validate(attrs)
 
 
 class CheckShape(serializers.Serializer[Any]):
@@ -57,6 +73,7 @@ class DecisionShape(serializers.Serializer[Any]):
     verdict = OneOf(choices=Decision.Verdict.choices)
     comment = serializers.CharField()
     subject_digest = serializers.CharField()
+    up_to_pct = serializers.IntegerField(help_text="An approval is for the shares of the requests up to this one.")
     for_person = serializers.CharField(source="for_person.username", default=None, allow_null=True)
     via = serializers.CharField()
     at = serializers.DateTimeField()
@@ -109,6 +126,7 @@ class Request(serializers.Serializer[Any]):
     subject = serializers.SerializerMethodField()
     subject_digest = serializers.CharField()
     approvals_needed = serializers.IntegerField()
+    approved_up_to_pct = serializers.SerializerMethodField()
     created_at = serializers.DateTimeField()
     due_at = serializers.DateTimeField(allow_null=True, help_text="By when a policy asks for the decision.")
     expires_at = serializers.DateTimeField()
@@ -124,6 +142,11 @@ class Request(serializers.Serializer[Any]):
     def get_subject(self, request: ApprovalRequest) -> dict[str, object]:
         """The document that was digested."""
         return subjects.document(request)
+
+    def get_approved_up_to_pct(self, request: ApprovalRequest) -> int:
+        """Up to which share of the requests it is approved: 0 before, 100 where nobody limited it."""
+        let_through = {RequestState.APPROVED, RequestState.EXECUTED}
+        return request.ceiling_pct if request.state in let_through else 0
 
     @extend_schema_field(CheckShape(many=True))
     def get_checks(self, request: ApprovalRequest) -> object:
@@ -143,6 +166,9 @@ class NewDecision(serializers.Serializer[Any]):
     subject_digest = serializers.RegexField(r"^[0-9a-f]{64}$")
     comment = serializers.CharField(max_length=10_000)
     accepted = serializers.ListField(child=serializers.IntegerField(), required=False, default=list)
+    up_to_pct = serializers.IntegerField(
+        required=False, default=ALL, min_value=1, max_value=ALL, help_text="Of an approval: a share of the plan."
+    )
 
 
 class Outcome(serializers.Serializer[Any]):

@@ -1,11 +1,17 @@
 """Own REST: moves, approval requests, decisions, discussion."""
 
+from typing import Any
+
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.decorators import api_view
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from accounts.actors import Actor
 from core.refusals import Conflict, Invalid
+from deployments.endpoints import find_endpoint
+from deployments.plans import Plan
+from deployments.rollouts import request_deployment
 from registry import access, decisions, discussion, glass, transitions
 from registry import requests as approval
 from registry.listing import Box, requests_in
@@ -69,7 +75,7 @@ def moves(request: Request) -> Response:
 @extend_schema(
     methods=["POST"],
     operation_id="open_request",
-    request=shapes.Move,
+    request=shapes.NewRequest,
     responses={200: shapes.Request, 201: shapes.Request, **REFUSALS},
 )
 @api_view(["GET", "POST"])
@@ -77,14 +83,7 @@ def requests(request: Request) -> Response:
     """List requests, newest first; or open one (200 with the one that is open already)."""
     actor = actor_of(request)
     if request.method == "POST":
-        asked = checked(shapes.Move, request)
-        version = access.find_version(asked["model"], asked["version"], actor=actor)
-        move = (
-            StageMove(Stage(version.stage), Stage(asked["stage"]), archive_existing=asked["archive_existing"])
-            if "stage" in asked
-            else AliasMove(asked["alias"])
-        )
-        waiting = approval.open_request(version, move, reason=asked["reason"], actor=actor)
+        waiting = _ask(checked(shapes.NewRequest, request), actor)
         return Response(shapes.Request(waiting.request).data, status=201 if waiting.opened else 200)
     rows = requests_in(_box(request), actor=actor).prefetch_related(*RELATED)
     if state := one_of(request, "state", RequestState):
@@ -92,6 +91,19 @@ def requests(request: Request) -> Response:
     if before := whole(request, "before"):
         rows = rows.filter(pk__lt=before)
     return Response(shapes.Request(rows.order_by("-pk")[: limit_of(request)], many=True).data)
+
+
+def _ask(asked: dict[str, Any], actor: Actor) -> ApprovalRequired:
+    version, reason = access.find_version(asked["model"], asked["version"], actor=actor), asked["reason"]
+    if "alias" in asked:
+        return approval.open_request(version, AliasMove(asked["alias"]), reason=reason, actor=actor)
+    move = None
+    if "stage" in asked:
+        move = StageMove(Stage(version.stage), Stage(asked["stage"]), archive_existing=asked["archive_existing"])
+    if move and "endpoint" not in asked:
+        return approval.open_request(version, move, reason=reason, actor=actor)
+    endpoint = find_endpoint(asked["endpoint"], actor=actor)
+    return request_deployment(version, endpoint, Plan.of(asked["plan"]), reason=reason, actor=actor, move=move)
 
 
 def _box(request: Request) -> Box:
@@ -112,7 +124,7 @@ def one(request: Request, number: int) -> Response:
 @extend_schema(operation_id="decide", request=shapes.NewDecision, responses={201: shapes.DecisionShape, **REFUSALS})
 @api_view(["POST"])
 def decide(request: Request, number: int) -> Response:
-    """Approve one digest, reject it, or send it back for changes.
+    """Approve one digest, whole or up to a share of its plan, reject it, or send it back for changes.
 
     Needs the scope `decide`; 409 where the request is stale, with what changed.
     """
@@ -120,7 +132,9 @@ def decide(request: Request, number: int) -> Response:
     found = approval.find_request(number, actor=actor)
     outcome = decisions.decide(
         found,
-        decisions.Choice(asked["verdict"], asked["subject_digest"], asked["comment"], asked["accepted"]),
+        decisions.Choice(
+            asked["verdict"], asked["subject_digest"], asked["comment"], asked["accepted"], asked["up_to_pct"]
+        ),
         actor=actor,
     )
     if isinstance(outcome, decisions.Moved):

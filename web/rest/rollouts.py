@@ -54,7 +54,9 @@ def rollouts(request: Request) -> Response:
         rows = rows.filter(state=state)
     if before := whole(request, "before"):
         rows = rows.filter(pk__lt=before)
-    rows = rows.select_related("endpoint__environment", "endpoint__model", "version", "created_by").order_by("-pk")
+    rows = rows.select_related("endpoint__environment", "endpoint__model", "version", "created_by", "request").order_by(
+        "-pk"
+    )
     return Response(deployment_shapes.RolloutShape(rows[: limit_of(request)], many=True).data)
 
 

@@ -11,6 +11,7 @@ from accounts.permissions import Scope
 from web.rest import (
     audit,
     cards,
+    delegations,
     endpoints,
     labels,
     mismatches,
@@ -61,6 +62,7 @@ urlpatterns = [
     path("requests/<int:number>/glass-review", requests.review_glass, name="review-glass"),
     path("requests/<int:number>/comments", requests.comments, name="comments"),
     path("requests/<int:number>/withdraw", requests.withdraw, name="withdraw"),
+    path("delegation", delegations.delegation, name="delegation"),
     path("policies", policies.policies, name="policies"),
     path("policy-schema", policies.schema, name="policy-schema"),
     path("policies/<slug:name>", policies.policy, name="policy"),

@@ -3,13 +3,14 @@
 from collections.abc import Iterator
 from itertools import permutations
 
-from audit.replay.story import Body, Kept, Kind, Story, Word
+from audit.replay.story import UNREADABLE, Body, Kept, Kind, Story, Word
+from core import canonical
 
 
 def heard(*events: tuple[int, dict[str, object]]) -> Story:
     story = Story({"alias": ALIAS})
     for event_id, body in events:
-        story.hear(event_id, body)
+        story.hear(event_id, canonical.dump(body))
     return story
 
 
@@ -43,3 +44,21 @@ def test_what_was_kept_gives_way_to_later_words_only() -> None:
 
 def test_a_refused_deed_says_nothing() -> None:
     assert heard((1, said("set", "m/a", "1", outcome="denied"))).word_on("alias", "m/a", None) is None
+
+
+def test_an_event_that_does_not_say_what_it_has_to_is_named_and_the_rest_is_heard() -> None:
+    story = heard((1, {"action": "set", "outcome": "done", "key": "m/a"}), (2, said("set", "m/b", "2")))
+    story.hear(3, b"no JSON")
+    assert story.word_on("alias", "m/b", None) == Kept(2, "2")
+    assert story.word_on("alias", "m/a", None) is None
+    for event_id, why in ((1, "'value'"), (3, "Expecting value")):
+        word = story.word_on(UNREADABLE.name, str(event_id), None)
+        assert word
+        assert why in str(word.value)
+    story.hear(4, canonical.dump(settled(UNREADABLE.name, "1")))
+    assert story.word_on(UNREADABLE.name, "1", None) == Kept(4, None)
+
+
+def settled(kind: str, key: str) -> dict[str, object]:
+    facts = {"kind": kind, "key": key}
+    return {"action": "state.settled", "outcome": "done", "facts": facts, "after": {"row": None}}

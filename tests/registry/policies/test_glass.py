@@ -137,7 +137,9 @@ def test_a_deployment_that_was_let_through_starts_in_a_freeze_once_it_is_sealed(
     endpoint = endpoints.create_endpoint("fraud", model=model, environment="production", actor=people["olga"])
     version = locked_version(model, people["dana"])
     move = requests.move_of(ask_production(version, people["dana"]))
-    request = rollouts.request_deployment(version, move, endpoint, AT_ONCE, reason="", actor=people["dana"]).request
+    request = rollouts.request_deployment(
+        version, endpoint, AT_ONCE, move=move, reason="", actor=people["dana"]
+    ).request
     broken(request, people["olga"])
     rollout = rollouts.start(version, endpoint, AT_ONCE, actor=people["olga"])
     seal.seal()
