@@ -15,6 +15,8 @@ from monitoring.stats.rules import ASK, GO_BACK, GO_ON, Rules
 from monitoring.stats.summary import evidence
 from monitoring.stats.tally import Tally
 
+LATE_S = 30.0  # evidence that is missing for longer is late
+
 
 class Decision(StrEnum):
     """What the evidence says."""

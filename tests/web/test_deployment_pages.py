@@ -1,5 +1,7 @@
 """Pages of deployments: taking a version out of service, and what an operator can do."""
 
+import json
+
 import pytest
 
 from accounts.actors import Actor
@@ -8,6 +10,7 @@ from deployments import endpoints, rights, rollouts
 from deployments.models import Endpoint, InstalledRight, Rollout
 from deployments.plans import Plan
 from deployments.states import RolloutState
+from monitoring import letters
 from tests.deployments.story import AT_ONCE, locked_version
 from tests.factories import make_model
 from tests.web.visitors import browser
@@ -45,6 +48,21 @@ def test_the_endpoints_page_lists_what_may_serve_and_withdraws_it_with_a_reason(
     taken = endpoint.rollouts.get(kind="withdraw")
     assert done["Location"] == f"/deployments/{taken.pk}"
     assert "leaks ages" in client.get(f"/deployments/{taken.pk}").content.decode()
+
+
+@pytest.mark.parametrize("path", ["/endpoints/fraud-staging", "/endpoints/fraud-staging/monitoring"])
+def test_pages_of_an_endpoint_say_which_replica_writes_more_than_it_was_asked(
+    endpoint: Endpoint, eli: Actor, ada: Actor, path: str
+) -> None:
+    assert "more evidence" not in browser(eli).get(path).content.decode()
+    for name, lines in ((endpoint.name, 1_234_000), ("churn", 9)):
+        said = json.dumps({"endpoint": name, "replica": f"{name}-7", "lines": lines})
+        letters.put_aside([letters.dropped(name, said.encode())])
+    page = browser(eli).get(path).content.decode()
+    assert "<b>fraud-staging-7</b> wrote 1,234,000 records more" in page
+    assert "churn-7" not in page
+    assert "/admin/monitoring/deadletter/" not in page
+    assert "/admin/monitoring/deadletter/" in browser(ada).get(path).content.decode()
 
 
 def test_leaving_an_endpoint_with_nothing_takes_its_name_typed(endpoint: Endpoint, eli: Actor) -> None:

@@ -40,7 +40,7 @@ def told(rollout: Rollout, steps: list[RolloutStep]) -> dict[str, Any] | None:
         "has_copies": any(step.name == "mirror" and step.started_at for step in steps),
         "version": rollout.version.version,
         "before": before,
-        "late_since": late.late_since() if rollout.state == RolloutState.RUNNING else None,
+        "late_since": late.late_since(rollout.endpoint.name) if rollout.state == RolloutState.RUNNING else None,
         **_server(rollout),
         "paused_at": rollout.paused_at,
         "paused_by": rollout.paused_by.username if rollout.paused_by else "",

@@ -17,6 +17,7 @@ from deployments import endpoints, freezing, rights, rollouts
 from deployments.models import Endpoint, InstalledRight, Rollout
 from deployments.plans import Plan
 from deployments.states import ENDED, RolloutState
+from monitoring import letters
 from registry import access
 from registry.models import ModelVersion, RegisteredModel
 from registry.policy import StageMove
@@ -107,6 +108,7 @@ def _page(
         "previous": before,
         "frozen": freezing.over_endpoint(found),
         "live": live,
+        "floods": letters.floods(found.name),
         "history": [_past(row) for row in _history(found)],
         "versions": (deployable := _deployable(found)),
         "any_pickle": any(one["runs_code"] for one in deployable),
