@@ -139,6 +139,56 @@ def test_who_may_act_is_not_told_of_roles(endpoint: Endpoint, stuck: Rollout, el
         assert "takes the role" not in browser(eli).get(address).content.decode()
 
 
+def at_share(endpoint: Endpoint, dana: Actor, eli: Actor, share: int, observed: dict[str, object]) -> Rollout:
+    """Return a canary of 5 and 25 % that is watched at `share`, with what is seen there; 5 % ended well."""
+    plan = Plan.of({"strategy": "canary", "shares": [5, 25]})
+    rollout = rollouts.start(locked_version(endpoint.model, dana), endpoint, plan, actor=eli)
+    Rollout.objects.filter(pk=rollout.pk).update(state=RolloutState.RUNNING)
+    begun = {"started_at": clock.now()}
+    rollout.steps.filter(name__in=["install", "route"], arguments__share_pct__isnull=True).update(status="done")
+    at_five = rollout.steps.filter(arguments__share_pct=5)
+    at_five.update(status="done" if share > 5 else "applied", **begun)
+    if share > 5:
+        guard = {"name": "error", "peak": 3.7e23, "limit": 40, "ratio": [0, None], "state": "inside"}
+        seen = {"verdict": "promote", "sentence": "Promote: it is as good.", "guards": [guard]}
+        at_five.filter(name="watch").update(observed={**seen, "since": {"canary": 1}, "counted": {"canary": 60}})
+    rollout.steps.filter(name="route", arguments__share_pct=share).update(status="done", **begun)
+    rollout.steps.filter(name="watch", arguments__share_pct=share).update(observed=observed, **begun)
+    return rollout
+
+
+def live_part(rollout: Rollout, actor: Actor) -> str:
+    page = browser(actor).get(f"/deployments/{rollout.pk}/live").content.decode()
+    return page[page.index("Verdict") : page.index(">Log<")]
+
+
+def test_just_after_a_step_began_the_page_shows_no_verdict_and_no_counts_of_the_one_before(
+    endpoint: Endpoint, dana: Actor, eli: Actor
+) -> None:
+    shown = live_part(at_share(endpoint, dana, eli, 25, {}), eli)
+    verdict = shown[: shown.index("Guardrails")]
+    assert "Nothing is judged at 25 % yet." in verdict
+    assert "<b>25 %</b> asked" in verdict
+    assert "promote" not in verdict.lower()
+    assert "taken" not in verdict
+    assert "Evidence, highest" in shown, "guardrails count over all steps"
+
+
+def test_counts_are_of_the_moment_of_the_verdict(endpoint: Endpoint, dana: Actor, eli: Actor) -> None:
+    seen = {"verdict": "hold", "sentence": "Hold: 0 of 100 canary requests in this step."}
+    counters = {"since": {"canary": 60, "stable": 940}, "counted": {"canary": 93, "stable": 1_055}}
+    shown = live_part(at_share(endpoint, dana, eli, 25, {**seen, **counters}), eli)
+    assert "33 of 148 requests" in shown
+    assert "Hold: 0 of 100 canary requests" in shown
+    assert "gets no traffic" not in shown
+
+
+def test_evidence_over_a_million_is_said_in_words(endpoint: Endpoint, dana: Actor, eli: Actor) -> None:
+    shown = live_part(at_share(endpoint, dana, eli, 25, {}), eli)
+    assert '<td class="num">over 1,000,000</td>' in shown
+    assert "000,000,000" not in shown
+
+
 def test_a_gate_is_opened_on_the_deployments_page_with_a_comment(endpoint: Endpoint, dana: Actor, eli: Actor) -> None:
     plan = Plan.of({"strategy": "canary", "shares": [{"pct": 5, "gate": True}]})
     rollout = rollouts.start(locked_version(endpoint.model, dana), endpoint, plan, actor=eli)
