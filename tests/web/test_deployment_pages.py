@@ -65,6 +65,20 @@ def test_pages_of_an_endpoint_say_which_replica_writes_more_than_it_was_asked(
     assert "/admin/monitoring/deadletter/" in browser(ada).get(path).content.decode()
 
 
+def test_a_deployment_that_went_back_says_why_it_did_and_not_why_it_was_asked_for(
+    endpoint: Endpoint, dana: Actor, eli: Actor
+) -> None:
+    why = "Roll back: 14 of 31 canary predictions were wrong, against 22 of 611 of the live version"
+    for state, said in ((RolloutState.ROLLED_BACK, why), (RolloutState.DONE, "")):
+        row = rollouts.start(locked_version(endpoint.model, dana), endpoint, AT_ONCE, reason="weekly", actor=eli)
+        Rollout.objects.filter(pk=row.pk).update(state=state, why=said, ended_at=clock.now())
+    table = browser(eli).get("/endpoints/fraud-staging").content.decode().split("<table")[1]
+    done, back = table.split("<tr>")[2:4]
+    assert f'<td class="text">{why}' in back
+    assert "weekly" not in back
+    assert '<td class="text">weekly' in done
+
+
 def test_leaving_an_endpoint_with_nothing_takes_its_name_typed(endpoint: Endpoint, eli: Actor) -> None:
     client = browser(eli)
     InstalledRight.objects.filter(version__version=1).update(withdrawn_at=clock.now())
