@@ -120,6 +120,11 @@ class Act(StrEnum):
 
 
 SETTLED = {Sight.REACHED: Act.FINISH_STEP, Sight.CONDEMNED: Act.ROLL_BACK}  # whatever was tried before
+UNDECIDED = {
+    "watch": "The time at this share is over, and nobody decided",
+    "compare": "The time for comparing is over, and nobody decided",
+    "gate": "The gate's time is over, and nobody opened it",
+}
 WAITING = {Sight.REFERRED: Act.PAUSE, Sight.UNKNOWN: Act.WAIT}
 
 
@@ -156,7 +161,7 @@ def next_step(steps: list[StepView], sight: Sight) -> Decision:
 def _gave_up(step: StepView, sight: Sight) -> str:
     """Return why a step is given up, or an empty string."""
     if step.late:
-        return f"{step.name} was not reached in time"
+        return UNDECIDED.get(step.name, f"{step.name} was not reached in time")
     if step.attempts >= step.allowed and sight in {Sight.BROKEN, Sight.ABSENT}:
         return f"{step.name} was tried {step.attempts} times"
     return ""

@@ -12,7 +12,7 @@ from deployments.plan import ALL, Sight, Strategy
 from deployments.plans import Plan
 from deployments.targets.contract import Seen, TryAgain
 from deployments.targets.kinds import target
-from monitoring import copies, verdicts
+from monitoring import copies, late, verdicts
 from monitoring.stats import agreement
 from monitoring.stats.agreement import Copies
 from monitoring.stats.judge import Decision, Verdict
@@ -63,18 +63,23 @@ def _looked_at(rollout: Rollout, step: RolloutStep, seen_by: Callable[[Rollout, 
 
 def _at_share(rollout: Rollout, step: RolloutStep) -> Seen:
     said = verdicts.verdict(str(rollout.uuid))
-    since = _since(rollout, step)
+    counted = _counted(rollout, step)
     if said is None:
-        return Seen(Sight.UNDER_WAY, {**NOTHING, **since})
-    if said.decision is Decision.PROMOTE and not said.units and _is_unobserved(rollout, since):
+        return Seen(Sight.UNDER_WAY, {**NOTHING, **counted})
+    if said.decision is Decision.PROMOTE and not said.units and _is_unobserved(counted):
         said = replace(said, decision=Decision.HOLD, sentence=UNOBSERVED, needs_person=True)
     sight = _sight(rollout, said)
     if sight is Sight.REACHED and (kept := _kept(rollout, step)):
         sight, said = Sight.UNDER_WAY, replace(said, decision=Decision.HOLD, sentence=f"Hold: {kept}")
-    facts = {**_facts(said), **since}
+    facts = {**_facts(said), **counted}
     if sight is not Sight.UNDER_WAY:
         facts["tracks"] = verdicts.performance(str(rollout.uuid), str(share_of(step)))
-    return Seen(sight, facts, said.sentence if sight is Sight.CONDEMNED else "")
+    return Seen(sight, facts, _why(sight, said))
+
+
+def _why(sight: Sight, said: Verdict) -> str:
+    """Return what sends it back, or what it lacked should its time be over."""
+    return said.sentence if sight is Sight.CONDEMNED else said.lacks
 
 
 def _kept(rollout: Rollout, step: RolloutStep) -> str:
@@ -92,11 +97,12 @@ def look_at_copies(rollout: Rollout, step: RolloutStep) -> Seen:
 
 
 def _at_copies(rollout: Rollout, step: RolloutStep) -> Seen:
-    spent_s = (clock.now() - (step.started_at or clock.now())).total_seconds()
+    known = late.complete_up_to(rollout.endpoint.name) or clock.now()
+    spent_s = max(0.0, (known - (step.started_at or known)).total_seconds())
     said = agreement.judge(_copies(rollout), plan_of(rollout).copy_rules, spent_s)
     facts = {"verdict": str(said.decision), "sentence": said.sentence, "needs_person": said.needs_person}
     sight = _sight(rollout, said)
-    return Seen(sight, facts, said.sentence if sight is Sight.CONDEMNED else "")
+    return Seen(sight, facts, _why(sight, said))
 
 
 def _copies(rollout: Rollout) -> Copies:
@@ -144,16 +150,20 @@ def was_given(rollout: Rollout, step: RolloutStep) -> bool:
     return spent_s > rules.max_s or (spent_s >= rules.min_s and units >= rules.min_units)
 
 
-def _since(rollout: Rollout, step: RolloutStep) -> dict[str, Any]:
-    """Return as `since` the router's counters at the step's first look: what is taken in it counts from there."""
-    known = step.observed["since"] if "since" in step.observed else _counters(rollout)
-    return {} if known is None else {"since": known}
+def _counted(rollout: Rollout, step: RolloutStep) -> dict[str, Any]:
+    """Return the router's counters now as `counted`, and as `since` those at the step's first look.
+
+    What is taken in the step is the difference. Nothing where the router does not say.
+    """
+    if (now := _counters(rollout)) is None:
+        return {name: step.observed[name] for name in ("since", "counted") if name in step.observed}
+    return {"since": step.observed.get("since", now), "counted": now}
 
 
-def _is_unobserved(rollout: Rollout, since: Mapping[str, Any]) -> bool:
-    """Whether the router sent requests to the canary since then; then their evidence is missing, not they."""
-    counted, before = _counters(rollout) or {}, since.get("since", {})
-    return bool(counted.get("canary", 0) > before.get("canary", 0))
+def _is_unobserved(counted: Mapping[str, Any]) -> bool:
+    """Whether the router sent requests to the canary in the step; then their evidence is missing, not they."""
+    now, before = counted.get("counted", {}), counted.get("since", {})
+    return bool(now.get("canary", 0) > before.get("canary", 0))
 
 
 def _gave_up(rollout: Rollout) -> str:

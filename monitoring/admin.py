@@ -10,8 +10,8 @@ from monitoring.models import DeadLetter, Watch
 class DeadLetterAdmin(ReadOnlyAdmin):
     """Entries of the stream that are not what they should be, newest first, with the reason."""
 
-    list_display = ("entry", "why", "at")
-    search_fields = ("why",)
+    list_display = ("entry", "why", "endpoint", "replica", "lines", "at")
+    search_fields = ("why", "endpoint", "replica")
     ordering = ("-pk",)
 
 

@@ -72,9 +72,12 @@ def _count_request(row: Prediction, tally: Tally | None, units: Units, *, silent
     if row.status == OK and not row.answered and not silent:
         return
     told = tally.request(
-        Request(row.track == "canary", _share(row), _failed(row), row.unit, latency_ms=row.latency_ms, step=row.step),
+        Request(
+            row.track == "canary", _share(row), _failed(row), row.unit,
+            latency_ms=row.latency_ms, step=row.step, at_s=row.at.timestamp(),
+        ),
         units,
-    )
+    )  # fmt: skip
     if told is None:
         row.counted, row.why_not = False, WARMUP
         return

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from monitoring import late
+from monitoring import late, letters
 from serving.contract import ContractError, Inference, parse
 
 REFUSED = {401: "no token", 403: "no right", 404: "no such path", 429: "too many"}
@@ -59,7 +59,7 @@ def read(kind: str, body: bytes) -> Routed | Inference | None:
             return _plausible(parse(body, Inference))
         except ContractError as why:
             raise Unreadable(str(why)) from why
-    if kind == late.KIND:
+    if kind in {late.KIND, letters.KIND}:
         return None
     if kind != "routed":
         raise Unreadable(f"The kind should be routed or inference and is {kind[:40]!r}.")

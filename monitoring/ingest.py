@@ -15,9 +15,9 @@ import structlog
 from django.db import DatabaseError, IntegrityError, InterfaceError, OperationalError, transaction
 
 from core import broker
-from monitoring import copies, counting, late
+from monitoring import copies, counting, late, letters
 from monitoring.evidence import Routed, Unreadable, read
-from monitoring.models import DeadLetter, Label, Prediction
+from monitoring.models import Label, Prediction
 from monitoring.predictions import Key, rows_of, save
 from serving.contract import EVIDENCE_STREAM, Inference
 
@@ -26,7 +26,6 @@ GROUP = "ingest"
 ME = f"{socket.gethostname()}-{os.getpid()}"
 BATCH = 2_000
 LEFT_MS = 10_000  # an entry that its reader held for longer is anybody's
-LETTERS = 1_000
 SILENT_S = 10
 AT_FAULT = (DatabaseError, ValueError, TypeError, OverflowError, RecursionError)  # what an entry can cause
 KEPT = 100_000  # read entries stay a while for those who look
@@ -113,7 +112,7 @@ def take(entries: Sequence[Entry]) -> None:
     except AT_FAULT as why:
         if len(entries) == 1:
             log.warning("evidence put aside", entry=entries[0].id, why=repr(why)[:200])
-            _put_aside([_letter(entries[0], f"It cannot be stored: {why!r}")])
+            letters.put_aside([letters.letter(entries[0].id, entries[0].body, f"It cannot be stored: {why!r}")])
             return
         half = len(entries) // 2
         take(entries[:half])
@@ -122,18 +121,18 @@ def take(entries: Sequence[Entry]) -> None:
 
 def _store(entries: Sequence[Entry]) -> None:
     said: list[Routed | Inference] = []
-    letters: list[DeadLetter] = []
+    aside = [letters.dropped(entry.id, entry.body) for entry in entries if entry.kind == letters.KIND]
     for entry in entries:
         try:
             if (document := read(entry.kind, entry.body)) is not None:
                 said.append(document)
         except Unreadable as why:
-            letters.append(_letter(entry, str(why)))
+            aside.append(letters.letter(entry.id, entry.body, str(why)))
     copied = [one for one in said if isinstance(one, Inference) and one.track == copies.SHADOW]
     said = [one for one in said if not (isinstance(one, Inference) and one.track == copies.SHADOW)]
     with transaction.atomic("telemetry"):
-        if letters:
-            _put_aside(letters)
+        if aside:
+            letters.put_aside(aside)
         if copied:
             copies.keep(copied)
         rows = rows_of({(document.endpoint, document.request_id) for document in said})
@@ -141,11 +140,6 @@ def _store(entries: Sequence[Entry]) -> None:
         counting.count(changed.values(), labels_of(changed.values()), last_entry=entries[-1].id)
         save(changed.values())
         late.tell(entry.body for entry in entries if entry.kind == late.KIND)
-
-
-def _put_aside(letters: list[DeadLetter]) -> None:
-    DeadLetter.objects.bulk_create(letters, ignore_conflicts=True)
-    _forget_old_letters()
 
 
 def _apply(rows: dict[Key, Prediction], said: Routed | Inference) -> Prediction | None:
@@ -188,25 +182,9 @@ def settle_silent() -> int:
 
     Only where all evidence up to then is here: records that are late are no failure of a model.
     """
-    if (complete := late.complete_up_to()) is None:
-        return 0
-    since = complete - timedelta(seconds=SILENT_S)
-    rows = Prediction.objects.filter(routed=True, answered=False, counted=None, at__lt=since).order_by("at")[:BATCH]
+    rows = Prediction.objects.filter(late.is_here(timedelta(seconds=SILENT_S)), routed=True, answered=False)
     with transaction.atomic("telemetry"):
-        found = list(rows)
+        found = list(rows.filter(counted=None).order_by("at")[:BATCH])
         counting.count(found, {}, silent=True)
         save(found)
     return len(found)
-
-
-def _letter(entry: Entry, why: str) -> DeadLetter:
-    body, why = (
-        text.replace("\0", "\N{REPLACEMENT CHARACTER}") for text in (entry.body[:2000].decode("utf-8", "replace"), why)
-    )
-    return DeadLetter(entry=entry.id, body=body, why=why[:500])
-
-
-def _forget_old_letters() -> None:
-    last = DeadLetter.objects.order_by("-pk").values_list("pk", flat=True)[LETTERS : LETTERS + 1].first()
-    if last:
-        DeadLetter.objects.filter(pk__lte=last).delete()

@@ -106,17 +106,21 @@ class Copy(models.Model):
 
 
 class Complete(models.Model):
-    """Up to when all evidence is here: what was asked later may still lie in files or in the stream. One row."""
+    """Up to when all evidence is here: what was asked later may still lie in files or in the stream.
 
+    One row without an endpoint, and one for each endpoint of which less is here.
+    """
+
+    endpoint = models.CharField(max_length=63, blank=True, default="", unique=True)
     at = models.DateTimeField()
 
     class Meta:
-        """No more than one."""
+        """In words."""
 
         verbose_name_plural = "complete"
 
     def __str__(self) -> str:
-        return f"complete up to {self.at}"
+        return f"{self.endpoint or 'all'}: complete up to {self.at}"
 
 
 class Watch(models.Model):
@@ -147,6 +151,10 @@ class DeadLetter(models.Model):
     body = models.CharField(max_length=2000)
     why = models.CharField(max_length=500)
     at = models.DateTimeField(default=timezone.now)
+    # Where it tells of records that were not carried: who wrote them, and how many they were
+    endpoint = models.CharField(max_length=63, blank=True, default="")
+    replica = models.CharField(max_length=63, blank=True, default="")
+    lines = models.PositiveBigIntegerField(default=1)
 
     def __str__(self) -> str:
         return f"{self.entry}: {self.why}"

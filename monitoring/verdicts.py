@@ -8,6 +8,7 @@ from django.db import transaction
 
 from core import clock
 from core.refusals import Invalid
+from monitoring import late
 from monitoring.evidence import FAILED_FROM
 from monitoring.models import Prediction, Watch
 from monitoring.stats.agreement import CopyRules
@@ -110,18 +111,22 @@ def enter(rollout: str, step: str, rules: Mapping[str, Any] | None = None) -> No
         if row is None or row.step == step:
             return
         tally = of_document(row.tally)
-        tally.enter(step, clock.now().timestamp())
-        row.tally, row.step, row.rules = to_document(tally), step, dict(rules or row.rules)
+        said = dict(rules or row.rules)
+        tally.enter(step, clock.now().timestamp(), _kept(said).min_units)
+        row.tally, row.step, row.rules = to_document(tally), step, said
         row.save(update_fields=["tally", "step", "rules"])
 
 
 def verdict(rollout: str) -> Verdict | None:
-    """Return what the evidence says of `rollout` now; None where nobody watches it."""
+    """Return what the evidence says of `rollout` now; None where nobody watches it.
+
+    It lets the rollout go on only where all evidence is here up to a moment at which the step had all it needs.
+    """
     row = Watch.objects.filter(rollout=rollout).first()
     if row is None:
         return None
-    at = row.ended_at or clock.now()
-    return judge(of_document(row.tally), _kept(row.rules), at.timestamp())
+    at, known = row.ended_at or clock.now(), late.complete_up_to(row.endpoint)
+    return judge(of_document(row.tally), _kept(row.rules), at.timestamp(), known.timestamp() if known else None)
 
 
 def comparison(rollout: str) -> str:

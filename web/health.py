@@ -11,9 +11,10 @@ from audit.checks import missing_triggers
 from audit.replay.mismatches import open_count
 from core import broker, home, schema
 from core.version import VERSION
-from monitoring import late
+from monitoring import late, letters
 from registry import blobs
 
+LETTERS = "/admin/monitoring/deadletter/"
 LATE_S = {"tick": 6.0, "engine": 15.0, "work": 15.0, "evidence": 15.0}
 
 
@@ -34,12 +35,23 @@ def alerts() -> list[str]:
     try:
         count, uncopied = open_count(), copies.trouble()
         since = late.late_since() if "evidence" in home.supervised() else None
+        flooded, aside = len(letters.flooded()), letters.recent()
     except DatabaseError:
         return []
     what = "1 row differs" if count == 1 else f"{count} rows differ"
     said = f"{what} from the ledger: the deploy gate is shut (/audit/mismatches)" if count else ""
     waits = f"evidence since {since:%H:%M:%S} UTC is not counted yet: canaries hold, monitoring lags" if since else ""
-    return [line for line in (said, uncopied, waits) if line]
+    return [line for line in (said, uncopied, waits, _floods(flooded), _letters(aside)) if line]
+
+
+def _floods(count: int) -> str:
+    whose = "1 endpoint write" if count == 1 else f"{count} endpoints write"
+    return f"models of {whose} more records than they were asked for, which are dropped: {LETTERS}" if count else ""
+
+
+def _letters(count: int) -> str:
+    what = "1 entry of the evidence stream is" if count == 1 else f"{count:,} entries of the evidence stream are"
+    return f"{what} no evidence, in the last hour: {LETTERS}" if count else ""
 
 
 def version(request: HttpRequest) -> HttpResponse:

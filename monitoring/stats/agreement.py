@@ -76,7 +76,8 @@ def judge(copies: Copies, rules: CopyRules, spent_s: float) -> Verdict:
     if missing := _missing(copies, rules, spent_s):
         is_over = spent_s > rules.max_s
         said = f"Hold: {missing}." + (" The step's time is over: a person decides." if is_over else "")
-        return Verdict(Decision.HOLD, f"{said} {copies.words}" if copies.compared else said, needs_person=is_over)
+        told = f"{said} {copies.words}" if copies.compared else said
+        return Verdict(Decision.HOLD, told, needs_person=is_over, lacks=missing)
     _, high = wilson(copies.agreeing, copies.compared) or (0.0, 1.0)
     if rules.min_agreement is not None and high < rules.min_agreement:
         asked = f"{100 * rules.min_agreement:g} % were asked for"

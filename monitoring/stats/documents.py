@@ -15,6 +15,8 @@ from monitoring.stats.quantile import WINDOW, RunningQuantile
 from monitoring.stats.split import Split
 from monitoring.stats.tally import Tally
 
+STEP = ("step", "began_s", "step_units", "step_labels", "warming", "wanted", "filled_s")
+
 
 def to_document(tally: Tally) -> dict[str, Any]:
     """Return the tally as plain JSON."""
@@ -24,7 +26,7 @@ def to_document(tally: Tally) -> dict[str, Any]:
         "split": _bet_document(tally.split.bet),
         "planned": sorted(tally.split.planned),
         "unplanned": tally.split.unplanned,
-        **{name: getattr(tally, name) for name in ("step", "began_s", "step_units", "step_labels", "warming")},
+        **{name: getattr(tally, name) for name in STEP},
     }
 
 
@@ -39,6 +41,8 @@ def of_document(said: Mapping[str, Any]) -> Tally:
         said["step_units"],
         said["step_labels"],
         said.get("warming", 0),
+        said.get("wanted", 0),
+        said.get("filled_s", 0.0),
     )
 
 

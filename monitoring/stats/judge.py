@@ -7,6 +7,7 @@ log are judged by this file.
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
@@ -14,6 +15,8 @@ from monitoring.stats.guards import WORDS, Guard, RateGuard
 from monitoring.stats.rules import ASK, GO_BACK, GO_ON, Rules
 from monitoring.stats.summary import evidence
 from monitoring.stats.tally import Tally
+
+LATE_S = 30.0  # evidence that is missing for longer is late
 
 
 class Decision(StrEnum):
@@ -29,7 +32,7 @@ class Decision(StrEnum):
 class Verdict:
     """What the evidence says, of which guardrail, in a sentence, with every number behind it.
 
-    `units` are the canary's in the present step.
+    `units` are the canary's in the present step; `lacks` is what it still lacks.
     """
 
     decision: Decision
@@ -38,6 +41,22 @@ class Verdict:
     guards: tuple[Mapping[str, Any], ...] = ()
     needs_person: bool = False
     units: int = 0
+    lacks: str = ""
+
+
+@dataclass(frozen=True)
+class Times:
+    """Seconds since 1970: when it is judged, and up to when all evidence is here."""
+
+    at_s: float
+    known_s: float
+
+    @property
+    def late(self) -> str:
+        """Since when evidence is missing, in words, where that is longer ago than usual."""
+        if self.at_s - self.known_s <= LATE_S:
+            return ""
+        return f"evidence is late since {datetime.fromtimestamp(self.known_s, UTC):%H:%M:%S} UTC"
 
 
 def alarm(tally: Tally, rules: Rules) -> tuple[Decision, str] | None:
@@ -50,16 +69,20 @@ def alarm(tally: Tally, rules: Rules) -> tuple[Decision, str] | None:
     return None
 
 
-def judge(tally: Tally, rules: Rules, at_s: float) -> Verdict:
-    """Return the verdict at `at_s`: an alarm, or what the present step still lacks, or nothing against it."""
+def judge(tally: Tally, rules: Rules, at_s: float, known_s: float | None = None) -> Verdict:
+    """Return the verdict at `at_s`: an alarm, or what the present step still lacks, or nothing against it.
+
+    An alarm rests on what is here. For nothing to be against it, all evidence must be here up to a moment (`known_s`,
+    or `at_s` where nobody says so) at which the step had all it needs.
+    """
     return replace(
-        _judged(tally, rules, at_s),
+        _judged(tally, rules, Times(at_s, at_s if known_s is None else min(known_s, at_s))),
         guards=tuple(_told(guard, rules) for guard in tally.guards.values()),
         units=tally.step_units,
     )
 
 
-def _judged(tally: Tally, rules: Rules, at_s: float) -> Verdict:
+def _judged(tally: Tally, rules: Rules, times: Times) -> Verdict:
     if found := alarm(tally, rules):
         decision, name = found
         if decision is Decision.INVALID:
@@ -67,21 +90,26 @@ def _judged(tally: Tally, rules: Rules, at_s: float) -> Verdict:
         is_asked = rules.on_fail == ASK
         said = _rolled(tally.guards[name], rules) + (" The plan leaves it to a person." if is_asked else "")
         return Verdict(decision, said, name, needs_person=is_asked)
-    if missing := _missing(tally, rules, at_s):
-        return _held(tally, rules, missing, is_over=at_s - tally.began_s > rules.max_s)
+    if missing := _missing(tally, rules, times):
+        return replace(_held(tally, rules, missing, times), lacks=missing)
     return Verdict(Decision.PROMOTE, f"Promote: {nothing_against(tally)}")
 
 
-def _held(tally: Tally, rules: Rules, missing: str, *, is_over: bool) -> Verdict:
+def _held(tally: Tally, rules: Rules, missing: str, times: Times) -> Verdict:
     """Return what comes of what is missing: while there is time a hold, then what the rules say of it.
 
-    Evidence that waits for evidence on the split is nothing to go on with.
+    Evidence that waits for evidence on the split, or that is not here yet, is nothing to go on with.
     """
-    if not is_over:
+    over_s = tally.began_s + rules.max_s
+    if times.at_s <= over_s:
         return Verdict(Decision.HOLD, f"Hold: {missing}.")
     if rules.on_hold == GO_BACK:
         return Verdict(Decision.ROLLBACK, f"Roll back: the step's time is over, and still {missing}.")
     if rules.on_hold == GO_ON and not in_doubt(tally, rules):
+        if times.late or times.known_s <= over_s:
+            return Verdict(
+                Decision.HOLD, f"Hold: {missing}. The step's time is over; the plan goes on once all is here."
+            )
         return Verdict(Decision.PROMOTE, f"Promote: the step's time is over, as planned. Still {missing}.")
     return Verdict(Decision.HOLD, f"Hold: {missing}. The step's time is over: a person decides.", needs_person=True)
 
@@ -92,17 +120,29 @@ def in_doubt(tally: Tally, rules: Rules) -> str:
     return f"{over[0]} speaks against it, but the split may not be the one asked for" if over else ""
 
 
-def _missing(tally: Tally, rules: Rules, at_s: float) -> str:
+def _missing(tally: Tally, rules: Rules, times: Times) -> str:
     """Return what the present step still lacks, or nothing."""
-    if doubt := in_doubt(tally, rules):
-        return doubt
+    lacks = (in_doubt(tally, rules), times.late, _too_few(tally, rules), _too_early(tally, rules, times))
+    unproved = (_unproved(guard, rules) for guard in tally.guards.values())
+    return next(filter(None, (*lacks, *unproved)), "")
+
+
+def _too_few(tally: Tally, rules: Rules) -> str:
+    """Return of what there is too little in the present step, or nothing."""
     if tally.step_units < rules.min_units:
         return f"{tally.step_units:,} of {rules.min_units:,} canary requests in this step"
     if "accuracy" in tally.guards and rules.hears("accuracy") and tally.step_labels < rules.min_labels:
         return f"{tally.step_labels:,} of {rules.min_labels:,} labelled canary predictions in this step"
-    if (spent_s := at_s - tally.began_s) < rules.min_s:
+    return ""
+
+
+def _too_early(tally: Tally, rules: Rules, times: Times) -> str:
+    """Return that all evidence is not here up to a moment that is late enough, or nothing."""
+    if (spent_s := max(0.0, times.known_s - tally.began_s)) < rules.min_s:
         return f"{spent_s:,.0f} of {rules.min_s:,.0f} s in this step"
-    return next((said for guard in tally.guards.values() if (said := _unproved(guard, rules))), "")
+    if times.known_s < tally.filled_s:
+        return f"what was asked beside the first {rules.min_units:,} canary requests is not all here yet"
+    return ""
 
 
 def _unproved(guard: Guard, rules: Rules) -> str:

@@ -4,7 +4,10 @@ from typing import NamedTuple
 
 
 class Request(NamedTuple):
-    """One request and what came of it; `share` is the chance with which it was drawn into the canary."""
+    """One request and what came of it; `share` is the chance with which it was drawn into the canary.
+
+    `at_s` is when it was asked, in seconds since 1970.
+    """
 
     in_canary: bool
     share: float
@@ -14,6 +17,7 @@ class Request(NamedTuple):
     value: float | None = None
     segment: str = ""
     step: str = ""
+    at_s: float = 0.0
 
 
 class Judged(NamedTuple):

@@ -4,11 +4,11 @@ import math
 from collections.abc import Sequence
 
 Z95 = 1.959964
-MANY = 1e9
+MANY = 1e6
 
 
 def evidence(value: float) -> str:
-    """Return evidence as people read it: past a thousand million nobody asks how much more."""
+    """Return evidence as people read it: past a million nobody asks how much more."""
     return f"{value:,.0f}" if value < MANY else f"over {MANY:,.0f}"
 
 

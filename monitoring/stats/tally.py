@@ -13,6 +13,8 @@ from monitoring.stats.units import Proof, Units
 class Tally:
     """What was seen; `step_units` are the canary's in the present step, which began at `began_s`.
 
+    At `filled_s` it had the units it needs, `wanted`: the latest moment at which one of the first so many was asked.
+
     While `warming`, as many canary requests are still dropped, and every live one that comes before the last of them.
     """
 
@@ -23,6 +25,8 @@ class Tally:
     step_units: int = 0
     step_labels: int = 0
     warming: int = 0
+    wanted: int = 0
+    filled_s: float = 0.0
 
     def __post_init__(self) -> None:
         self.stakes = {name: each.stakes for name, each in self.guards.items()}
@@ -34,10 +38,11 @@ class Tally:
         guards = {name: guard(name, rules.tolerance_of(name), quantile) for name in rules.guardrails}
         return cls(guards, Split(planned=planned), warming=rules.warmup)
 
-    def enter(self, step: str, at_s: float) -> None:
-        """Begin a step; doing it again changes nothing."""
+    def enter(self, step: str, at_s: float, wanted: int = 0) -> None:
+        """Begin a step that needs `wanted` units; doing it again changes nothing."""
         if step != self.step:
             self.step, self.began_s, self.step_units, self.step_labels = step, at_s, 0, 0
+            self.wanted, self.filled_s = wanted, 0.0
 
     def request(self, request: Request, units: Units) -> dict[str, bool | None] | None:
         """Take one request. Return by guardrail whether it was bad, where that is known; None where it is dropped."""
@@ -46,8 +51,14 @@ class Tally:
             self.warming -= request.in_canary
             return None
         self.split.take(in_canary=request.in_canary, share=request.share, is_first=is_first)
-        self.step_units += is_first and request.in_canary and request.step == self.step
+        if is_first and request.in_canary and request.step == self.step:
+            self._fill(request.at_s)
         return {name: each.see(request, units) for name, each in self.guards.items()}
+
+    def _fill(self, at_s: float) -> None:
+        self.step_units += 1
+        if self.step_units <= self.wanted:
+            self.filled_s = max(self.filled_s, at_s)
 
     def label(self, judged: Judged, units: Units) -> None:
         """Take the first label of one prediction whose request was not dropped."""

@@ -257,7 +257,7 @@ def follow_good_canary(stack: Stack, olga: Person, number: int) -> None:
         expect(row.filter(has_text=re.compile(f"^{share}"))).to_have_count(2)
     late = delays_ms(stack, page, number)
     print(f"events reached the page after {statistics.median(late):.0f} ms, at most {max(late):.0f}, of {len(late)}")  # noqa: T201
-    assert statistics.median(late) <= 2500
+    assert statistics.median(late) <= 2000
 
 
 def follow_bad_canary(olga: Person) -> None:

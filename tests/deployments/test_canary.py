@@ -15,7 +15,7 @@ from deployments.plan import Strategy
 from deployments.plans import Plan
 from deployments.shifts import shifts
 from deployments.states import RolloutState
-from monitoring import verdicts
+from monitoring import ingest, verdicts
 from monitoring.models import Prediction
 from registry.models import RegisteredModel
 from serving import contract
@@ -65,6 +65,33 @@ def test_a_version_as_good_goes_from_share_to_share_to_all(hands: Hands, canary:
     seen = [step.observed for step in canary.steps.filter(name="watch")]
     assert [said["verdict"] for said in seen] == ["promote", "promote"]
     assert {"requests", "p95_ms", "wrong"} <= seen[0]["tracks"]["canary"].keys()
+
+
+def test_it_goes_no_further_than_its_evidence_is_complete(
+    hands: Hands, canary: Rollout, traffic: Traffic, stream: Stream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    traffic(canary, 5)
+    asked, seen = clock.now(), canary.steps.get(name="watch", arguments__share_pct=5)
+    for complete_s, after_s, sentence in (
+        (-5.0, 0, "Hold: what was asked beside the first 20 canary requests is not all here yet."),
+        (0.0, 31, f"Hold: evidence is late since {asked:%H:%M:%S} UTC."),
+        (31.0, 31, ""),
+    ):
+        monkeypatch.setattr(clock, "now", lambda now=asked + timedelta(seconds=after_s): now)
+        stream.complete(asked + timedelta(seconds=complete_s))
+        ingest.drain()
+        run(hands, canary, turns=3)
+        seen.refresh_from_db()
+        assert seen.observed["sentence"] == sentence or not sentence
+        assert routes(hands, canary)["canary"] == (500 if sentence else 2_500)
+
+
+def test_evidence_that_is_here_sends_it_back_while_other_is_late(
+    hands: Hands, canary: Rollout, traffic: Traffic, stream: Stream
+) -> None:
+    stream.complete(clock.now() - timedelta(seconds=300))
+    traffic(canary, 5, requests=600, wrong=0.6)
+    assert run(hands, canary).state == RolloutState.ROLLED_BACK
 
 
 def test_wrong_predictions_send_it_back_without_a_person(hands: Hands, canary: Rollout, traffic: Traffic) -> None:
@@ -170,7 +197,7 @@ def test_a_watch_that_sees_nothing_for_twice_its_time_is_sent_back(
     monkeypatch.setattr(clock, "now", lambda: later)
     done = run(hands, canary)
     assert done.state == RolloutState.ROLLED_BACK
-    assert "watch was not reached in time" in done.why
+    assert done.why == ("The time at this share is over, and nobody decided: 0 of 20 canary requests in this step")
 
 
 def test_a_canary_whose_model_server_is_given_up_goes_back_at_once(hands: Hands, canary: Rollout) -> None:

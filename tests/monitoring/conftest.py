@@ -69,9 +69,10 @@ class Stream:
         self.answered(request_id, prediction, track=track)
         self.routed(request_id, track, **more)
 
-    def complete(self, moment: datetime) -> None:
-        """Say that all evidence up to `moment` is in the stream."""
-        self.put("complete", f"{moment.timestamp():.6f}".encode())
+    def complete(self, moment: datetime, **but: datetime) -> None:
+        """Say that all evidence up to `moment` is in the stream; of the endpoints in `but` less."""
+        less = {endpoint: earlier.timestamp() for endpoint, earlier in but.items()}
+        self.put("complete", {"at": moment.timestamp(), "but": less})
 
     def put(self, kind: str, body: Any) -> None:
         said = body if isinstance(body, bytes) else json.dumps(body).encode()

@@ -5,7 +5,7 @@ import pytest
 from django.db import transaction
 
 from core import clock, home
-from monitoring import ingest, late, verdicts
+from monitoring import ingest, late, letters, verdicts
 from monitoring.models import DeadLetter, Prediction, Watch
 from monitoring.stats.judge import Decision
 from serving.contract import EVIDENCE_STREAM
@@ -177,6 +177,55 @@ def test_evidence_that_does_not_come_is_said_to_be_late(watched: Stream, monkeyp
     assert late.late_since() == moment
     monkeypatch.setattr(home, "supervised", lambda: {"evidence"})
     assert "evidence since" in health.alerts()[0]
+
+
+def test_evidence_of_one_endpoint_may_be_late_and_no_others(watched: Stream, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun = clock.now()
+    watched.complete(begun)
+    ingest.drain()
+    monkeypatch.setattr(clock, "now", lambda: begun + timedelta(seconds=60))
+    earlier, moment = begun - timedelta(seconds=900), begun + timedelta(seconds=59)
+    watched.complete(moment, churn=earlier)
+    ingest.drain()
+    assert late.complete_up_to("churn") == begun, "it was complete up to there before"
+    assert (late.late_since("churn"), late.late_since("fraud"), late.late_since()) == (begun, None, None)
+    watched.complete(begun + timedelta(seconds=30))
+    ingest.drain()
+    assert late.late_since("churn") == begun, "an older word changes nothing"
+    watched.complete(begun + timedelta(seconds=60))
+    ingest.drain()
+    assert late.complete_up_to("churn") == begun + timedelta(seconds=60)
+
+
+def test_silence_of_an_endpoint_is_a_failure_only_where_its_own_evidence_is_here(watched: Stream) -> None:
+    earlier = clock.now() - timedelta(seconds=30)
+    watched.routed("lost", "canary", time=f"{(clock.now() - timedelta(seconds=20)).timestamp():.6f}")
+    watched.complete(clock.now(), fraud=earlier)
+    ingest.drain()
+    assert ingest.settle_silent() == 0
+    watched.complete(clock.now(), churn=earlier)
+    ingest.drain()
+    assert ingest.settle_silent() == 1
+
+
+def test_the_word_of_an_earlier_edition_holds_for_every_endpoint(watched: Stream) -> None:
+    moment = clock.now().replace(microsecond=0)
+    watched.put("complete", f"{moment.timestamp():.3f}".encode())
+    ingest.drain()
+    assert late.complete_up_to("fraud") == moment
+
+
+def test_records_that_were_dropped_are_a_dead_letter_and_said_where_it_matters(watched: Stream) -> None:
+    for lines in (1_000_000, 234_567):
+        watched.put("dropped", {"endpoint": "fraud", "replica": "fraud-1", "lines": lines})
+    watched.put("dropped", b'{"endpoint": "fraud"}')
+    ingest.drain()
+    assert letters.floods("fraud") == {"fraud-1": 1_234_567}
+    assert letters.floods("churn") == {}
+    alerts = health.alerts()
+    assert "models of 1 endpoint write more records than they were asked for" in alerts[0]
+    assert alerts[1].startswith("1 entry of the evidence stream is no evidence")
+    assert "fraud-1 wrote 1,000,000 records more" in DeadLetter.objects.order_by("pk")[0].why
 
 
 def test_a_units_requests_prove_something_once(watched: Stream) -> None:

@@ -56,6 +56,11 @@ def test_wrong_predictions_roll_back_and_the_sentence_has_the_counts() -> None:
     assert verdict.sentence.endswith("limit 40).")
 
 
+def test_evidence_that_nobody_can_read_is_said_in_words() -> None:
+    sentence = judge(seen(QUICK, Made(requests=6_000, failing=(0.02, 1.0))), QUICK, 5).sentence
+    assert sentence.endswith("(evidence over 1,000,000, limit 40).")
+
+
 def test_errors_roll_back_before_there_is_enough_of_anything_else() -> None:
     verdict = judge(seen(QUICK, Made(requests=400, failing=(0.02, 0.9), labelled=0)), QUICK, 0.5)
     assert (verdict.decision, verdict.guardrail) == (Decision.ROLLBACK, "error")
@@ -74,6 +79,41 @@ def test_too_little_is_a_hold_and_names_what_lacks(made: Made, at_s: float, said
     verdict = judge(seen(QUICK, made), QUICK, at_s)
     assert verdict.decision is Decision.HOLD
     assert re.search(said, verdict.sentence)
+
+
+def test_nothing_is_promoted_before_its_evidence_is_complete() -> None:
+    """The clock alone satisfies nothing: `min_s` runs up to where everything is here, and so do the units."""
+    tally = seen(QUICK, Made())
+    assert judge(tally, QUICK, 15, 9).sentence == "Hold: 9 of 10 s in this step."
+    assert judge(tally, QUICK, 15, 11).decision is Decision.PROMOTE
+    assert judge(tally, QUICK, 45, 11).sentence == "Hold: evidence is late since 00:00:11 UTC."
+    assert judge(tally, QUICK, 41, 11).decision is Decision.PROMOTE
+
+
+def test_units_that_were_seen_ahead_of_the_rest_promote_nothing() -> None:
+    tally = Tally.begin(QUICK)
+    tally.enter("5", 0.0, wanted=100)
+    for number in range(150):
+        tally.request(Request(in_canary=True, share=0.5, step="5", at_s=float(number) / 5), Units())
+        tally.request(Request(in_canary=False, share=0.5, step="5", at_s=float(number) / 5), Units())
+        tally.label(Judged(in_canary=True, share=0.5, wrong=False, step="5"), Units())
+    assert tally.filled_s == 99 / 5
+    assert "is not all here yet" in judge(tally, QUICK, 30, 19).sentence
+    assert judge(tally, QUICK, 30, 20).decision is Decision.PROMOTE
+    assert of_document(json.loads(json.dumps(to_document(tally)))) == tally
+
+
+def test_evidence_against_it_sends_it_back_however_late_the_rest_is() -> None:
+    bad = seen(QUICK, Made(requests=600, wrong=(0.05, 0.6)))
+    assert judge(bad, QUICK, 500, 1).decision is Decision.ROLLBACK
+
+
+@pytest.mark.parametrize(("known_s", "decision"), [(61, Decision.PROMOTE), (59, Decision.HOLD), (5, Decision.HOLD)])
+def test_a_plan_that_goes_on_after_its_time_goes_on_where_that_time_is_complete(
+    known_s: float, decision: Decision
+) -> None:
+    rules = replace(QUICK, on_hold="go on")
+    assert judge(seen(rules, Made(requests=100)), rules, 62, known_s).decision is decision
 
 
 def test_a_hold_that_outlasts_its_step_asks_a_person_and_never_promotes() -> None:

@@ -4,18 +4,17 @@ import math
 from typing import Any
 
 from deployments.models import Rollout, RolloutStep
-from deployments.plan import Strategy
+from deployments.plan import ALL, Strategy
 from deployments.states import ENDED, RolloutState, StepStatus
-from deployments.targets.contract import Split, TryAgain
-from deployments.targets.kinds import target
 from deployments.watching import share_of
 from monitoring import late, verdicts
-from serving.contract import SHARES
+from monitoring.stats.summary import MANY, evidence
 from web.pages import replicas
 
 WORDS = {"error": "Failed requests", "accuracy": "Wrong predictions", "latency": "Slow answers"}
 JUDGED = {Strategy.CANARY, Strategy.LINEAR, Strategy.AB, Strategy.SHADOW}
 LOOKED_AT = frozenset({"watch", "compare", "gate"})
+UNASKED = "Nothing is judged yet: the canary gets no traffic."
 TRACKS = (("canary", "canary"), ("stable", "live"))
 
 
@@ -25,14 +24,17 @@ def told(rollout: Rollout, steps: list[RolloutStep]) -> dict[str, Any] | None:
         return None
     watched = [step for step in steps if step.name == "watch" and step.started_at]
     looked_at = [step for step in steps if step.name in LOOKED_AT and step.started_at and step.observed]
-    said: dict[str, Any] = looked_at[-1].observed if looked_at else {}
+    asked = asked_pct(steps)
+    looks = [step.observed for step in looked_at if share_of(step) == asked]
+    said = looked_at[-1].observed if looked_at and asked == ALL else looks[-1] if looks else {}
+    guards: list[dict[str, Any]] = looked_at[-1].observed.get("guards", []) if looked_at else []  # of all steps
     before = rollout.last_good.version.version if rollout.last_good else None
     return {
         "verdict": said.get("verdict", ""),
-        "sentence": said.get("sentence", ""),
+        "sentence": said.get("sentence") or (f"Nothing is judged at {asked} % yet." if asked else UNASKED),
         "needs_person": bool(said.get("needs_person")),
-        "guards": [{**guard, "label": WORDS.get(guard["name"], guard["name"])} for guard in said.get("guards", [])],
-        "split": None if rollout.state in ENDED else _split(rollout, asked_pct(steps), said.get("since", {})),
+        "guards": [_guard(guard) for guard in guards],
+        "split": None if rollout.state in ENDED or not asked else _split(asked, looks),
         "performance": [line for step in watched for line in _performance(rollout, step)],
         "share_pct": watched_pct(steps),
         "gate_pct": gate_pct(steps),
@@ -40,7 +42,7 @@ def told(rollout: Rollout, steps: list[RolloutStep]) -> dict[str, Any] | None:
         "has_copies": any(step.name == "mirror" and step.started_at for step in steps),
         "version": rollout.version.version,
         "before": before,
-        "late_since": late.late_since() if rollout.state == RolloutState.RUNNING else None,
+        "late_since": late.late_since(rollout.endpoint.name) if rollout.state == RolloutState.RUNNING else None,
         **_server(rollout),
         "paused_at": rollout.paused_at,
         "paused_by": rollout.paused_by.username if rollout.paused_by else "",
@@ -86,19 +88,20 @@ def asked_pct(steps: list[RolloutStep]) -> int:
     return share_of(routed[-1]) if routed else 0
 
 
-def _split(rollout: Rollout, asked_pct: int, since: dict[str, int]) -> dict[str, Any] | None:
-    """Return how requests are divided: as asked, and as the router counted since the step began."""
-    try:
-        seen = target(rollout.endpoint.target).split(rollout.endpoint.name)
-    except TryAgain:
-        seen = Split()
-    if not asked_pct:
-        return None
-    counted = {track: max(0, count - since.get(track, 0)) for track, count in seen.requests.items()}
+def _guard(said: dict[str, Any]) -> dict[str, Any]:
+    """Return a guardrail with its name in words, and its evidence where no number of it says more."""
+    huge = evidence(said["peak"]) if said["peak"] >= MANY else ""
+    return {**said, "label": WORDS.get(said["name"], said["name"]), "huge": huge}
+
+
+def _split(asked_pct: int, looks: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return how requests are divided: as asked, and as the router had counted in the step when it was judged last."""
+    nothing: dict[str, Any] = {"counted": {}, "since": {}}
+    seen = next((look for look in reversed(looks) if "counted" in look), nothing)
+    counted = {track: max(0, count - seen["since"].get(track, 0)) for track, count in seen["counted"].items()}
     canary, everything = counted.get("canary", 0), sum(counted.values())
     return {
         "asked_pct": asked_pct,
-        "routed_pct": 100 * seen.shares["canary"] / SHARES if "canary" in seen.shares else None,
         "seen_pct": taken_pct(canary, everything) if everything else None,
         "canary": canary,
         "all": everything,

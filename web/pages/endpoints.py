@@ -18,6 +18,7 @@ from deployments.models import Endpoint, InstalledRight, Rollout
 from deployments.plan import Strategy
 from deployments.plans import Plan
 from deployments.states import ENDED, RolloutState
+from monitoring import letters
 from registry import access
 from registry.models import ModelVersion, RegisteredModel
 from web.actors import actor_of
@@ -111,6 +112,7 @@ def _page(
         "previous": before,
         "frozen": freezing.over_endpoint(found),
         "live": live,
+        "floods": letters.floods(found.name),
         "history": [_past(row) for row in _history(found)],
         "versions": (deployable := _deployable(found)),
         "any_pickle": any(one["runs_code"] for one in deployable),

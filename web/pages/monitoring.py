@@ -17,6 +17,7 @@ from core.refusals import Invalid, NotFound
 from deployments import endpoints
 from deployments.models import Endpoint
 from deployments.shifts import Shift, shifts
+from monitoring import letters
 from monitoring.metrics import METRICS
 from monitoring.minutes import last_over, last_told, minute_of, start_of
 from monitoring.series import Grid, apart, drawn, first_minute, together
@@ -98,6 +99,7 @@ def monitoring(request: HttpRequest, name: str) -> HttpResponse:
         "tabs": [_tab(span, key) for key in RANGES],
         "charts": [draw(figure, table, grid.starts, now, around) for figure in FIGURES],
         "is_empty": not table,
+        "floods": letters.floods(found.name),
         "shifts": moved[::-1],
         "source": f"/endpoints/{found.name}/series.json?{span.query()}",
         "csv": f"/endpoints/{found.name}/series.csv?{span.query()}",
