@@ -183,7 +183,10 @@ SETTINGS = (
         "SIGNOFF_ALLOWED_HOSTS", hosts, "", "Comma-separated host names served besides loopback and the public address."
     ),
     Setting(
-        "SIGNOFF_TLS_CERT", text, "", "Certificate file (PEM). Needed, with the key, to bind anything but loopback."
+        "SIGNOFF_TLS_CERT",
+        text,
+        "",
+        "Certificate file (PEM) or `self-signed`. Needed to bind anything but loopback.",
     ),
     Setting("SIGNOFF_TLS_KEY", text, "", "Private key file (PEM) of the certificate."),
     Setting(

@@ -8,7 +8,7 @@ from urllib.parse import unquote, urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
-from config import databases, env, keys, logs
+from config import databases, env, keys, logs, self_signed
 from serving.contract import Layout
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -154,14 +154,16 @@ SESSION_COOKIE_NAME = "signoff_session"
 CSRF_COOKIE_NAME = "signoff_csrf"
 CSRF_COOKIE_HTTPONLY = True
 CSRF_FAILURE_VIEW = "web.pages.errors.csrf_failed"
-TLS_CERT = cast("str", ENV["tls_cert"])
-TLS_KEY = cast("str", ENV["tls_key"])
+TLS_SELF_SIGNED = ENV["tls_cert"] == self_signed.WORD
+TLS_CERT = str(HOME / "keys" / "tls.crt") if TLS_SELF_SIGNED else cast("str", ENV["tls_cert"])
+TLS_KEY = str(HOME / "keys" / "tls.key") if TLS_SELF_SIGNED else cast("str", ENV["tls_key"])
 TLS_CLIENT_CA = cast("str", ENV["tls_client_ca"])
 ENVOY = cast("str", ENV["envoy"])
 TLS_PROXY = cast("bool", ENV["tls_proxy"])
 SECURE = TLS_PROXY or bool(TLS_CERT)
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE
-SECURE_HSTS_SECONDS = 31_536_000 if SECURE else 0
+# A browser that was told HSTS lets nobody past a certificate that it does not know.
+SECURE_HSTS_SECONDS = 31_536_000 if SECURE and not TLS_SELF_SIGNED else 0
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TLS_PROXY else None
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"

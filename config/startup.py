@@ -18,6 +18,7 @@ from django.contrib.staticfiles.finders import get_finders
 from django.core.management import call_command
 from django.db import connections
 
+from config import self_signed
 from config.env import is_loopback
 from core import home, schema
 
@@ -37,6 +38,17 @@ def check_bind(bind: str, *, cert: str, key: str, proxy: bool) -> None:
             f"Plain http is served on loopback only, and {bind} is not. Set SIGNOFF_TLS_CERT and SIGNOFF_TLS_KEY, "
             "or SIGNOFF_TLS_PROXY=on behind a proxy that ends TLS."
         )
+
+
+def sign_for_itself(bind: str) -> None:
+    """Make or keep the home's own certificate for every name it is reached by, and say how to know it."""
+    names = {name for name in settings.ALLOWED_HOSTS if not name.startswith((".", "*", "["))} | {socket.gethostname()}
+    names |= {bind} - {"0.0.0.0", "::"}  # noqa: S104 - left out
+    try:
+        fingerprint = self_signed.ensure(Path(settings.TLS_CERT), Path(settings.TLS_KEY), names)
+    except OSError as why:
+        raise CannotStart(f"{settings.TLS_CERT} cannot be written ({why.strerror}).") from why
+    sys.stderr.write(f"certificate {settings.TLS_CERT}, SHA-256 {fingerprint}\n")
 
 
 def check_tls(cert: str, key: str) -> None:

@@ -9,6 +9,7 @@ import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
@@ -23,6 +24,7 @@ class Served:
     """A home and the `up` that serves it."""
 
     mode = "web"
+    settings: ClassVar[dict[str, str]] = {}
 
     def __init__(self, home: Path) -> None:
         self.home = home
@@ -30,6 +32,7 @@ class Served:
 
     def up(self, stderr: int | None = None) -> subprocess.Popen[str]:
         environment = {name: text for name, text in os.environ.items() if not name.startswith(("SIGNOFF_", "DJANGO_"))}
+        environment |= self.settings
         command = [sys.executable, "manage.py", "up", "--home", str(self.home), "--port", "0", "--only", self.mode]
         return subprocess.Popen(command, cwd=ROOT, env=environment, text=True, stderr=stderr)
 

@@ -45,6 +45,8 @@ def serve(bind: str, port: int, mode: str, router_port: int) -> None:
     """Serve the home until told to stop."""
     run = settings.HOME / "run"
     startup.check_bind(bind, cert=settings.TLS_CERT, key=settings.TLS_KEY, proxy=settings.TLS_PROXY)
+    if settings.TLS_SELF_SIGNED:
+        startup.sign_for_itself(bind)
     startup.check_tls(settings.TLS_CERT, settings.TLS_KEY)
     startup.check_client_ca(settings.TLS_CLIENT_CA, settings.TLS_CERT)
     startup.check_checkpoint_file(settings.CHECKPOINT_FILE)
