@@ -1,12 +1,11 @@
 """Counts requests and labels into the tallies of watched rollouts: each request once, each first label once."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any
 
 from django.db.models import Q
 
 from core import clock
-from monitoring.models import Prediction, Watch
+from monitoring.models import Label, Prediction, Watch
 from monitoring.stats.answers import is_same
 from monitoring.stats.documents import of_document, to_document
 from monitoring.stats.outcomes import Judged, Request
@@ -19,7 +18,9 @@ OK = 200
 WARMUP = "warm-up"
 
 
-def count(rows: Iterable[Prediction], labels: Mapping[Key, Any], *, last_entry: str = "", silent: bool = False) -> None:
+def count(
+    rows: Iterable[Prediction], labels: Mapping[Key, Label], *, last_entry: str = "", silent: bool = False
+) -> None:
     """Count what can be counted of `rows` (changed in place, saved by the caller) and save the tallies.
 
     `silent`: rows whose model left no record are known to have none. Call inside the transaction that saves the rows.
@@ -52,9 +53,10 @@ def _units(rollout: str, rows: Iterable[Prediction]) -> Units:
     earlier = Prediction.objects.filter(rollout=rollout, unit__in=named).filter(
         Q(counted=True) | Q(counted=False, why_not=WARMUP)
     )
-    for row in earlier.only("unit", "status", "answered", "correct", "slow", "counted"):
+    for row in earlier.only("unit", "status", "answered", "correct", "slow", "worth", "counted"):
         found.known[Proof.SEEN].add(row.unit)
         proved = {Proof.FAILED: _failed(row), Proof.SLOW: row.slow, Proof.WRONG: row.correct is False}
+        proved[Proof.VALUED] = row.worth is not None
         for proof in (proof for proof, holds in proved.items() if holds and row.counted):
             found.known[proof].add(row.unit)
     return found
@@ -89,13 +91,19 @@ def _share(row: Prediction) -> float:
     return (row.share if row.track == "canary" else SHARES - row.share) / SHARES
 
 
-def _count_label(row: Prediction, value: Any, tally: Tally | None, units: Units) -> None:
-    """The first label is told to the tally; a later one corrects the record and proves nothing more."""
+def _count_label(row: Prediction, label: Label, tally: Tally | None, units: Units) -> None:
+    """The first label is told to the tally, and the first worth; a later one corrects the record and proves nothing."""
     if not row.answered or (row.counted is None):
         return
-    is_first = row.correct is None
-    row.correct = is_same(row.prediction, value)
-    row.labelled_at = row.labelled_at or clock.now()
-    if is_first and row.counted and tally:
-        judged = Judged(row.track == "canary", _share(row), not row.correct, row.unit, step=row.step)
-        tally.label(judged, units)
+    told = tally if row.counted else None
+    if label.value is not None:
+        is_first, row.correct = row.correct is None, is_same(row.prediction, label.value)
+        row.labelled_at = row.labelled_at or clock.now()
+        if is_first and told:
+            told.label(Judged(row.track == "canary", _share(row), not row.correct, row.unit, step=row.step), units)
+    if label.worth is not None:
+        is_first, row.worth = row.worth is None, label.worth
+        if is_first and told:
+            told.worth(
+                Request(row.track == "canary", _share(row), False, row.unit, value=label.worth, step=row.step), units
+            )

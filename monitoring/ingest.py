@@ -165,7 +165,7 @@ def _apply(rows: dict[Key, Prediction], said: Routed | Inference) -> Prediction 
     return row
 
 
-def labels_of(rows: Iterable[Prediction]) -> dict[Key, Any]:
+def labels_of(rows: Iterable[Prediction]) -> dict[Key, Label]:
     """Return the latest labels that came before their predictions."""
     wanted = {(row.endpoint, row.request_id) for row in rows}
     found: dict[Key, Any] = {}
@@ -173,7 +173,7 @@ def labels_of(rows: Iterable[Prediction]) -> dict[Key, Any]:
         ids = [request_id for name, request_id in wanted if name == endpoint]
         for start in range(0, len(ids), 500):
             labels = Label.objects.filter(endpoint=endpoint, request_id__in=ids[start : start + 500])
-            found.update({(row.endpoint, row.request_id): row.value for row in labels.order_by("revision")})
+            found.update({(row.endpoint, row.request_id): row for row in labels.order_by("revision")})
     return found
 
 

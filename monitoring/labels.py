@@ -19,15 +19,17 @@ from monitoring.predictions import rows_of, save
 
 MOST = 10_000  # labels a call
 LONGEST = 128
+DEAREST = 1e15
 Key = tuple[str, str]
 
 
 @dataclass(frozen=True)
 class Given:
-    """One label as it was sent."""
+    """What was sent of one request: what was true, or what it was worth, or both."""
 
     request_id: str
-    value: Any
+    value: Any = None
+    worth: float | None = None
 
 
 def given(said: Sequence[Any]) -> list[Given]:
@@ -38,14 +40,21 @@ def given(said: Sequence[Any]) -> list[Given]:
 
 
 def _given(place: int, item: Any) -> Given:
-    if not isinstance(item, Mapping) or not {"request_id", "label"} <= item.keys():
-        raise Invalid(f"Label {place}: expected an object with request_id and label.", field=f"labels[{place}]")
-    request_id, value = item["request_id"], item["label"]
+    where = f"labels[{place}]"
+    if not isinstance(item, Mapping) or "request_id" not in item or not item.keys() & {"label", "value"}:
+        raise Invalid(f"Label {place}: expected an object with request_id and label, or value.", field=where)
+    request_id, value, worth = item["request_id"], item.get("label"), item.get("value")
     if not isinstance(request_id, str) or not 0 < len(request_id) <= LONGEST:
-        raise Invalid(f"Label {place}: request_id is a text of 1 to {LONGEST} characters.", field=f"labels[{place}]")
-    if value is None or isinstance(value, dict):
-        raise Invalid(f"Label {place}: label is a number, a text, true or false, or a list.", field=f"labels[{place}]")
-    return Given(request_id, value)
+        raise Invalid(f"Label {place}: request_id is a text of 1 to {LONGEST} characters.", field=where)
+    if isinstance(value, dict) or (value is None and "label" in item):
+        raise Invalid(f"Label {place}: label is a number, a text, true or false, or a list.", field=where)
+    if "value" in item and not _is_worth(worth):
+        raise Invalid(f"Label {place}: value is a number, what the request was worth.", field=where)
+    return Given(request_id, value, None if worth is None else float(worth))
+
+
+def _is_worth(said: Any) -> bool:
+    return isinstance(said, int | float) and not isinstance(said, bool) and abs(said) <= DEAREST
 
 
 def record_labels(endpoint: str, labels: Sequence[Given], *, actor: Actor) -> dict[str, int]:
@@ -56,18 +65,16 @@ def record_labels(endpoint: str, labels: Sequence[Given], *, actor: Actor) -> di
     """
     about = Subject("endpoint", endpoint, endpoint)
     require(actor, Permission.LABEL_GIVE, f"give labels for {endpoint}", about=about)
-    latest = {label.request_id: label.value for label in labels}
+    latest: dict[str, Given] = {}
+    for label in labels:
+        latest[label.request_id] = _joined(latest.get(label.request_id), label)
     with transaction.atomic("telemetry"):
         known = _known(endpoint, list(latest))
-        made = [
-            row
-            for request_id, value in latest.items()
-            if (row := _revision(endpoint, request_id, value, known, actor.name))
-        ]
+        made = [row for label in latest.values() if (row := _revision(endpoint, label, known, actor.name))]
         Label.objects.bulk_create(made, batch_size=500)
         keys = {(row.endpoint, row.request_id) for row in made}
         rows = rows_of(keys)
-        counting.count(rows.values(), {(row.endpoint, row.request_id): row.value for row in made})
+        counting.count(rows.values(), {(row.endpoint, row.request_id): row for row in made})
         save(rows.values())
     told = Counter("new" if row.revision == 1 else "revised" for row in made)
     return {
@@ -86,9 +93,20 @@ def _known(endpoint: str, ids: list[str]) -> dict[str, Label]:
     return found
 
 
-def _revision(endpoint: str, request_id: str, value: Any, known: Mapping[str, Label], by: str) -> Label | None:
-    before = known.get(request_id)
-    if before and before.value == value:
+def _joined(before: Given | None, label: Given) -> Given:
+    """Return what two words on one request say together; the later one wins."""
+    if before is None:
+        return label
+    value = before.value if label.value is None else label.value
+    return Given(label.request_id, value, before.worth if label.worth is None else label.worth)
+
+
+def _revision(endpoint: str, label: Given, known: Mapping[str, Label], by: str) -> Label | None:
+    """Return the next word on a request, with what was said before where it says nothing; None where nothing is new."""
+    before = known.get(label.request_id)
+    said = _joined(Given(before.request_id, before.value, before.worth), label) if before else label
+    if before and (before.value, before.worth) == (said.value, said.worth):
         return None
     number = before.revision + 1 if before else 1
-    return Label(endpoint=endpoint, request_id=request_id, value=value, revision=number, received_at=clock.now(), by=by)
+    told = {"request_id": said.request_id, "value": said.value, "worth": said.worth}
+    return Label(endpoint=endpoint, **told, revision=number, received_at=clock.now(), by=by)

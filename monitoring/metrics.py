@@ -55,6 +55,7 @@ METRICS: Mapping[str, Metric] = {
     "p99_ms": _quantile("p99_ms"),
     "accuracy": _percent(F("correct"), F("labelled")),
     "coverage": _percent(F("labelled"), F("requests") - F("errors")),
+    "value": Metric("a request", ratio(F("worth"), F("valued")), Sum("worth"), Sum("valued")),
     "cpu": Metric("cores", CORES, Sum(CORES), _minutes(cpu_s__isnull=False)),
     "memory": Metric("MiB", F("memory_mb")),
     "replicas": Metric("model servers", F("replicas") * 1.0),

@@ -35,6 +35,7 @@ class Prediction(models.Model):
     why_not = models.CharField(max_length=40, blank=True, default="")
     slow = models.BooleanField(null=True)  # by the live version's quantile of that moment
     correct = models.BooleanField(null=True)
+    worth = models.FloatField(null=True)  # to the business, more is better; the first word counts in a verdict
     labelled_at = models.DateTimeField(null=True)
 
     class Meta:
@@ -56,7 +57,8 @@ class Label(models.Model):
     endpoint = models.CharField(max_length=63)
     request_id = models.CharField(max_length=128)
     revision = models.PositiveSmallIntegerField(default=1)
-    value = models.JSONField()
+    value = models.JSONField(null=True)  # what was true; None where only its worth was told
+    worth = models.FloatField(null=True)
     received_at = models.DateTimeField(default=timezone.now)
     by = models.CharField(max_length=150)
 
@@ -194,6 +196,8 @@ class Snapshot(models.Model):
     p99_ms = models.FloatField(null=True)
     labelled = models.PositiveIntegerField(default=0)
     correct = models.PositiveIntegerField(default=0)
+    valued = models.PositiveIntegerField(default=0)
+    worth = models.FloatField(default=0.0)  # of all that were valued
     cpu_s = models.FloatField(null=True)
     memory_mb = models.FloatField(null=True)
     replicas = models.PositiveSmallIntegerField(null=True)

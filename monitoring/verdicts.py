@@ -2,7 +2,8 @@
 
 from collections import defaultdict
 from collections.abc import Mapping
-from typing import Any
+from statistics import fmean
+from typing import Any, NamedTuple
 
 from django.db import transaction
 
@@ -18,7 +19,7 @@ from monitoring.stats.rules import ON_FAIL, ON_HOLD, Rules
 from monitoring.stats.summary import quantile
 from monitoring.stats.tally import Tally
 
-GUARDRAILS = {"error", "accuracy", "latency"}  # nothing tells the value of a live request
+GUARDRAILS = {"error", "accuracy", "latency", "value"}
 CHOICES = {"on_hold": ON_HOLD, "on_fail": ON_FAIL}
 NAMES = [name for name in Rules.__dataclass_fields__ if name != "heard"]
 COPY_BOUNDS: dict[str, tuple[float, float]] = {
@@ -140,22 +141,34 @@ def end(rollout: str) -> None:
     Watch.objects.filter(rollout=rollout, ended_at=None).update(ended_at=clock.now())
 
 
+class Line(NamedTuple):
+    """What is known of one request."""
+
+    status: int
+    latency_ms: float | None
+    correct: bool | None
+    worth: float | None
+
+
 def performance(rollout: str, step: str) -> dict[str, dict[str, Any]]:
-    """Return what each track did in a step: requests, failures, p50, p95, p99 in ms, labelled and wrong predictions."""
+    """Return what each track did in a step: requests, failures, p50, p95, p99 in ms, labels, wrong ones, mean value."""
     rows = Prediction.objects.filter(rollout=rollout, step=step, counted=True)
-    found: dict[str, list[tuple[int, float | None, bool | None]]] = defaultdict(list)
-    for track, status, latency_ms, correct in rows.values_list("track", "status", "latency_ms", "correct").iterator():
-        found[track].append((status, latency_ms, correct))
+    found: dict[str, list[Line]] = defaultdict(list)
+    for track, *line in rows.values_list("track", *Line._fields).iterator():
+        found[track].append(Line._make(line))
     return {track: _performed(lines) for track, lines in found.items()}
 
 
-def _performed(lines: list[tuple[int, float | None, bool | None]]) -> dict[str, Any]:
-    took = sorted(latency_ms for _, latency_ms, _ in lines if latency_ms is not None)
-    labels = [correct for _, _, correct in lines if correct is not None]
+def _performed(lines: list[Line]) -> dict[str, Any]:
+    took = sorted(line.latency_ms for line in lines if line.latency_ms is not None)
+    labels = [line.correct for line in lines if line.correct is not None]
+    values = [line.worth for line in lines if line.worth is not None]
     return {
         "requests": len(lines),
-        "failed": sum(status >= FAILED_FROM or not status for status, _, _ in lines),
+        "failed": sum(line.status >= FAILED_FROM or not line.status for line in lines),
         **{f"p{round(part * 100)}_ms": quantile(took, part) for part in (0.5, 0.95, 0.99)},
         "labelled": len(labels),
         "wrong": labels.count(False),
+        "valued": len(values),
+        "value": fmean(values) if values else None,
     }

@@ -16,7 +16,10 @@ from monitoring.stats.summary import quantile
 MOST = 1_000  # windows a call
 OK = 200
 TOLD = ("", "not judged", "warm-up")  # of Prediction.why_not: what callers asked, not copies, repetitions or refusals
-MEASURES = ("requests", "errors", "p50_ms", "p95_ms", "p99_ms", "labelled", "correct", "cpu_s", "memory_mb", "replicas")
+MEASURES = (
+    *("requests", "errors", "p50_ms", "p95_ms", "p99_ms", "labelled", "correct", "valued", "worth"),
+    *("cpu_s", "memory_mb", "replicas"),
+)
 
 
 @dataclass
@@ -27,6 +30,8 @@ class Seen:
     errors: int = 0
     labelled: int = 0
     correct: int = 0
+    valued: int = 0
+    worth: float = 0.0
     cpu_s: float | None = None
     memory_mb: float | None = None
     replicas: int | None = None
@@ -38,6 +43,8 @@ class Seen:
         self.errors += row.status != OK or not row.answered
         self.labelled += row.correct is not None
         self.correct += row.correct is True
+        self.valued += row.worth is not None
+        self.worth += row.worth or 0.0
         if row.latency_ms is not None:
             self.latencies_ms.append(row.latency_ms)
 
@@ -76,7 +83,7 @@ def _close(endpoint: str, minute: int) -> bool:
 def _seen(endpoint: str, minute: int) -> dict[Part, Seen]:
     rows = Prediction.objects.filter(
         endpoint=endpoint, at__gte=start_of(minute), at__lt=start_of(minute + 1), routed=True, why_not__in=TOLD
-    ).only("rollout", "version", "track", "status", "answered", "latency_ms", "correct")
+    ).only("rollout", "version", "track", "status", "answered", "latency_ms", "correct", "worth")
     found: dict[Part, Seen] = defaultdict(Seen)
     versions: dict[tuple[str, str], str] = {}
     for row in sorted(rows, key=lambda row: not row.version):  # named ones first

@@ -15,7 +15,7 @@ from monitoring.stats.quantile import WINDOW, RunningQuantile
 from monitoring.stats.split import Split
 from monitoring.stats.tally import Tally
 
-STEP = ("step", "began_s", "step_units", "step_labels", "warming", "wanted", "filled_s")
+STEP = ("step", "began_s", "step_units", "step_labels", "step_values", "warming", "wanted", "filled_s")
 
 
 def to_document(tally: Tally) -> dict[str, Any]:
@@ -40,6 +40,7 @@ def of_document(said: Mapping[str, Any]) -> Tally:
         said["began_s"],
         said["step_units"],
         said["step_labels"],
+        said.get("step_values", 0),
         said.get("warming", 0),
         said.get("wanted", 0),
         said.get("filled_s", 0.0),

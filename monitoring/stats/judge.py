@@ -133,6 +133,8 @@ def _too_few(tally: Tally, rules: Rules) -> str:
         return f"{tally.step_units:,} of {rules.min_units:,} canary requests in this step"
     if "accuracy" in tally.guards and rules.hears("accuracy") and tally.step_labels < rules.min_labels:
         return f"{tally.step_labels:,} of {rules.min_labels:,} labelled canary predictions in this step"
+    if "value" in tally.guards and rules.hears("value") and tally.step_values < rules.min_labels:
+        return f"{tally.step_values:,} of {rules.min_labels:,} canary requests whose value is known in this step"
     return ""
 
 

@@ -24,6 +24,7 @@ class Tally:
     began_s: float = 0.0
     step_units: int = 0
     step_labels: int = 0
+    step_values: int = 0
     warming: int = 0
     wanted: int = 0
     filled_s: float = 0.0
@@ -41,7 +42,8 @@ class Tally:
     def enter(self, step: str, at_s: float, wanted: int = 0) -> None:
         """Begin a step that needs `wanted` units; doing it again changes nothing."""
         if step != self.step:
-            self.step, self.began_s, self.step_units, self.step_labels = step, at_s, 0, 0
+            self.step, self.began_s = step, at_s
+            self.step_units = self.step_labels = self.step_values = 0
             self.wanted, self.filled_s = wanted, 0.0
 
     def request(self, request: Request, units: Units) -> dict[str, bool | None] | None:
@@ -53,12 +55,22 @@ class Tally:
         self.split.take(in_canary=request.in_canary, share=request.share, is_first=is_first)
         if is_first and request.in_canary and request.step == self.step:
             self._fill(request.at_s)
+        self._count_value(request)
         return {name: each.see(request, units) for name, each in self.guards.items()}
 
     def _fill(self, at_s: float) -> None:
         self.step_units += 1
         if self.step_units <= self.wanted:
             self.filled_s = max(self.filled_s, at_s)
+
+    def worth(self, valued: Request, units: Units) -> None:
+        """Take what one request was worth, told after it; one that was not dropped."""
+        if found := self.guards.get("value"):
+            self._count_value(valued)
+            found.see(valued, units)
+
+    def _count_value(self, request: Request) -> None:
+        self.step_values += request.value is not None and request.in_canary and request.step == self.step
 
     def label(self, judged: Judged, units: Units) -> None:
         """Take the first label of one prediction whose request was not dropped."""

@@ -11,7 +11,9 @@ from monitoring import late, verdicts
 from monitoring.stats.summary import MANY, evidence
 from web.pages import replicas
 
-WORDS = {"error": "Failed requests", "accuracy": "Wrong predictions", "latency": "Slow answers"}
+WORDS = {
+    "error": "Failed requests", "accuracy": "Wrong predictions", "latency": "Slow answers", "value": "Business value"
+}  # fmt: skip
 JUDGED = {Strategy.CANARY, Strategy.LINEAR, Strategy.AB, Strategy.SHADOW}
 LOOKED_AT = frozenset({"watch", "compare", "gate"})
 UNASKED = "Nothing is judged yet: the canary gets no traffic."
@@ -35,7 +37,8 @@ def told(rollout: Rollout, steps: list[RolloutStep]) -> dict[str, Any] | None:
         "needs_person": bool(said.get("needs_person")),
         "guards": [_guard(guard) for guard in guards],
         "split": None if rollout.state in ENDED or not asked else _split(asked, looks),
-        "performance": [line for step in watched for line in _performance(rollout, step)],
+        "performance": (lines := [line for step in watched for line in _performance(rollout, step)]),
+        "has_values": any(line.get("valued") for line in lines),
         "share_pct": watched_pct(steps),
         "gate_pct": gate_pct(steps),
         "at_gate": gate_pct(steps) != "",

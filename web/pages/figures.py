@@ -86,6 +86,13 @@ FIGURES = (
         "Nothing was predicted in this range, so there is nothing to label.",
         is_part=True,
     ),
+    Figure(
+        "value",
+        "Business value",
+        ("value",),
+        "Nobody said what the requests of this range were worth. Labels may carry a value.",
+        worse="less",
+    ),
     Figure("cpu", "CPU", ("cpu",), "The use of CPU was not measured in this range."),
     Figure("memory", "Memory", ("memory",), "The use of memory was not measured in this range."),
     Figure(

@@ -13,20 +13,14 @@ from web.rest.authentication import actor_of
 from web.rest.reading import checked
 
 
-class OneLabel(serializers.Serializer[dict[str, object]]):
-    """What was true of one request: the id that its answer bore in `x-request-id`."""
-
-    request_id = serializers.CharField(max_length=128)
-    label = serializers.JSONField(  # type: ignore[assignment]  # the field's name is the wire's
-        help_text="a number, a text, true or false; for several rows a list"
-    )
-
-
 class Labels(serializers.Serializer[dict[str, object]]):
     """Labels of one endpoint, 10,000 at most."""
 
     endpoint = serializers.CharField(max_length=63)
-    labels = serializers.ListField(child=serializers.JSONField(), help_text="of {request_id, label}")
+    labels = serializers.ListField(
+        child=serializers.JSONField(),
+        help_text="of {request_id, label, value}: what was true, what it was worth, or both",
+    )
 
 
 class Taken(serializers.Serializer[dict[str, int]]):
