@@ -12,6 +12,7 @@ from django.conf import settings
 from audit.models import Checkpoint, OutsideCopy
 from audit.notes import DASH, ORIGIN
 from core import clock, home
+from core.sqlite.base import settle
 
 log = structlog.get_logger(__name__)
 NOTE = re.compile(rf"^{re.escape(ORIGIN)}\n\d+\n[^\n]*\n\n{DASH} [^\n]*$", re.MULTILINE)
@@ -51,6 +52,7 @@ def catch_up() -> None:
     fresh = list(Checkpoint.objects.filter(size__gt=state.size).order_by("size").values_list("size", "note"))
     if not fresh:
         return
+    settle()  # the copy must not tell of what a power cut takes back
     try:
         _append([note for _, note in fresh], Path(settings.CHECKPOINT_FILE))
     except OSError as why:

@@ -16,14 +16,14 @@ TELEMETRY = "telemetry"
 TELEMETRY_START = "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-16000;"
 
 
-def sqlite(path: Path, start: str = SQLITE_START) -> dict[str, object]:
+def sqlite(path: Path, engine: str = "core.sqlite", start: str = SQLITE_START) -> dict[str, object]:
     """Return Django's settings for a SQLite file that several processes write.
 
     IMMEDIATE takes the write lock at BEGIN, so read-then-write cannot fail half-way; recursive_triggers
     makes INSERT OR REPLACE fire the ledger's delete trigger.
     """
     return {
-        "ENGINE": "django.db.backends.sqlite3",
+        "ENGINE": engine,
         "NAME": str(path),
         "CONN_MAX_AGE": None,
         "OPTIONS": {"transaction_mode": "IMMEDIATE", "timeout": 20, "init_command": start},
@@ -55,7 +55,7 @@ def chosen(url: str, home: Path) -> dict[str, object]:
 def telemetry(url: str, home: Path) -> dict[str, object]:
     """Return the settings of the database of what was observed: a file, or a schema, of its own."""
     if not url:
-        return sqlite(home / "telemetry.sqlite3", TELEMETRY_START)
+        return sqlite(home / "telemetry.sqlite3", "django.db.backends.sqlite3", TELEMETRY_START)
     found = postgresql(url)
     options = cast("dict[str, str]", found["OPTIONS"])
     return {**found, "OPTIONS": {**options, "options": f"-c search_path={TELEMETRY}"}}

@@ -116,7 +116,7 @@ DATABASES = {
     "telemetry": databases.telemetry(DATABASE_URL, HOME),
 }
 DATABASE_ROUTERS = ["config.databases.Router"]
-if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
+if not DATABASE_URL:
     HOME.mkdir(parents=True, exist_ok=True, mode=0o700)  # the database is in it
 REDIS_URL = cast("str", ENV["redis_url"]) or f"unix://{Layout(HOME).broker_socket}"
 OWN_BROKER = not ENV["redis_url"]

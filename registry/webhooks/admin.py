@@ -159,7 +159,7 @@ class WebhookAdmin(AdminsOnly):
 class DeliveryAdmin(AdminsOnly):
     """What was sent, to whom, how it went; and to have it sent again."""
 
-    list_display = ("created_at", "webhook", "event", "state", "attempts", "status", "error")
+    list_display = ("created_at", "webhook", "event", "standing", "outcome")
     list_filter = ("state", "webhook__name", "event")
     search_fields = ("id", "event", "webhook__name")
     exclude = ("claim", "claimed_until")
@@ -169,6 +169,16 @@ class DeliveryAdmin(AdminsOnly):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """All."""
         return deliveries.of(actor_of(request))
+
+    @admin.display(description="State", ordering="state")
+    def standing(self, row: Delivery) -> str:
+        """How it stands, and after how many tries."""
+        return f"{row.get_state_display()}, {row.attempts} {'try' if row.attempts == 1 else 'tries'}"
+
+    @admin.display(description="Last answer")
+    def outcome(self, row: Delivery) -> str:
+        """What came of the last try."""
+        return row.error or (str(row.status) if row.status else "none yet")
 
     @admin.action(description="Send again, under the same id")
     def again(self, request: HttpRequest, rows: QuerySet[Delivery]) -> None:
