@@ -11,9 +11,15 @@ import pytest
 from tests.registry.webhooks.receiver import Receiver
 from tests.wire.conftest import Client
 from tests.wire.server import Server
+from tests.wire.test_databricks import TOKEN
 
 pytestmark = pytest.mark.wire
 SOON_S = 5.0
+SDK_IMPORTS = """
+from databricks.sdk import WorkspaceClient
+from databricks.sdk.service.ml import HttpUrlSpec, RegistryWebhookEvent as Event, RegistryWebhookStatus as Status
+ada = WorkspaceClient(host=os.environ["MLFLOW_TRACKING_URI"], token=os.environ["ADA"]).model_registry
+"""
 OURS = """
 import django
 django.setup()
@@ -167,3 +173,26 @@ client.transition_model_version_stage("Moved", "1", "Staging")
     expected = base64.b64encode(hmac.digest(key, signed, "sha256")).decode()
     assert got.headers["webhook-signature"] == f"v1,{expected}"
     assert "address" not in json.dumps(got.said["data"]["actor"])
+
+
+def test_the_databricks_sdk_manages_its_webhooks(client: Client, server: Server, receiver: Receiver) -> None:
+    token = server.django(TOKEN, NAME="ada").strip().splitlines()[-1]
+    client.run(
+        "ada",
+        f"URL = {receiver.url!r}"
+        + SDK_IMPORTS
+        + """
+made = ada.create_webhook([Event.TRANSITION_REQUEST_CREATED], description="chat", http_url_spec=HttpUrlSpec(url=URL),
+                          status=Status.ACTIVE).webhook
+assert (made.description, made.status, made.http_url_spec.url) == ("chat", Status.ACTIVE, URL), made
+assert made.id in [one.id for one in ada.list_webhooks(events=[Event.TRANSITION_REQUEST_CREATED])]
+told = ada.test_registry_webhook(made.id, event=Event.TRANSITION_REQUEST_CREATED)
+assert told, told
+changed = ada.update_webhook(made.id, description="quiet", status=Status.DISABLED)
+assert changed.webhook.status == Status.DISABLED, changed
+ada.delete_webhook(made.id)
+assert made.id not in [one.id for one in ada.list_webhooks()]
+""",
+        ADA=token,
+    )
+    assert len(receiver.wait(1)) == 1
