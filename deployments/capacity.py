@@ -81,7 +81,7 @@ def _checked(name: str, value: Any) -> int:
 
 def _refuse_unfit(endpoint: Endpoint, wanted: Capacity) -> None:
     if wanted.min_replicas > wanted.max_replicas:
-        raise Invalid("max_replicas is at least min_replicas.", field="max_replicas")
+        raise Invalid("The most model servers cannot be fewer than the least.", field="max_replicas")
     most = target(endpoint.target).capabilities().replicas
     if wanted.max_replicas > most:
         raise Invalid(f"The target {endpoint.target} runs {most} model servers at most.", field="max_replicas")

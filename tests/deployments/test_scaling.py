@@ -86,7 +86,7 @@ def test_who_deploys_there_sets_it_and_the_ledger_tells(staging: Endpoint, eli: 
     ("said", "sentence"),
     [
         ({"replicas": 2}, "replicas is not part of a capacity"),
-        ({"min_replicas": 3}, "max_replicas is at least min_replicas"),
+        ({"min_replicas": 3}, "cannot be fewer than the least"),
         ({"max_replicas": 33}, "max_replicas is a whole number from 1 to 32"),
         ({"max_replicas": True}, "a whole number"),
         ({"memory_mb": "2048"}, "a whole number"),

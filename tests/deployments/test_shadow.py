@@ -150,6 +150,10 @@ def test_who_sees_the_deployment_opens_what_was_answered_otherwise(
     assert "[&quot;dog&quot;]" in page
     assert "q1" not in page
     assert browser(otto).get(f"/deployments/{rollout.pk}/copies").status_code == 404
+    address = f"/api/v1/rollouts/{rollout.pk}/disagreements"
+    (told,) = browser(rita).get(address).json()
+    assert (told["request_id"], told["live"], told["copy"], told["copy_status"]) == ("q0", ["cat"], ["dog"], 200)
+    assert browser(otto).get(address).status_code == 403
 
 
 def test_copies_are_kept_as_long_as_predictions(shadow: Any, stream: Stream, settings: Any) -> None:

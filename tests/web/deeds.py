@@ -215,6 +215,7 @@ REST = [
     anyhow("GET", f"{R}rollouts"),
     Deed("POST", f"{R}rollouts", DEPLOYERS, body={"endpoint": "scene", "version": 1, "plan": ALL_AT_ONCE}),
     Deed("GET", f"{R}rollouts/<int:number>"),
+    Deed("GET", f"{R}rollouts/<int:number>/disagreements"),
     Deed("POST", f"{R}rollouts/<int:number>/cancel", DEPLOYERS, body={"reason": "x"}),
     Deed("POST", f"{R}rollouts/<int:number>/steer", DEPLOYERS, body={"do": "pause", "reason": "x"}),
     Deed("POST", f"{R}rollouts/<int:number>/intervene", DEPLOYERS, body={"do": "give_up", "reason": "x"}),

@@ -350,8 +350,10 @@ PAGES: dict[str, dict[str, Context]] = {
             **CAPACITY_PAGE,
             "form": {
                 **CAPACITY_FORM,
-                "max_replicas": {"value": "1", "errors": ["max_replicas is at least min_replicas."]},
-                "errors": [{"field": "id_max_replicas", "message": "max_replicas is at least min_replicas."}],
+                "max_replicas": {"value": "1", "errors": ["The most model servers cannot be fewer than the least."]},
+                "errors": [
+                    {"field": "id_max_replicas", "message": "The most model servers cannot be fewer than the least."}
+                ],
             },
         },
     },

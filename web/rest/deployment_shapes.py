@@ -75,6 +75,22 @@ class RolloutWithSteps(RolloutShape):
         return freezing.waits(rollout) or reach.kept(rollout)
 
 
+class Disagreement(serializers.Serializer[Any]):
+    """A request that two versions answered otherwise: `live` is what the caller got, `copy` what nobody was given.
+
+    `apart` is the largest difference of numbers, where both gave numbers.
+    """
+
+    request_id = serializers.CharField(source="copy.request_id")
+    at = serializers.DateTimeField(source="copy.at")
+    live = serializers.JSONField(source="live.prediction", default=None, allow_null=True)
+    copy = serializers.JSONField(source="copy.prediction", allow_null=True)
+    copy_status = serializers.IntegerField(source="copy.status")
+    apart = serializers.FloatField(source="copy.apart", allow_null=True)
+    live_ms = serializers.FloatField(source="live.latency_ms", default=None, allow_null=True)
+    copy_ms = serializers.FloatField(source="copy.latency_ms", allow_null=True)
+
+
 class Serving(serializers.Serializer[Any]):
     """What answers requests, since when, by whom and by which approval."""
 

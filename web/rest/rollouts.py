@@ -10,6 +10,7 @@ from deployments import rollouts as changes
 from deployments.models import Rollout
 from deployments.plans import Plan
 from deployments.states import RolloutState
+from monitoring import copies
 from registry import access
 from web.rest import deployment_shapes
 from web.rest.authentication import actor_of
@@ -66,6 +67,20 @@ def rollout(request: Request, number: int) -> Response:
     """Read a rollout with its steps."""
     found = changes.find_rollout(number, actor=actor_of(request))
     return Response(deployment_shapes.RolloutWithSteps(found).data)
+
+
+@extend_schema(
+    operation_id="list_disagreements",
+    responses={200: deployment_shapes.Disagreement(many=True)},
+    parameters=[PAGE_SIZE],
+)
+@api_view(["GET"])
+def disagreements(request: Request, number: int) -> Response:
+    """List the newest requests that a version which gets copies answered otherwise than the live one."""
+    found = changes.find_rollout(number, actor=actor_of(request))
+    within = Plan.of(found.plan).copy_rules.within
+    rows = copies.disagreements(str(found.uuid), within, limit_of(request))
+    return Response(deployment_shapes.Disagreement(rows, many=True).data)
 
 
 @extend_schema(

@@ -81,6 +81,7 @@ urlpatterns = [
     path("endpoints/<slug:name>/withdraw", endpoints.withdraw, name="withdraw-version"),
     path("rollouts", rollouts.rollouts, name="rollouts"),
     path("rollouts/<int:number>", rollouts.rollout, name="rollout"),
+    path("rollouts/<int:number>/disagreements", rollouts.disagreements, name="disagreements"),
     path("rollouts/<int:number>/cancel", rollouts.cancel, name="cancel-rollout"),
     path("rollouts/<int:number>/steer", rollouts.steer, name="steer"),
     path("rollouts/<int:number>/intervene", rollouts.intervene, name="intervene"),
