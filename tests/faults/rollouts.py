@@ -1,9 +1,10 @@
 """Many rollouts while processes are killed: all are real but the model servers, which are toys.
 
-Engine 1 is the Celery worker, woken by Valkey; engine 2 goes round without a broker.
+Engine 1 is the Celery worker, woken by Valkey; engine 2 goes round without a broker. On PostgreSQL both do.
 """
 
 import itertools
+import json
 import os
 import random
 import signal
@@ -14,68 +15,107 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from accounts.actors import Actor
 from config import lifeline, valkey
 from config.processes import workers
 from deployments import endpoints, rollouts
 from deployments.models import Endpoint, Rollout
-from deployments.states import ENDED
+from deployments.plans import Plan
+from deployments.states import ENDED, StepStatus
+from deployments.watching import share_of
+from monitoring import ingest
 from serving import processes
-from serving.contract import ContractError, Desired, Layout, Routes, load
+from serving.contract import SHARES, ContractError, Desired, Inference, Layout, Routes, load
 from serving.router import admin
 from tests.deployments.story import AT_ONCE, locked_version
 from tests.factories import make_model
 from tests.serving import toy_runner
+from tests.serving.waiting import until
 
 ROOT = Path(__file__).resolve().parents[2]
 BACK_AFTER_S = 0.5  # as the supervisor has it
 PAUSE_S = 0.1
+ENDS_S = 10.0  # what is tied to the supervisor
+FEED_EVERY_S = 2.0
+SUPERVISOR, MODEL_SERVER = "supervisor", "model server"
+BY_KERNEL = ("valkey", "router")  # these hold no lifeline: the kernel ends them with the supervisor
+BLUE_GREEN = Plan.of({"strategy": "blue-green", "bake_s": 1})
+RULES = {"guardrails": ["error"], "min_units": 5, "min_s": 0, "max_s": 120, "ratio_bound": None}
+CANARY = Plan.of({"strategy": "canary", "shares": [20, 50], "rules": RULES})
 
 
 class Plane:
     """Everything that moves a rollout on, each in a process that can be killed and comes back."""
 
-    def __init__(self, home: Path, line: Path) -> None:
-        self.layout = Layout(home)
-        self.environment = {
-            **os.environ,
-            "LIFELINE": str(line),
-            "SIGNOFF_LOG_LEVEL": "error",
-            "SIGNOFF_HOME": str(home),
-        }
+    def __init__(self, home: Path, run: Path, databases: dict[str, Any] | None = None) -> None:
+        self.layout, self.run = Layout(home), run
+        self.environment = {**os.environ, "SIGNOFF_LOG_LEVEL": "error", "SIGNOFF_HOME": str(home)}
         self.environment.pop("DJANGO_SETTINGS_MODULE", None)
         at = ["--home", str(home)]
-        engine = next(process for process in workers() if process.name == "engine")
+        celery = next(process for process in workers() if process.name == "engine")
+        loop = [sys.executable, "-m", "tests.faults.engine", *at]
+        if databases:
+            self.environment["ENGINE_DATABASES"] = json.dumps(databases)
         self.commands = {
             "valkey": list(valkey.process(home).command),
-            "engine-1": list(engine.command),
-            "engine-2": [sys.executable, "-m", "tests.faults.engine", *at],
+            "engine-1": loop if databases else list(celery.command),
+            "engine-2": loop,
             "runner": toy_runner.command("runner", home),
             "follower": [sys.executable, "-m", "serving.router", "follow", *at],
             "router": [sys.executable, "-m", "serving.router", "serve", *at, "--port", "0"],
         }
+        self.start_all()
+
+    def start_all(self) -> None:
+        """Start everything, tied to one lifeline."""
+        self.tied = ExitStack()
+        self.environment[lifeline.VARIABLE] = str(self.tied.enter_context(lifeline.offered(self.run)))
         self.running = {name: self.start(name) for name in self.commands}
 
-    def start(self, name: str) -> "subprocess.Popen[bytes]":
+    def start(self, name: str, **more: str) -> "subprocess.Popen[bytes]":
         """Start it; always from the main thread, with which Envoy ends."""
-        return subprocess.Popen(self.commands[name], cwd=ROOT, env=self.environment)
+        return subprocess.Popen(self.commands[name], cwd=ROOT, env={**self.environment, **more})
 
     def kill(self, name: str) -> None:
         """It is gone at once, and back a little later."""
+        if name == SUPERVISOR:
+            return self.kill_supervisor()
+        if name == MODEL_SERVER:
+            return self.kill_model_server()
         self.running[name].kill()
         self.running[name].wait()
         time.sleep(BACK_AFTER_S)
         self.running[name] = self.start(name)
+        return None
+
+    def kill_supervisor(self) -> None:
+        """Whoever is tied to it ends by itself, model servers too, before everything is started again."""
+        self.tied.close()
+        for name in BY_KERNEL:
+            self.running[name].kill()
+        for popen in self.running.values():
+            popen.wait(ENDS_S)
+        until(lambda: not self.servers(), ENDS_S)
+        time.sleep(BACK_AFTER_S)
+        self.start_all()
+
+    def kill_model_server(self) -> None:
+        """One of those that run; the runner starts it again."""
+        pids = [pid for mine in self.servers().values() for pid in mine]
+        if pids:
+            os.kill(random.choice(pids), signal.SIGKILL)  # noqa: S311 - no secret
 
     def stop(self) -> None:
         for popen in self.running.values():
             popen.send_signal(signal.SIGCONT)
             popen.kill()
             popen.wait()
+        self.tied.close()
 
     def answer(self, endpoint: str) -> str | None:
         """Return the version that answers now, or None where the request is refused or nobody listens."""
@@ -90,6 +130,8 @@ class Plane:
         """Return the pids of the model servers that run, by replica, as they themselves wrote them down."""
         found: dict[str, list[int]] = {}
         log = self.layout.home / "toys"
+        if not log.exists():
+            return found
         for words in (line.split() for line in log.read_text().splitlines() if line.startswith("start ")):
             if processes.started(int(words[2])):
                 found.setdefault(words[1], []).append(int(words[2]))
@@ -97,14 +139,13 @@ class Plane:
 
 
 @contextmanager
-def running(home: Path, run: Path) -> Iterator[Plane]:
+def running(home: Path, run: Path, databases: dict[str, Any] | None = None) -> Iterator[Plane]:
     """Run the plane as long as the block; nothing is left of it."""
-    with lifeline.offered(run) as line:
-        plane = Plane(home, line)
-        try:
-            yield plane
-        finally:
-            plane.stop()
+    plane = Plane(home, run, databases)
+    try:
+        yield plane
+    finally:
+        plane.stop()
 
 
 class Watch:
@@ -161,11 +202,16 @@ class Course:
 
 
 class Story:
-    """Endpoints that each get one version after another, now and then a rollback, while things are killed."""
+    """Endpoints that each get one version after another, each in another way, while things are killed.
+
+    Canaries get evidence once they are watched, as from callers; now and then there is a rollback.
+    """
 
     def __init__(self, plane: Plane, dana: Actor, eli: Actor, *, endpoints_wanted: int, seed: int) -> None:
         self.plane, self.dana, self.eli = plane, dana, eli
         self.chance, self.course = random.Random(seed), Course()  # noqa: S311 - no secret
+        self.plans = itertools.cycle([CANARY, BLUE_GREEN, AT_ONCE])
+        self.fed: dict[int, float] = {}
         self.endpoints = [self._endpoint(number) for number in range(endpoints_wanted)]
 
     def _endpoint(self, number: int) -> Endpoint:
@@ -178,6 +224,8 @@ class Story:
         next_kill = time.monotonic() + 1
         while (live := self._keep_going(wanted)) or victims:
             assert time.monotonic() < end, [(rollout, rollout.why, rollout.state) for rollout in live]
+            for rollout in live:
+                self._feed(rollout)
             if victims and time.monotonic() >= next_kill:
                 self._kill(victims.pop())
                 next_kill = time.monotonic() + self.chance.uniform(0.3, 3.0)
@@ -197,7 +245,42 @@ class Story:
     def _next(self, endpoint: Endpoint) -> Rollout:
         if rollouts.previous(endpoint) and self.chance.random() < 0.3:
             return rollouts.roll_back(endpoint, reason="worse", actor=self.eli)
-        return rollouts.start(locked_version(endpoint.model, self.dana), endpoint, AT_ONCE, actor=self.eli)
+        plan = next(self.plans) if endpoints.serving(endpoint) else AT_ONCE
+        return rollouts.start(locked_version(endpoint.model, self.dana), endpoint, plan, actor=self.eli)
+
+    def _feed(self, rollout: Rollout) -> None:
+        """Let there be evidence of a canary that is watched."""
+        step = rollout.steps.exclude(status=StepStatus.DONE).first()
+        if step is None or step.name != "watch" or time.monotonic() - self.fed.get(step.pk, 0.0) < FEED_EVERY_S:
+            return
+        self.fed[step.pk] = time.monotonic()
+        ingest.take([entry for number in range(60) for entry in self._request(rollout, share_of(step), number)])
+
+    def _request(self, rollout: Rollout, share_pct: int, number: int) -> list[ingest.Entry]:
+        """Return one request as router and model server write it down, divided as asked."""
+        in_canary = self.chance.random() * 100 < share_pct
+        canary = share_pct * SHARES // 100
+        name = f"{rollout.pk}-{share_pct}-{number}-{self.chance.random()}"
+        both = {"request_id": name, "endpoint": rollout.endpoint.name, "track": "canary" if in_canary else "stable"}
+        drawn = {
+            "rollout": str(rollout.uuid),
+            "step": str(share_pct),
+            "share": canary if in_canary else SHARES - canary,
+        }
+        line = {
+            "time": time.time(),
+            "unit": None,
+            "path": "/invocations",
+            "status": 200,
+            "duration_ms": 3,
+            "attempts": 1,
+        }
+        answer = {
+            "type": Inference.KIND, "model": "m", "version": "1", "digest": "d", "at_ms": int(time.time() * 1000),
+            "latency_ms": 1.5, "status": 200, "rows": 1, "prediction": [1],
+        }  # fmt: skip
+        said = {"inference": {**both, **answer}, "routed": {**both, **drawn, **line}}
+        return [ingest.Entry(f"{name}-{kind}"[:40], kind, json.dumps(body).encode()) for kind, body in said.items()]
 
     def _kill(self, name: str) -> None:
         self.course.kills.append((time.time(), name))
@@ -205,5 +288,6 @@ class Story:
 
     def _victims(self) -> Iterator[str]:
         """Yield whom to kill: each kind has its turn, in any order."""
+        kinds = [*self.plane.commands, MODEL_SERVER, SUPERVISOR]
         while True:
-            yield from self.chance.sample(list(self.plane.commands), len(self.plane.commands))
+            yield from self.chance.sample(kinds, len(kinds))

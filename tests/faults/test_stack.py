@@ -6,13 +6,17 @@ import signal
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
 import pytest
 
 from config import leftovers
+from serving import processes
+from serving.contract import Observed, load
 from tests.faults.test_up import Served, until
+from tests.serving.rig import Home, save_onnx
 
 pytestmark = pytest.mark.faults
 
@@ -40,6 +44,13 @@ class Whole(Served):
 
 
 @pytest.fixture
+def onnx_folder(tmp_path: Path) -> Path:
+    folder = tmp_path / "onnx"
+    save_onnx(folder)
+    return folder
+
+
+@pytest.fixture
 def whole(tmp_path: Path) -> Iterator[Whole]:
     whole = Whole(tmp_path / "home")
     whole.wait_ready()
@@ -62,3 +73,25 @@ def test_the_whole_stack_comes_back_from_every_kill_and_leaves_nothing(whole: Wh
     whole.popen.kill()
     whole.popen.wait()
     until(lambda: not any(map(leftovers.lives, groups)), within_s=10)
+
+
+def test_nothing_is_left_of_a_model_that_was_served_when_the_supervisor_is_killed(
+    whole: Whole, onnx_folder: Path
+) -> None:
+    """Runner, keeper, sandbox and model server, at whatever depth, end with it."""
+    home = Home(whole.home)
+    home.publishing.clear()
+    home.desire("fraud-1", onnx_folder)
+    until(lambda: state(home, "fraud-1") == "ready", within_s=60)
+    below = [(pid, processes.started(pid)) for pid in processes.descendants(whole.popen.pid)]
+    assert load(home.layout.observed("fraud-1"), Observed).pid in {pid for pid, _ in below}
+    assert len(below) > len(whole.groups()) + 1
+    whole.popen.kill()
+    whole.popen.wait()
+    until(lambda: not any(processes.is_same(pid, since) for pid, since in below), within_s=10)
+
+
+def state(home: Home, replica: str) -> str:
+    with suppress(FileNotFoundError):
+        return load(home.layout.observed(replica), Observed).state
+    return ""

@@ -157,15 +157,17 @@ class Home:
         return wanted
 
     def environment(self, model: Path) -> str:
-        """Return the digest of the model's lock; the environment is built, and shared between runs."""
+        """Return the digest of the model's lock, which is written; the environment is built, and shared between runs."""
         said = json.loads(_as_json(model / "MLmodel"))
         asked = (model / "requirements.txt").read_text(encoding="utf-8")
         text = locked(locking.choose_requirements(said, asked))
         digest = locking.digest(text)
         built = KEPT / "envs" / digest
         environments.build(text, built, Path(sys.executable).resolve())
-        place = self.layout.environment(digest)
-        place.parent.mkdir(parents=True, exist_ok=True)
+        lock, place = self.layout.lock(digest), self.layout.environment(digest)
+        for path in (lock, place):
+            path.parent.mkdir(parents=True, exist_ok=True)
+        lock.write_text(text, encoding="utf-8")
         if not place.exists():
             place.symlink_to(built)
         return digest
