@@ -214,6 +214,7 @@ REST = [
     Deed("POST", f"{R}endpoints/<slug:name>/withdraw", DEPLOYERS, body={"version": 1, "reason": "x"}),
     anyhow("GET", f"{R}rollouts"),
     Deed("POST", f"{R}rollouts", DEPLOYERS, body={"endpoint": "scene", "version": 1, "plan": ALL_AT_ONCE}),
+    anyhow("GET", f"{R}metrics", WITH_ROLE),
     Deed("GET", f"{R}rollouts/<int:number>"),
     Deed("GET", f"{R}rollouts/<int:number>/disagreements"),
     Deed("POST", f"{R}rollouts/<int:number>/cancel", DEPLOYERS, body={"reason": "x"}),
