@@ -96,7 +96,7 @@ def _guard(said: dict[str, Any]) -> dict[str, Any]:
 
 def _split(asked_pct: int, looks: list[dict[str, Any]]) -> dict[str, Any]:
     """Return how requests are divided: as asked, and as the router had counted in the step when it was judged last."""
-    seen = next((look for look in reversed(looks) if "counted" in look), {"counted": {}, "since": {}})
+    seen: dict[str, Any] = next((look for look in reversed(looks) if "counted" in look), {"counted": {}, "since": {}})
     counted = {track: max(0, count - seen["since"].get(track, 0)) for track, count in seen["counted"].items()}
     canary, everything = counted.get("canary", 0), sum(counted.values())
     return {
