@@ -234,6 +234,19 @@ def test_charts_name_who_sent_it_back_and_nobody_where_evidence_did(
     assert back == ["", "eli"]
 
 
+def test_charts_name_who_sent_it_on_and_nobody_where_evidence_did(
+    hands: Hands, canary: Rollout, traffic: Traffic, eli: Actor
+) -> None:
+    traffic(canary, 5)
+    run(hands, canary, turns=3)
+    steering.promote(canary, reason="known good", actor=eli)
+    run(hands, canary)
+    now = clock.now()
+    found = shifts(canary.endpoint, now - timedelta(hours=1), now)
+    acted = [(shift.share_pct, shift.acted) for shift in found if shift.rollout == canary]
+    assert acted == [(5, ""), (25, ""), (100, "eli")]
+
+
 def test_the_first_version_of_an_endpoint_cannot_be_a_canary(
     staging: Endpoint, model: RegisteredModel, dana: Actor, eli: Actor
 ) -> None:

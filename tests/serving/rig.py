@@ -157,7 +157,7 @@ class Home:
         return wanted
 
     def environment(self, model: Path) -> str:
-        """Return the digest of the model's lock, which is written; the environment is built, and shared between runs."""
+        """Return the digest of the model's lock, which is written; its environment is shared between runs."""
         said = json.loads(_as_json(model / "MLmodel"))
         asked = (model / "requirements.txt").read_text(encoding="utf-8")
         text = locked(locking.choose_requirements(said, asked))

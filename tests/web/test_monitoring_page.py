@@ -1,6 +1,7 @@
 import json
 from datetime import timedelta
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from django.test import Client
@@ -217,8 +218,44 @@ def test_many_canaries_stay_lines_of_their_own_and_those_that_ended_share_a_sent
 def test_a_young_endpoint_is_looked_at_closely(scene: SimpleNamespace, client: Client) -> None:
     current = 'aria-current="page">'
     assert f"{current}1h<" in client.get("/endpoints/fraud/monitoring").content.decode()
-    Snapshot.objects.filter(minute__lt=scene.last - 5).delete()
-    assert f"{current}15m<" in client.get("/endpoints/fraud/monitoring").content.decode()
+    for minutes, shown in ((15, "15m"), (6, "15m"), (5, "5m"), (1, "5m")):
+        Snapshot.objects.filter(minute__lte=scene.last - minutes).delete()
+        page = client.get("/endpoints/fraud/monitoring").content.decode()
+        assert f"{current}{shown}<" in page, f"{minutes} minutes"
+
+
+@pytest.mark.parametrize(
+    ("shift", "label", "title"),
+    [
+        ({"share_pct": 5, "is_back": False}, "v1 5 %", "v1 5 %, deployment #{} by eli"),
+        (
+            {"share_pct": 25, "is_back": False, "acted": "olga"},
+            "v1 25 %, olga",
+            "v1 25 %, deployment #{} by eli, sent on by olga",
+        ),
+        ({"share_pct": 100, "is_back": True}, "v1 back", "v1 back: deployment #{} by eli was sent back by evidence"),
+        (
+            {"share_pct": 100, "is_back": True, "acted": "olga"},
+            "v1 back, olga",
+            "v1 back: deployment #{} by eli was sent back by olga",
+        ),
+    ],
+)
+def test_a_mark_names_the_person_where_one_acted(
+    scene: SimpleNamespace, shift: dict[str, Any], label: str, title: str
+) -> None:
+    began = start_of(scene.last - 59).timestamp()
+    [mark] = marks_of([Shift(start_of(scene.last - 30), scene.rollout, 1, **shift)], [began, began + 3600])
+    assert (mark.label, mark.title) == (label, title.format(scene.rollout.pk))
+
+
+def test_canaries_of_one_range_have_a_dash_each() -> None:
+    names = ("stable", "canary v2", "canary v3", "canary v10")
+    lines: Lines = {("errors", name): [1.0] for name in names}
+    drawn = draw(FIGURE["errors"], lines, [start_of(1)], {}).lines
+    assert [line.label for line in drawn] == list(names)
+    assert len({line.dash for line in drawn}) == 4
+    assert drawn[0].dash == ""
 
 
 def test_small_differences_near_100_percent_can_be_seen() -> None:

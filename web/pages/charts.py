@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 DASHES = {"canary": "8 6", "limit": "2 5"}
+MORE_DASHES = ("8 6", "2 4", "12 4 2 4", "4 3")  # of several versions on one track, one after the other
 INKS = {"stable": "champion", "canary": "canary", "shadow": "third"}
 HEADROOM = 1.5  # for the marks' words
 LATE_PCT = 80.0  # from here on a mark's words stand left of it
@@ -15,17 +16,21 @@ DAY_S = 86_400
 
 @dataclass(frozen=True)
 class Line:
-    """One line: the same colour means the same role on every chart, and dash and label say it without colour."""
+    """One line: the same colour means the same role on every chart, and dash and label say it without colour.
+
+    Of several versions in one role each `place` has another dash.
+    """
 
     key: str
     label: str
     ink: str
     width: float = 2
+    place: int = 0
 
     @property
     def dash(self) -> str:
         """Lengths drawn and left out, or nothing for a solid line."""
-        return DASHES.get(self.ink, "")
+        return MORE_DASHES[self.place % len(MORE_DASHES)] if self.place else DASHES.get(self.ink, "")
 
 
 @dataclass(frozen=True)

@@ -110,15 +110,16 @@ def draw(figure: Figure, table: Lines, starts: Sequence[datetime], now: Lines, a
     keys = [(metric, name) for name in names_of(table) for metric in figure.metrics if (metric, name) in table]
     values = [value for key in keys for value in table[key] if value is not None]
     floor = _floor(values) if figure.name == "accuracy" else 0.0
-    places = range(len(starts) - 1, -1, -1)
+    names = names_of(table)
+    places = {name: [one for one in names if track_of(one) == track_of(name)].index(name) for name in names}
     return Chart(
         name=figure.name,
         title=figure.title,
         unit=figure.unit,
         sentence=sentence(figure, table, now),
         span_s=(starts[-1] - starts[0]).total_seconds(),
-        lines=[_line(figure, metric, name) for metric, name in keys],
-        rows=[Row(starts[place], [table[key][place] for key in keys]) for place in places],
+        lines=[_line(figure, metric, name, places[name]) for metric, name in keys],
+        rows=[Row(starts[at], [table[key][at] for key in keys]) for at in range(len(starts) - 1, -1, -1)],
         marks=around.marks,
         before=around.before,
         floor=floor,
@@ -137,9 +138,9 @@ def track_of(name: str) -> str:
     return name.partition(" ")[0]
 
 
-def _line(figure: Figure, metric: str, name: str) -> charts.Line:
+def _line(figure: Figure, metric: str, name: str, place: int) -> charts.Line:
     width = 2 if metric == figure.head else 1
-    return charts.Line(f"{metric}.{name}", figure.label(metric, name), INKS[track_of(name)], width)
+    return charts.Line(f"{metric}.{name}", figure.label(metric, name), INKS[track_of(name)], width, place)
 
 
 def _floor(values: Sequence[float]) -> float:

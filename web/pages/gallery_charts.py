@@ -34,6 +34,7 @@ WORSE = {"requests": 0.05, "errors": 1.6, "p95_ms": 1.15, "accuracy": 0.97}  # t
 STEADY = {"accuracy": 0.1, "memory": 0.1, "coverage": 0.4}
 OLGAS: Any = SimpleNamespace(pk=8, created_by=SimpleNamespace(username="olga"))
 MOVES = ((200, 6, 5), (250, 6, 25), (330, 5, 0))  # minute, version, share; 0: sent back
+ACTED = {250: "olga", 330: "eli"}  # by minute: who sent it on or back then
 THREE = ((200, 6, 5), (214, 5, 0), (222, 7, 5), (236, 5, 0), (244, 8, 5), (262, 8, 25), (300, 5, 0))
 
 
@@ -80,6 +81,7 @@ STATES = {
     "first minutes": State(_lines({"stable": range(325, MINUTES)}), (), first=325),
     "no traffic": State(QUIET),
     "labels late": State(UNLABELLED),
+    "a model that floods": State(USUAL),
     "nothing measured": State({}, ()),
 }
 
@@ -95,7 +97,15 @@ def points(state: str) -> dict[str, Any]:
 
 def _shifts(state: State) -> list[Shift]:
     return [
-        Shift(BEGIN + timedelta(minutes=minute), OLGAS, version, share, is_back=not share)
+        Shift(
+            BEGIN + timedelta(minutes=minute),
+            OLGAS,
+            version,
+            share,
+            is_back=not share,
+            by="olga",
+            acted=ACTED.get(minute, ""),
+        )
         for minute, version, share in state.moves
     ]
 
@@ -120,6 +130,7 @@ def page(name: str, endpoint: Context) -> Context:
         "tabs": [{"label": key, "href": f"?range={key}", "current": key == "6h"} for key in ("1h", "6h", "24h", "7d")],
         "charts": figures(state),
         "is_empty": not state.lines,
+        "floods": {"risk-v6-5f0c": 1_234_567} if name == "a model that floods" else {},
         "shifts": _shifts(state)[::-1],
         "source": "/gallery?" + urlencode({"points": name}),
         "csv": "/endpoints/risk/series.csv?range=6h",

@@ -27,6 +27,7 @@ from web.pages.figures import FIGURES, Around, draw, names_of
 from web.templatetags.signoff import as_moment
 
 RANGES = {
+    "5m": timedelta(minutes=5),
     "15m": timedelta(minutes=15),
     "1h": timedelta(hours=1),
     "6h": timedelta(hours=6),
@@ -35,8 +36,9 @@ RANGES = {
     "30d": timedelta(days=30),
     "90d": timedelta(days=90),
 }
-USUAL, FRESH = "1h", "15m"
-BUCKETS = 400  # two points each: as many as a chart has pixels
+USUAL = "1h"
+BUCKETS = 400
+POINTS = 2  # of each bucket: together as many as a chart has pixels
 TABLE_ROWS = 48
 CSV_ROWS = 1_000
 NOW_MINUTES = 1
@@ -109,9 +111,11 @@ def monitoring(request: HttpRequest, name: str) -> HttpResponse:
 
 
 def usual_of(first: int | None) -> str:
-    """Return the range to begin with: the short one for an endpoint whose `first` minute is younger than that."""
-    is_fresh = first is not None and start_of(first) > start_of(last_over()) - RANGES[FRESH]
-    return FRESH if is_fresh else USUAL
+    """Return the range to begin with: the shortest that holds all since the `first` minute, an hour at most."""
+    if first is None:
+        return USUAL
+    begun, until = start_of(first), start_of(last_over() + 1)
+    return next((name for name, length in RANGES.items() if until - length <= begun or name == USUAL), USUAL)
 
 
 def _tab(span: Span, key: str) -> dict[str, object]:
@@ -162,16 +166,15 @@ def _close(places: Sequence[tuple[float, Shift]]) -> list[tuple[float, list[Shif
 
 
 def _words(shift: Shift) -> tuple[str, str, str]:
-    """Return label, title and address of a mark."""
-    who, href = (
-        f"deployment #{shift.rollout.pk} by {shift.rollout.created_by.username}",
-        f"/deployments/{shift.rollout.pk}",
-    )
+    """Return label, title and address of a mark. Both name the person where one acted."""
+    rollout = f"deployment #{shift.rollout.pk} by {shift.rollout.created_by.username}"
+    href, person = f"/deployments/{shift.rollout.pk}", f", {shift.acted}" if shift.acted else ""
     if shift.is_back:
         back = f"v{shift.version} back" if shift.version else "stopped"
-        return back, f"{back}: {who} was sent back", href
+        return f"{back}{person}", f"{back}: {rollout} was sent back by {shift.acted or 'evidence'}", href
     label = f"v{shift.version} {shift.share_pct} %"
-    return label, f"{label}, {who}", href
+    sent_on = f", sent on by {shift.acted}" if shift.acted else ""
+    return f"{label}{person}", f"{label}, {rollout}{sent_on}", href
 
 
 def _all_words(close: Sequence[Shift]) -> tuple[str, str, str]:
@@ -194,7 +197,7 @@ def series(request: HttpRequest, name: str, form: str) -> HttpResponse:
         f"{metric}.{name}": [None if value is None else round(value, 4) for value in line]
         for (metric, name), line in drawn(found.name, grid, METRICS, apart(found.name, grid)).items()
     }
-    return JsonResponse({"at": grid.at, "lines": lines})
+    return JsonResponse({"at": grid.at, "each": POINTS, "lines": lines})
 
 
 def _csv(found: Endpoint, span: Span, chart: str) -> HttpResponse:

@@ -5,7 +5,8 @@ from typing import Any, NamedTuple
 
 from django.db.models import Count, Max
 from django.http import HttpResponse
-from drf_spectacular.utils import OpenApiTypes, extend_schema
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
@@ -126,7 +127,7 @@ def _last_minutes(names: list[str]) -> list[dict[str, Any]]:
     fresh = Snapshot.objects.filter(endpoint__in=names, minute__gt=last_over() - FRESH_MINUTES).order_by()
     newest = dict(fresh.values_list("endpoint").annotate(Max("minute")))
     wholes = {f"{name}_whole": metric.together for name, metric in METRICS.items()}
-    rows = fresh.values("endpoint", "minute", "track", "version").annotate(**wholes)
+    rows: Iterable[Any] = fresh.values("endpoint", "minute", "track", "version").annotate(**wholes)
     return [row for row in rows if row["minute"] == newest[row["endpoint"]]]
 
 
@@ -140,7 +141,7 @@ def _told(rows: list[dict[str, Any]], part: Part) -> Samples:
 @extend_schema(operation_id="read_metrics", responses={(200, "text/plain"): OpenApiTypes.STR})
 @api_view(["GET"])
 def metrics(request: Request) -> HttpResponse:
-    """Read gauges for Prometheus: the ledger, requests, rollouts, evidence, and the last minute of endpoints you see."""
+    """Read gauges for Prometheus: ledger, requests, rollouts, evidence, and the last minute of endpoints you see."""
     registry = CollectorRegistry()
     registry.register(Signoff(actor_of(request)))
     return HttpResponse(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)

@@ -48,8 +48,9 @@ def schema() -> BaseSchema:
 
 
 def operations(area: str) -> list[APIOperation[Any, Any, Any, Any]]:
-    every = [found.ok() for found in schema().get_all_operations()]
-    return [one for one in every if one is not None and one.path.split("/")[3] == area]
+    found: list[Any] = list(schema().get_all_operations())
+    every: list[APIOperation[Any, Any, Any, Any]] = [one.ok() for one in found]
+    return [one for one in every if one.path.split("/")[3] == area]
 
 
 @pytest.fixture
@@ -94,7 +95,7 @@ def cases(operation: APIOperation[Any, Any, Any, Any], mode: GenerationMode, thi
     return st.one_of(operation.as_strategy(mode), about)
 
 
-def aimed(case: Case, mode: GenerationMode, things: dict[str, Any]) -> Case:
+def aimed(case: Case[Any], mode: GenerationMode, things: dict[str, Any]) -> Case[Any]:
     if mode is GenerationMode.POSITIVE and isinstance(case.body, dict):
         case.body = {key: things.get(key, value) for key, value in case.body.items()}
     return case
@@ -112,12 +113,12 @@ def call(
     headers: dict[str, str],
     things: dict[str, Any],
 ) -> int:
-    excluded = [*EITHER[mode], *(BY_QUERY if operation.method.upper() in {"GET", "DELETE"} else [])]
-    called: list[Case] = []
+    excluded: list[Any] = [*EITHER[mode], *(BY_QUERY if operation.method.upper() in {"GET", "DELETE"} else [])]
+    called: list[Case[Any]] = []
 
     @settings(max_examples=times, derandomize=times == FEW, phases=[Phase.generate], **QUIET)
     @given(cases(operation, mode, things))
-    def answers(case: Case) -> None:
+    def answers(case: Case[Any]) -> None:
         called.append(case)
         with transaction.atomic():
             case.call_and_validate(headers=headers, excluded_checks=excluded)
