@@ -32,6 +32,9 @@ def count(
     }
     tallies = {rollout: of_document(watch.tally) for rollout, watch in watches.items()}
     units = {rollout: _units(rollout, rows) for rollout in watches}
+    for row in sorted(rows, key=lambda row: row.at):
+        if row.counted is None and not row.drawn and (tally := tallies.get(row.rollout)):
+            _draw(row, tally, units[row.rollout])
     for row in rows:
         tally = tallies.get(row.rollout)
         if row.counted is None:
@@ -51,7 +54,7 @@ def _units(rollout: str, rows: Iterable[Prediction]) -> Units:
     if not named:
         return found
     earlier = Prediction.objects.filter(rollout=rollout, unit__in=named).filter(
-        Q(counted=True) | Q(counted=False, why_not=WARMUP)
+        Q(counted=True) | Q(drawn=True) | Q(counted=False, why_not=WARMUP)
     )
     for row in earlier.only("unit", "status", "answered", "correct", "slow", "worth", "counted"):
         found.known[Proof.SEEN].add(row.unit)
@@ -73,17 +76,21 @@ def _count_request(row: Prediction, tally: Tally | None, units: Units, *, silent
         return
     if row.status == OK and not row.answered and not silent:
         return
-    told = tally.request(
-        Request(
-            row.track == "canary", _share(row), _failed(row), row.unit,
-            latency_ms=row.latency_ms, step=row.step, at_s=row.at.timestamp(),
-        ),
-        units,
-    )  # fmt: skip
-    if told is None:
+    row.counted, row.slow = True, tally.outcome(_request(row), units).get("latency")
+
+
+def _draw(row: Prediction, tally: Tally, units: Units) -> None:
+    """Tell the tally of a request once the router's line is here: model servers' records come in runs of one track."""
+    row.drawn = tally.draw(_request(row), units)
+    if not row.drawn:
         row.counted, row.why_not = False, WARMUP
-        return
-    row.counted, row.slow = True, told.get("latency")
+
+
+def _request(row: Prediction) -> Request:
+    return Request(
+        row.track == "canary", _share(row), _failed(row), row.unit,
+        latency_ms=row.latency_ms, step=row.step, at_s=row.at.timestamp(),
+    )  # fmt: skip
 
 
 def _share(row: Prediction) -> float:

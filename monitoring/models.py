@@ -31,6 +31,7 @@ class Prediction(models.Model):
     rows = models.PositiveIntegerField(null=True)
     prediction = models.JSONField(null=True)
     # What came of it
+    drawn = models.BooleanField(default=False)  # its track is in the watch's split, in the router's order
     counted = models.BooleanField(null=True)
     why_not = models.CharField(max_length=40, blank=True, default="")
     slow = models.BooleanField(null=True)  # by the live version's quantile of that moment

@@ -48,6 +48,7 @@ SIGNALS = {  # allowed where the first argument is its own number
     "rt_tgsigqueueinfo": (297, 240),
 }  # fmt: skip
 SOCKET, SOCKETPAIR, CLONE, CLONE3 = (41, 198), (53, 199), (56, 220), (435, 435)
+FCNTL, SET_PIPE_SIZE = (72, 25), 1031  # a pipe may be a MiB, which is counted as nobody's
 NAMESPACES = 0x7E020080  # flags of clone: a new user namespace would bring capabilities
 AF_UNIX, STREAM, KIND = 1, 1, 0x0F
 
@@ -102,6 +103,7 @@ def _lines(*, signals_too: bool) -> list[Line]:
     lines += [(JUMP_EQUAL, "unknown", 0, CLONE3[place])]  # its flags cannot be seen; libraries use clone then
     lines += [(JUMP_EQUAL, 0, 3, CLONE[place]), (LOAD, 0, 0, FIRST_AT), (AND, 0, 0, NAMESPACES)]
     lines += [(JUMP_EQUAL, "allow", "refuse", 0)]
+    lines += [(JUMP_EQUAL, 0, 2, FCNTL[place]), (LOAD, 0, 0, SECOND_AT), (JUMP_EQUAL, "refuse", "allow", SET_PIPE_SIZE)]
     kind: list[Line] = [(LOAD, 0, 0, SECOND_AT), (AND, 0, 0, KIND), (JUMP_EQUAL, "allow", "refuse", STREAM)]
     lines += [(JUMP_EQUAL, 0, 3, SOCKETPAIR[place]), *kind]
     lines += [

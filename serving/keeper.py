@@ -21,8 +21,12 @@ from serving.contract import ContractError, Desired, Isolation, Layout, load
 from serving.launching import LIFELINE, server_command, server_environment
 
 DRAIN_S = 12.0  # the server takes 10 at most
-LOOK_EVERY_S = 0.5
+LOOK_EVERY_S, GLANCE_EVERY_S = 0.5, 0.1
+KILL_ROUNDS = 200
+SUDDEN = 40  # more tasks on the machine since the last glance: worth a look at once
 MOST_PROCESSES = 64
+MOST_OPEN = 3072  # descriptors of all its processes: pipes and sockets hold memory that is counted as nobody's
+FIRST_TO_GO = "800"  # where memory runs out the kernel ends the model, not us
 OPEN_FILES = 4096
 LARGEST_FILE = 2**30
 MOST_FILES = 20_000  # in the model's temporary folder, and deleted but held open
@@ -52,6 +56,7 @@ def bound(desired: Desired) -> None:
         limits[resource.RLIMIT_CPU] = desired.cpu_s
     for name, value in limits.items():
         resource.setrlimit(name, (value, value))
+    Path("/proc/self/oom_score_adj").write_text(FIRST_TO_GO, encoding="ascii")
     libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     signal.pthread_sigmask(signal.SIG_SETMASK, set())
 
@@ -74,7 +79,7 @@ def keep(child: subprocess.Popen[bytes], desired: Desired, depth: int, folder: P
     line, files = open_lifeline(), Files(child.pid, folder, desired.files_mb)
     deadline: float | None = None
     while child.poll() is None:
-        came = signal.sigtimedwait(SIGNALS, LOOK_EVERY_S)
+        came = waited()
         asked = (came is not None and came.si_signo != signal.SIGCHLD) or lifeline_ended(line)
         if asked and deadline is None:
             deadline = time.monotonic() + DRAIN_S
@@ -86,6 +91,19 @@ def keep(child: subprocess.Popen[bytes], desired: Desired, depth: int, folder: P
             verdict = excess
             kill(child)
     return verdict
+
+
+def waited() -> signal.struct_siginfo | None:
+    """Return the signal that came, or nothing once it is time for a look: at once where many processes were started."""
+    before, until = processes.tasks(), time.monotonic() + LOOK_EVERY_S
+    while time.monotonic() < until:
+        if came := signal.sigtimedwait(SIGNALS, GLANCE_EVERY_S):
+            return came
+        now = processes.tasks()
+        if now - before > SUDDEN:
+            return None
+        before = now
+    return None
 
 
 def ended(code: int) -> str:
@@ -111,6 +129,8 @@ def excess_of(pid: int, desired: Desired) -> str:
     used = processes.resident_mb(pids)
     if used > desired.memory_mb:
         return f"The model used {used:.0f} MB of memory, over its {desired.memory_mb}, and was killed."
+    if (count := processes.opened(pids)) > MOST_OPEN:
+        return f"The model held {count} files, pipes and sockets open, over {MOST_OPEN}, and was killed."
     return ""
 
 
@@ -134,12 +154,23 @@ class Files:
 
 
 def kill(child: subprocess.Popen[bytes]) -> None:
-    """End the child and all below it; those that lost their parent are ours, as we are the subreaper."""
+    """End the child and all below it; those that lost their parent are ours, as we are the subreaper.
+
+    They are stopped before any is killed, again and again, so that those that start others do not get ahead of us.
+    """
     child.kill()
     child.wait()
-    for pid in processes.descendants(os.getpid()):
-        with suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
+    for _ in range(KILL_ROUNDS):
+        below = processes.descendants(os.getpid())
+        for number in (signal.SIGSTOP, signal.SIGKILL):
+            for pid in below:
+                with suppress(ProcessLookupError):
+                    os.kill(pid, number)
+        with suppress(ChildProcessError):
+            while os.waitpid(-1, os.WNOHANG)[0]:
+                pass
+        if not below:
+            return
 
 
 def open_lifeline() -> int | None:

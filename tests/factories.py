@@ -48,6 +48,13 @@ def make_version(model: RegisteredModel, actor: Actor, **run: object) -> ModelVe
     return versions.register_version(model, asked, actor=actor)
 
 
+def locked(version: ModelVersion) -> ModelVersion:
+    """Return the version with its environment locked, as a little after registration."""
+    version.environment = {**version.environment, "lock": "e" * 64}
+    version.save(update_fields=["environment"])
+    return version
+
+
 def make_model(actor: Actor, name: str = "Fraud-Detection") -> RegisteredModel:
     """Return a new registered model of `actor`."""
     return registered.create_model(name, actor=actor)

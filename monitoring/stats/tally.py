@@ -48,13 +48,24 @@ class Tally:
 
     def request(self, request: Request, units: Units) -> dict[str, bool | None] | None:
         """Take one request. Return by guardrail whether it was bad, where that is known; None where it is dropped."""
+        return self.outcome(request, units) if self.draw(request, units) else None
+
+    def draw(self, request: Request, units: Units) -> bool:
+        """Take that a request was drawn into its track, in the order of the draws; return whether it counts.
+
+        The order matters: a run of one track alone is what a wrong split looks like.
+        """
         is_first = units.is_new(request.unit, Proof.SEEN)
         if self.warming:
             self.warming -= request.in_canary
-            return None
+            return False
         self.split.take(in_canary=request.in_canary, share=request.share, is_first=is_first)
         if is_first and request.in_canary and request.step == self.step:
             self._fill(request.at_s)
+        return True
+
+    def outcome(self, request: Request, units: Units) -> dict[str, bool | None]:
+        """Take what came of a request that counts, whenever it is known; return by guardrail whether it was bad."""
         self._count_value(request)
         return {name: each.see(request, units) for name, each in self.guards.items()}
 

@@ -19,6 +19,7 @@ from serving.sandbox import Probe
 
 READY = "/v2/health/ready"
 OK = 200
+MOST_KEPT = 64 * 2**20  # of a replica's records; its server turns them at a quarter, so what is longer is a flood
 Work = Future[None]
 
 
@@ -269,7 +270,7 @@ def void(_: object) -> None:
 def _clear(folder: Path, kept: str) -> None:
     """Empty what a replica wrote, but for its last records: who carries them removes them."""
     for path in folder.iterdir() if folder.is_dir() else ():
-        if path.name.startswith(kept):
+        if path.name.startswith(kept) and path.lstat().st_size <= MOST_KEPT:
             continue
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path, ignore_errors=True)

@@ -12,17 +12,14 @@ from deployments.plans import Plan
 from registry import decisions
 from registry.models import ApprovalRequest, ModelVersion, RegisteredModel
 from tests.deployments.hands import Hands
-from tests.factories import make_version
+from tests.factories import locked, make_version
 
 AT_ONCE = Plan(Strategy.ALL_AT_ONCE)
 
 
 def locked_version(model: RegisteredModel, dana: Actor) -> ModelVersion:
     """Return a new version whose environment is locked."""
-    version = make_version(model, dana)
-    version.environment = {**version.environment, "lock": "e" * 64}
-    version.save(update_fields=["environment"])
-    return version
+    return locked(make_version(model, dana))
 
 
 def run(hands: Hands, rollout: Rollout, *, turns: int = 12) -> Rollout:

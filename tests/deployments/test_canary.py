@@ -281,7 +281,6 @@ def test_requests_after_the_end_are_not_judged(hands: Hands, canary: Rollout, tr
         ({"strategy": "canary", "rules": {"alpha": 2}}, "alpha"),
         ({"strategy": "canary", "rules": {"luck": 1}}, "rules"),
         ({"strategy": "canary", "rules": {"guardrails": ["vibes"]}}, "guardrails"),
-        ({"strategy": "canary", "rules": {"guardrails": ["value"]}}, "guardrails"),
         ({"strategy": "canary", "rules": {"tolerance": {"vibes": 1.1}}}, "tolerance"),
         ({"strategy": "canary", "rules": {"tolerance": {"error": 0.5}}}, "tolerance"),
         ({"strategy": "canary", "rules": {"warmup": -1}}, "warmup"),

@@ -7,6 +7,7 @@ from django.db import transaction
 from core import clock, home
 from monitoring import ingest, late, letters, verdicts
 from monitoring.models import DeadLetter, Prediction, Watch
+from monitoring.stats.documents import of_document
 from monitoring.stats.judge import Decision
 from serving.contract import EVIDENCE_STREAM
 from tests.monitoring.conftest import ROLLOUT, Stream
@@ -297,3 +298,21 @@ def test_while_valkey_is_away_nothing_is_raised(stream: Stream) -> None:
         assert ingest.drain() == 0
     finally:
         stream.valkey.start()
+
+
+def test_records_that_come_in_runs_of_one_track_are_no_wrong_split(watched: Stream) -> None:
+    """As after evidence stood still: the router's lines in order, each model server's records at one stroke."""
+    tracks = ["canary" if number % 20 == 7 else "stable" for number in range(1_200)]
+    for number, track in enumerate(tracks):
+        watched.routed(f"q{number}", track)
+    for of in ("stable", "canary"):
+        for number, track in enumerate(tracks):
+            if track == of:
+                watched.answered(f"q{number}", 1, track=track)
+    ingest.drain()
+    told = verdicts.verdict(ROLLOUT)
+    assert told
+    assert told.decision is not Decision.INVALID, told.sentence
+    tally = of_document(Watch.objects.get(rollout=ROLLOUT).tally)
+    assert tally.guards["error"].seen == [1_140, 60]
+    assert tally.split.peak < 100

@@ -9,7 +9,7 @@ from deployments.plans import Plan
 from registry import lineage, measurements, versions
 from registry.cards import card_of
 from registry.models import ModelVersion, RunTag
-from tests.factories import make_model, make_run, make_version
+from tests.factories import locked, make_model, make_run, make_version
 from tests.web.visitors import browser
 
 pytestmark = pytest.mark.django_db
@@ -77,7 +77,7 @@ def test_a_repository_is_a_link_only_where_it_is_an_address(dana: Actor) -> None
 
 def test_page_and_own_rest_tell_it_with_deployments(version: ModelVersion, dana: Actor, eli: Actor) -> None:
     staging = endpoints.create_endpoint("fraud-staging", model=version.model, environment="staging", actor=eli)
-    rollout = rollouts.start(version, staging, Plan(Strategy.ALL_AT_ONCE), actor=eli)
+    rollout = rollouts.start(locked(version), staging, Plan(Strategy.ALL_AT_ONCE), actor=eli)
     page = browser(dana).get(f"/models/{version.model.name}/versions/1").content.decode()
     for part in (
         'href="https://git.example/risk"',

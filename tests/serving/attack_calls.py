@@ -4,6 +4,7 @@ Arguments: pid of a process of ours, a file of ours, the path of a datagram sock
 """
 
 import ctypes
+import fcntl
 import json
 import os
 import resource
@@ -81,6 +82,7 @@ def main(pid: int, file: str, path: str) -> dict[str, str]:
         "the network": lambda: socket.socket(socket.AF_INET),
         "nobody's memory": lambda: call(MEMFD, b"x", 0),
         "shared memory": lambda: call(SHMGET, 0, 4096, 0o1600),
+        "a larger pipe": lambda: fcntl.fcntl(os.pipe()[0], 1031, 2**20),
         "a user namespace": unshared,
         "a process in one": forked,
         "raise its own limit": lambda: resource.setrlimit(resource.RLIMIT_CORE, (1, 1)),

@@ -1,6 +1,7 @@
 """Makes the models, in the client's environment: python make_models.py FOLDER. Not imported by a test."""
 
 import json
+import os
 import socket
 import subprocess
 import sys
@@ -77,6 +78,21 @@ class Hostile(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
         started = [subprocess.Popen(["/bin/sleep", "60"]) for _ in range(int(target))]
         time.sleep(10)
         return str(len(started))
+
+    def bomb(self, target: str) -> str:
+        """Start processes by processes, as fast as a shell can."""
+        subprocess.Popen(["/bin/sh", "-c", "while :; do sleep 60 & done"])
+        time.sleep(float(target))
+        return "done"
+
+    def hoard(self, target: str) -> str:
+        """Fill so many pipes."""
+        self.pipes = [os.pipe() for _ in range(int(target))]
+        for _, end in self.pipes:
+            os.set_blocking(end, False)
+            os.write(end, bytes(65536))
+        time.sleep(3)
+        return "done"
 
     def sleep(self, target: str) -> str:
         """Take long."""

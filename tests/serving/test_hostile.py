@@ -132,6 +132,31 @@ def test_too_many_processes_end_it_and_the_log_says_why(own_home: Home, models: 
         assert "processes, over" in launching.last_words(own_home.layout, "r-1")
 
 
+def test_processes_that_start_processes_are_all_ended_before_the_machine_is_full(
+    own_home: Home, models: Path, isolation: Isolation
+) -> None:
+    with running(own_home, own_home.desire("r-1", models / "hostile", MEMORY_MB), isolation) as server:
+        before = processes.tasks()
+        with pytest.raises((OSError, http.client.HTTPException)):
+            attempt(server, "bomb", 30)
+        server.keeper.wait(20)
+        assert "processes, over 64, and was killed" in launching.last_words(own_home.layout, "r-1")
+        assert processes.tasks() < before + 300
+
+
+def test_descriptors_that_hold_memory_are_counted_together(
+    own_home: Home, models: Path, isolation: Isolation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with running(own_home, own_home.desire("r-1", models / "hostile", MEMORY_MB), isolation) as server:
+        assert attempt(server, "hoard", 1000) == "done"
+        with ThreadPoolExecutor(1) as pool:
+            pool.submit(attempt, server, "hoard", 600)
+            server.keeper.wait(20)
+        assert "files, pipes and sockets open, over 3072, and was killed" in launching.last_words(
+            own_home.layout, "r-1"
+        )
+
+
 def test_files_over_its_share_end_it_and_are_gone_before_it_starts_again(
     own_home: Home, models: Path, isolation: Isolation
 ) -> None:

@@ -128,6 +128,21 @@ def test_a_killed_server_is_started_again(stage: Stage) -> None:
     assert len(stage.pids("one")) == 2
 
 
+def test_a_new_life_begins_without_files_of_the_last_but_for_records_that_are_no_flood(stage: Stage) -> None:
+    stage.desire("one")
+    first = stage.until("one", "ready")
+    records = stage.layout.evidence("one")
+    flood, left = records.with_name(f"{records.name}.1"), records.with_name("model.tmp")
+    records.write_text("{}\n")
+    left.write_text("x")
+    with flood.open("wb") as file:
+        file.truncate(65 * 2**20)
+    assert first.pid
+    os.kill(first.pid, signal.SIGKILL)
+    until(lambda: stage.seen("one").pid not in {None, first.pid})
+    assert [path.exists() for path in (records, flood, left)] == [True, False, False]
+
+
 def test_an_undesired_server_drains_and_one_that_does_not_is_killed_with_its_group(stage: Stage) -> None:
     stage.desire("one")
     stage.desire("two", "deaf")

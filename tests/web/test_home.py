@@ -17,7 +17,7 @@ from deployments.states import RolloutState
 from registry import decisions, requests, transitions
 from registry.models import RegisteredModel
 from registry.stages import Stage
-from tests.factories import ask_production, make_model, make_version
+from tests.factories import ask_production, locked, make_model, make_version
 from tests.web.visitors import browser
 
 pytestmark = pytest.mark.django_db
@@ -34,7 +34,7 @@ def home(actor: Actor) -> str:
 def rollout_of(model: RegisteredModel, eli: Actor) -> Rollout:
     staged = endpoints.create_endpoint(f"{model.name}-staging".lower(), model=model, environment="staging", actor=eli)
     plan = Plan(Strategy.ALL_AT_ONCE)
-    return rollouts.start(model.versions.get(version=1), staged, plan, actor=eli)
+    return rollouts.start(locked(model.versions.get(version=1)), staged, plan, actor=eli)
 
 
 def to_production(model: RegisteredModel, dana: Actor, rita: Actor) -> None:

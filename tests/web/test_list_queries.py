@@ -20,7 +20,7 @@ from registry.webhooks import hooks
 from registry.webhooks.models import Channel, Delivery
 from tests.deployments.hands import Hands
 from tests.deployments.story import locked_version
-from tests.factories import ask_production, make_model, make_run, put
+from tests.factories import ask_production, locked, make_model, make_run, put
 from tests.registry.policies.hands import put_in_force, text_of
 
 pytestmark = [pytest.mark.postgresql, pytest.mark.django_db]
@@ -82,7 +82,7 @@ class Shelf:
         measurements.log_batch(self.run, Batch([Measurement("auc", n / 7, n)]), actor=dana)
         put(self.run, f"file-{n}", b"x", dana)
         endpoint = endpoints.create_endpoint(f"many-{n}", model=model, environment="staging", actor=eli)
-        rollouts.start(version, endpoint, Plan(Strategy.ALL_AT_ONCE), actor=eli)
+        rollouts.start(locked(version), endpoint, Plan(Strategy.ALL_AT_ONCE), actor=eli)
         put_in_force(text_of(f"policy-{n}", order=10 + n, match="  models: [nothing]\n"), self.people)
         for channel, event in (
             (Channel.MLFLOW, "model_version.created"),

@@ -18,7 +18,7 @@ from deployments.plans import Plan
 from deployments.states import RolloutState
 from registry import decisions, discussion, registered, requests
 from registry.models import ApprovalRequest
-from tests.factories import ask_production, make_model, make_version
+from tests.factories import ask_production, locked, make_model, make_version
 from tests.web.visitors import browser
 from web.pages import notices
 
@@ -84,7 +84,7 @@ def test_what_is_kept_from_a_person_is_kept_from_her_bell(dana: Actor, rita: Act
 def test_a_failed_deployment_is_told_to_who_asked_for_it(dana: Actor, eli: Actor, olga: Actor) -> None:
     model = make_model(dana, "Scene")
     staged = endpoints.create_endpoint("scene", model=model, environment="staging", actor=eli)
-    rollout = rollouts.start(make_version(model, dana), staged, Plan(Strategy.ALL_AT_ONCE), actor=eli)
+    rollout = rollouts.start(locked(make_version(model, dana)), staged, Plan(Strategy.ALL_AT_ONCE), actor=eli)
     for state in (RolloutState.RUNNING, RolloutState.NEEDS_OPERATOR):
         rollouts.advance(Rollout.objects.get(pk=rollout.pk), state, why="no room")
     assert told(eli) == told(olga)
