@@ -280,7 +280,7 @@ def ordered(own_home: Home, onnx_folder: Path) -> Desired:
     desired = own_home.desire("real", onnx_folder)
     text = (own_home.layout.environment(desired.lock_digest) / environments.MARKER).read_text(encoding="utf-8")
     lock = own_home.layout.lock(desired.lock_digest)
-    lock.parent.mkdir(parents=True)
+    lock.parent.mkdir(parents=True, exist_ok=True)
     lock.write_text(text, encoding="utf-8")
     return desired
 
