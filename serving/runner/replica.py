@@ -184,8 +184,8 @@ class Replica:
         wait_s = self.pace.wait_s(self.quick)
         self.due = time.monotonic() + wait_s
         failed = self.pace.has_failed(self.quick)
-        times = f" Death {self.quick} in a row;" if failed and self.state != "installing" else ""
-        self._be("failed" if failed else "starting", f"{why}{times} Tried again in {wait_s:.0f} s.")
+        times = f" It ended {self.quick} times in a row." if failed and self.state != "installing" else ""
+        self._be("failed" if failed else "starting", f"{why}{times} It is tried again in {wait_s:.0f} s.")
 
     def _look(self) -> None:
         """Ask whether it is ready, from another thread."""

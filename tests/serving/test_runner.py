@@ -240,7 +240,7 @@ def test_another_version_replaces_the_first_and_a_new_key_does_not(stage: Stage)
 
 def test_quick_deaths_in_a_row_are_a_failure_and_say_why_without_credentials(stage: Stage) -> None:
     stage.desire("one", "dying")
-    seen = stage.until("one", "failed", "Death 3 in a row; Tried again in 30 s.")
+    seen = stage.until("one", "failed", "It ended 3 times in a row. It is tried again in 30 s.")
     assert len(stage.pids("one")) == 3
     assert "loading https://…@models.example/x" in seen.why
     assert "hunter2" not in seen.why
@@ -251,7 +251,7 @@ def test_quick_deaths_in_a_row_are_a_failure_and_say_why_without_credentials(sta
 
 def test_an_environment_that_cannot_be_built_is_a_failure_at_once(stage: Stage) -> None:
     stage.desire("one", "unbuildable")
-    stage.until("one", "failed", "torch==99 cannot be had. Tried again in 30 s.")
+    stage.until("one", "failed", "torch==99 cannot be had. It is tried again in 30 s.")
     stage.layout.desired("one").unlink()
     stage.until("one", "stopped")
 
