@@ -67,7 +67,7 @@ WITHHELD = (
     "At 14:03:22 UTC a request failed because the model was not given what it reached for: "
     "PermissionError: [Errno 13] Permission denied: '/home/models/.aws/credentials'"
 )
-KILLED = "It ended at 14:03:22 UTC after 5161 s. The model server was killed by signal 9 (SIGKILL). It is tried again in 0 s."
+KILLED = "It ended at 14:03:22 UTC after 51 s. The model server was killed by signal 9 (SIGKILL). It is tried again."
 STAIRS = Plan.of({"strategy": "canary", "shares": [5, 10, {"pct": 25, "gate": True}, {"pct": 50, "min_s": 5400}]})
 AB = Plan.of({"strategy": "a-b"})
 FROZEN = "Frozen until 2027-01-02 23:00 UTC: no change over the year's end."
