@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import structlog
 from django.conf import settings
 
-from config import periodic, valkey
+from config import valkey
 from config.client_certificates import Admitted
 from config.supervisor import Process
 from serving.contract import Layout
@@ -105,6 +105,8 @@ def workers() -> list[Process]:
 
     The engine works in its own main process: nothing forks while it holds a claim.
     """
+    from config import periodic  # noqa: PLC0415 - it loads redis, and a stack of the web alone does without
+
     celery = [sys.executable, "-m", "celery", "--app", "config.celery", "--quiet"]
     solo, one, home = ["--pool", "solo"], ["--concurrency", "1"], ["--home", str(settings.HOME)]
     return [
