@@ -39,6 +39,16 @@ def test_every_state_in_every_look(visit: Visit, scheme: str, width: int) -> Non
         ada.judge()
 
 
+LOCK = """
+import django
+django.setup()
+from registry.models import ModelVersion
+from tests.factories import locked
+for version in ModelVersion.objects.filter(model__name="To-Serve"):
+    locked(version)
+"""
+
+
 def prepared(stack: Stack, name: str, *, ask: bool) -> int:
     """Make a model with two versions; return the number of its open request."""
     return int(stack.django(PREPARE.replace("NAME", repr(name)).replace("ASK", repr(ask))))
@@ -194,6 +204,7 @@ def test_the_stock_admin_reads_and_never_moves(stack: Stack, visit: Visit) -> No
 
 def test_a_deployment_is_asked_for_watched_and_cancelled_on_its_pages(stack: Stack, visit: Visit) -> None:
     prepared(stack, "To-Serve", ask=False)
+    stack.django(LOCK)
     eli = visit("eli")
     for path in ("/endpoints", "/deployments"):
         eli.open(path)
