@@ -1,7 +1,6 @@
 """Makes the models, in the client's environment: python make_models.py FOLDER. Not imported by a test."""
 
 import json
-import os
 import socket
 import subprocess
 import sys
@@ -86,12 +85,14 @@ class Hostile(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
         return "done"
 
     def hoard(self, target: str) -> str:
-        """Fill so many pipes."""
-        self.pipes = [os.pipe() for _ in range(int(target))]
-        for _, end in self.pipes:
-            os.set_blocking(end, False)
-            os.write(end, bytes(65536))
-        time.sleep(3)
+        """Fill so many pairs of sockets in each of four processes."""
+        each = (
+            f"import socket, time; pairs = [socket.socketpair() for _ in range({target})]\n"
+            "for one, _ in pairs: one.setblocking(False); one.send(bytes(65536))\n"
+            "time.sleep(60)"
+        )
+        self.hoarders = [subprocess.Popen([sys.executable, "-c", each]) for _ in range(4)]
+        time.sleep(5)
         return "done"
 
     def sleep(self, target: str) -> str:
