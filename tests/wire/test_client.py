@@ -298,8 +298,8 @@ assert made.status_code == 200, made.text
 body = {"name": "salutation", "source": "dummy-source", "tags": tags}
 assert requests.post(call + "model-versions/create", json=body, headers=head).status_code == 200
 assert "salutation" not in [m.name for m in client.search_registered_models()]
-asked = client.search_registered_models("tags.`mlflow.prompt.is_prompt` = 'true'")
-assert [m.name for m in asked] == ["salutation"]
+asked = "tags.`mlflow.prompt.is_prompt` = 'true' AND name LIKE 'sal%'"
+assert [m.name for m in client.search_registered_models(asked)] == ["salutation"]
 assert client.get_prompt_version("salutation", 1).template == "Hello {{name}}"
 """,
     )
