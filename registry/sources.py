@@ -10,7 +10,7 @@ from core.refusals import Invalid, NotFound
 from registry import artifacts
 from registry.artifacts import Place
 from registry.models import LoggedModel, ModelVersion, RegisteredModel, Run
-from registry.restricted import shown
+from registry.restricted import hides, shown
 
 PROMPT_PLACEHOLDERS = frozenset({"dummy-source", "prompt-template"})
 LOGGED_MODEL = re.compile(r"m-[0-9a-f]{32}\Z")
@@ -21,7 +21,7 @@ class Found:
     """What a source leads to: a folder Signoff holds, a version to copy, or neither (unverified).
 
     `run` is the one that wrote the files where Signoff holds them, whatever run the caller names: its metrics become
-    the evidence, and its author may not approve.
+    the evidence, and its author may not approve. Of what is not here, a caller's word is all there is.
     """
 
     source: str
@@ -59,6 +59,14 @@ def resolve(source: str, *, run_id: str, model_id: str, actor: Actor) -> Found:
             field="source",
         )
     return Found(source, run=run)
+
+
+def require_seen(*, run_id: str, model_id: str, actor: Actor) -> None:
+    """Refuse a run or logged model that is here and kept from the actor; one that is not here is the client's word."""
+    if run_id and hides(Run.objects.filter(pk=run_id), actor=actor):
+        raise NotFound(f"Run with id={run_id} not found")
+    if model_id and hides(LoggedModel.objects.filter(pk=model_id), actor=actor):
+        raise NotFound(f"Logged model with ID '{model_id}' not found.")
 
 
 def require_named(source: str, *, run_id: str, model_id: str) -> None:
