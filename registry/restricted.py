@@ -30,11 +30,11 @@ def shown(rows: QuerySet[Traced], *, actor: Actor) -> QuerySet[Traced]:
     return rows.filter(Q(author=actor.user) | Exists(own.visible_to(actor)) | ~Exists(_kept(own, actor)) & run)
 
 
-def hides(rows: QuerySet[Traced], *, actor: Actor) -> bool:
+def hides(rows: QuerySet[Run] | QuerySet[LoggedModel], *, actor: Actor) -> bool:
     """Whether one of `rows` is kept from the actor."""
     if actor.holds(Permission.MODEL_READ_RESTRICTED):
         return False
-    return rows.exclude(pk__in=shown(rows, actor=actor).values("pk")).exists()
+    return rows.exclude(pk__in=shown(rows, actor=actor).values("pk")).exists()  # type: ignore[type-var]
 
 
 def _readable(column: str, key: str, author: str, actor: Actor) -> Q:

@@ -43,7 +43,7 @@ def test_a_claim_on_somebody_elses_run_does_not_open_it_later(run: Run, dana: Ac
     register(make_model(eli, "mine"), eli, ELSEWHERE, run.run_id)
     secret = make_model(dana)
     register(secret, dana, f"runs:/{run.run_id}/model")
-    assert runs.find_run(run.run_id, actor=eli)
+    assert runs.find_run(run.run_id, actor=eli) == run
     keep(secret, dana)
     with pytest.raises(NotFound):
         runs.find_run(run.run_id, actor=eli)
