@@ -78,7 +78,12 @@ def logged_model_root(model: LoggedModel) -> str:
 
 
 def version_uri(version: ModelVersion) -> str:
-    """Return the address clients load a registered version from: read-only, served from its manifest."""
+    """Return the address clients load a registered version from.
+
+    Read-only, served from its manifest; where Signoff holds no files, the place it was registered or copied from.
+    """
+    if not version.verified:
+        return version.location or version.source
     return f"mlflow-artifacts:/{FROZEN_ROOT}/{version.model.uuid}/{version.version}"
 
 

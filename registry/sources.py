@@ -8,8 +8,9 @@ from accounts.actors import Actor
 from accounts.models import User
 from core.refusals import Invalid, NotFound
 from registry import artifacts
+from registry.addresses import version_at
 from registry.artifacts import Place
-from registry.models import LoggedModel, ModelVersion, RegisteredModel, Run
+from registry.models import LoggedModel, ModelVersion, Run
 from registry.restricted import hides, shown
 
 PROMPT_PLACEHOLDERS = frozenset({"dummy-source", "prompt-template"})
@@ -108,7 +109,7 @@ def _from_models(source: str, *, model_id: str, run: Run | None, actor: Actor) -
     rest = source.removeprefix("models:").lstrip("/")
     if LOGGED_MODEL.match(rest):
         return _from_logged_model(source, rest, model_id, run)
-    version = _named_version(rest, actor)
+    version = version_at(rest, actor=actor)
     return Found(f"models:/{version.model.name}/{version.version}", copied=version, run=run)
 
 
@@ -123,25 +124,6 @@ def _from_logged_model(source: str, found_id: str, model_id: str, run: Run | Non
 
 def _logged(model_id: str) -> LoggedModel | None:
     return LoggedModel.objects.filter(model_id=model_id).select_related("author", "source_run__author").first()
-
-
-def _named_version(rest: str, actor: Actor) -> ModelVersion:
-    visible = ModelVersion.objects.visible_to(actor).select_related("model", "manifest")
-    name, at, alias = rest.rpartition("@")
-    if at:
-        version = visible.filter(model__name=name, aliases__name=alias).first()
-    else:
-        name, _, number = rest.rpartition("/")
-        version = (
-            visible.filter(model__name=name, version=int(number)).first()
-            if number.isascii() and number.isdigit() and len(number) < 10  # noqa: PLR2004 - fits 32 bits
-            else None
-        )
-    if version is None:
-        if not RegisteredModel.objects.visible_to(actor).filter(name=name).exists():
-            raise NotFound(f"Registered Model with name={name} not found")
-        raise NotFound(f"Model Version (name={name}, version={rest.rpartition('/')[2]}) not found")
-    return version
 
 
 def _from_run(source: str, run: Run | None) -> Found:

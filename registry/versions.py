@@ -182,6 +182,7 @@ def _copy_from(version: ModelVersion, origin: ModelVersion) -> None:
         "logged_model_id",
     ):
         setattr(version, name, getattr(origin, name))
+    version.location = "" if origin.verified else origin.location or origin.source
 
 
 def update_version(version: ModelVersion, *, description: str, actor: Actor) -> ModelVersion:
