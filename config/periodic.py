@@ -25,6 +25,7 @@ class Periodic:
 TICK = (
     Periodic("seal the ledger", 0.5, seal.seal),
     Periodic("publish endpoint tokens", 0.5, feed.publish),
+    Periodic("publish feature policies", 0.5, feed.publish_feature_policies),
     Periodic("settle denials", 10, denials.settle),
     Periodic("send webhooks", 0.5, lanes.start),  # by threads of its own: `work` may be behind a lock for minutes
 )

@@ -1,4 +1,7 @@
-"""Publishes who may call which endpoint, for the model servers: revoked tokens are gone within a second."""
+"""Publishes, for the model servers, who may call which endpoint and what may be told of what callers send.
+
+Revoked tokens are gone within a second, and so are values of columns that a model's data policy keeps back.
+"""
 
 import time
 from pathlib import Path
@@ -6,9 +9,12 @@ from pathlib import Path
 from django.conf import settings
 
 from core import clock
-from deployments.models import EndpointToken
+from deployments.models import Endpoint, EndpointToken
+from registry.data_policy import policy_of, salt_of
 from serving import contract
-from serving.contract import PREDICT, Layout, Token, TokenTable
+from serving.contract import PREDICT, ContractError, FeaturePolicy, Layout, Token, TokenTable
+
+_written: dict[Path, FeaturePolicy] = {}  # as this process saw or left it: a thousand files are not read each second
 
 
 def publish() -> None:
@@ -19,3 +25,25 @@ def publish() -> None:
     rows = EndpointToken.objects.filter(revoked_at=None, expires_at__gt=clock.now()).select_related("endpoint")
     tokens = {row.sha256: Token(row.endpoint.name, PREDICT, row.expires_at.timestamp()) for row in rows}
     contract.dump(layout.tokens, TokenTable(time.time(), tokens))
+
+
+def publish_feature_policies() -> None:
+    """Write what may be told of each endpoint's requests where that is not what is written already."""
+    layout = Layout(Path(settings.HOME))
+    if not layout.root.exists():
+        return
+    for endpoint in Endpoint.objects.select_related("model"):
+        policy, salt = policy_of(endpoint.model), salt_of(endpoint.model)
+        wanted = FeaturePolicy(policy.share_pct, policy.dropped, policy.hashed, salt)
+        path = layout.feature_policy(endpoint.name)
+        if _written.get(path) != wanted or not path.exists():
+            if _read(path) != wanted:
+                contract.dump(path, wanted)
+            _written[path] = wanted
+
+
+def _read(path: Path) -> FeaturePolicy | None:
+    try:
+        return contract.load(path, FeaturePolicy)
+    except (FileNotFoundError, ContractError):
+        return None

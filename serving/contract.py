@@ -124,8 +124,37 @@ class TokenTable:
 
 
 @dataclass(frozen=True)
+class FeaturePolicy:
+    """What a model server may tell of the values it is given. Written by the web side; without the file, nothing."""
+
+    KIND: ClassVar = "signoff.feature-policy/1"
+
+    share_pct: float  # of the rows, drawn by lot
+    dropped: tuple[str, ...]
+    hashed: tuple[str, ...]  # told as a digest under `salt`, so that alike values are told alike and no others
+    salt: str
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.share_pct <= 100:  # noqa: PLR2004 - percent
+            raise ContractError(f"share_pct should be from 0 to 100 and is {self.share_pct}.")
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Rows drawn by lot from the requests of a moment: values by column, each list as long as `predictions`."""
+
+    of: int  # rows that were answered in that moment
+    columns: dict[str, list[Any]]
+    predictions: list[Any]
+
+
+@dataclass(frozen=True)
 class Inference:
-    """One answered request, as the monitoring side stores it. Joined to the router's line by `request_id`."""
+    """One answered request, as the monitoring side stores it. Joined to the router's line by `request_id`.
+
+    The last record of a moment carries the sample of all requests of that moment: whoever knows the record once has
+    the sample once.
+    """
 
     KIND: ClassVar = "signoff.inference/1"
 
@@ -140,7 +169,7 @@ class Inference:
     status: int
     rows: int
     prediction: Any
-    features: list[dict[str, Any]] | None = None  # None where they are not kept
+    sample: Sample | None = None
     score: float | list[float] | None = None
 
 
@@ -240,6 +269,10 @@ class Layout:
     def tokens(self) -> Path:
         """The token table; in a folder of its own, so that a sandbox that shows the folder sees each renaming."""
         return self.root / "feed" / "tokens.json"
+
+    def feature_policy(self, endpoint: str) -> Path:
+        """Return what the endpoint's model servers may tell; in a folder of its own, which only they are shown."""
+        return self.root / "feature-policies" / _name("endpoint", endpoint) / "policy.json"
 
     @property
     def routes_folder(self) -> Path:

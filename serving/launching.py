@@ -48,7 +48,8 @@ def prepare(layout: Layout, desired: Desired) -> None:
     """
     replica = desired.replica
     socket = layout.socket(replica)
-    for folder in (layout.tokens.parent, layout.temporary(replica), log_path(layout, replica).parent, socket.parent):
+    shown = (layout.tokens.parent, layout.feature_policy(desired.endpoint).parent)
+    for folder in (*shown, layout.temporary(replica), log_path(layout, replica).parent, socket.parent):
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     for owned in (socket.parent.parent, socket.parent, layout.temporary(replica)):
         if owned.stat().st_uid != os.getuid() or owned.is_symlink():
@@ -80,7 +81,7 @@ def room(layout: Layout, desired: Desired) -> sandbox.Room:
     environment = layout.environment(desired.lock_digest)
     base = environments.python_of(environment).resolve().parent.parent
     reads = [environment, layout.artifact(desired.digest), PACKAGE, layout.tokens.parent]
-    reads += [layout.launched(desired.replica)]
+    reads += [layout.launched(desired.replica), layout.feature_policy(desired.endpoint).parent]
     if base != Path("/usr"):
         reads.append(base)
     return sandbox.Room(

@@ -63,6 +63,7 @@ class RegisteredModel(models.Model):
     restricted = models.BooleanField(default=False)
     strict_sources = models.BooleanField(default=False)
     protected_aliases = models.JSONField(default=list)  # besides champion
+    data_policy = models.JSONField(default=dict, blank=True)  # registry.data_policy; {} where nobody said anything
     next_version = models.PositiveIntegerField(default=1)
     created_at = models.DateTimeField(default=timezone.now)
     updated_at = models.DateTimeField(default=timezone.now)

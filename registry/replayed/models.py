@@ -8,6 +8,7 @@ from django.db.models.functions import Coalesce
 
 from audit.replay.story import Body, Kind, Word, by_key
 from core import canonical
+from registry.data_policy import FIELD
 from registry.models import ModelCard, ModelVersion, RegisteredModel, VersionFact
 from registry.models.registered import RiskTier
 from registry.replayed.readers import Reader, gone, says
@@ -28,6 +29,16 @@ def _field(name: str, column: str, words: str, first: object) -> Kind:
         "model.deleted": gone,
     }
     return Kind(name, words, tells, rows)
+
+
+def _policy_changed(body: Body) -> Iterator[Word]:
+    if FIELD in body["after"]:
+        yield Word(body["object"]["id"], canonical.dump(body["after"][FIELD]).decode())
+
+
+def _policy_rows() -> Iterator[tuple[str, str]]:
+    for key, policy in RegisteredModel.objects.live().order_by("pk").values_list("uuid", FIELD).iterator():
+        yield str(key), canonical.dump(policy).decode()
 
 
 def _aliases_protected(body: Body) -> object:
@@ -57,6 +68,15 @@ MODELS = (
     _field("tier", "risk_tier", "risk tier of model", RiskTier.MEDIUM),
     _field("restriction", "restricted", "restriction of model", first=False),
     _field("strictness", "strict_sources", "strict sources of model", first=False),
+    Kind(
+        "data policy", "data policy of model",
+        {
+            "model.created": says(lambda _: "{}"),
+            "model.updated": _policy_changed,
+            "model.deleted": gone,
+        },
+        _policy_rows,
+    ),
     Kind(
         "protection", "protected aliases of model",
         {

@@ -41,7 +41,8 @@ def prepared(layout: Layout, desired: Desired) -> App:
     took = time.perf_counter() - begun
     sys.stderr.write(f"loaded in {took:.2f} s; {warm.row_s * 1000:.2f} ms a row, by {warm.source}\n")
     gate = Gate(layout.tokens, desired.endpoint, allow_stale=desired.stale_tokens == "allow")
-    return App(desired, model, gate, Evidence(layout.evidence(desired.replica)), warm.row_s)
+    evidence = Evidence(layout.evidence(desired.replica), layout.feature_policy(desired.endpoint))
+    return App(desired, model, gate, evidence, warm.row_s)
 
 
 class Server(uvicorn.Server):  # type: ignore[misc]

@@ -12,7 +12,7 @@ from typing import Any
 from serving.contract import Desired
 from serving.server import answers, forms, joining, refusals, v2
 from serving.server.evidence import Evidence
-from serving.server.inputs import Given
+from serving.server.inputs import Fitted, Given
 from serving.server.metrics import Metrics
 from serving.server.models import Model
 from serving.server.queue import Joining, Queue
@@ -52,7 +52,7 @@ class Request:
 class Answered:
     """What the model said to one request."""
 
-    rows: int
+    given: Fitted
     prediction: Any
 
 
@@ -111,7 +111,7 @@ class App:
             self.metrics.answered(status, took_s)
             if (said := request.answered) is not None:
                 track = request.header(b"x-signoff-track")
-                self.evidence.note(request_id, track, status, took_s, said.rows, said.prediction)
+                self.evidence.note(request_id, track, status, took_s, said.given, said.prediction)
         headers = [(b"content-type", kind), (b"content-length", b"%d" % len(body))]
         headers.append((b"x-request-id", request_id.encode()))
         if status == BUSY:
@@ -163,7 +163,7 @@ class App:
         else:
             answer = self.model.predict(fitted)
         self.metrics.rows += rows
-        request.answered = Answered(rows, answer)
+        request.answered = Answered(fitted, answer)
         return 200, JSON, asked.write(answer)
 
     async def _body(self, request: Request) -> bytes:

@@ -11,6 +11,8 @@ from typing import Any
 
 from serving.contract import Inference
 from serving.server import answers
+from serving.server.features import Sampler
+from serving.server.inputs import Fitted
 
 WITHIN_S = 0.1
 LARGEST = 16 * 2**20
@@ -20,13 +22,15 @@ ROWS = 100  # of a larger request its rows are counted and its predictions are n
 class Evidence:
     """Lines for one replica. Who it is, is added by who carries them: a model's word is not taken for it."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, path: Path, policy: Path) -> None:
+        self.path, self.sampler = path, Sampler(policy)
         self.waiting: list[bytes] = []
         self.lost = 0
 
-    def note(self, request_id: str, track: str, status: int, took_s: float, rows: int, prediction: Any) -> None:
-        """Keep one answer; it is in the file within 100 ms."""
+    def note(self, request_id: str, track: str, status: int, took_s: float, given: Fitted, prediction: Any) -> None:
+        """Keep one answer; it is in the file within 100 ms, the values it was given perhaps in the moment's sample."""
+        rows = given.rows
+        self.sampler.note(given, prediction)
         said = {
             "type": Inference.KIND,
             "request_id": request_id,
@@ -46,6 +50,8 @@ class Evidence:
         if not self.waiting:
             return
         lines, self.waiting = self.waiting, []
+        if sample := self._sample():
+            lines[-1] = lines[-1][:-1] + b',"sample":' + sample + b"}"
         try:
             self._turn()
             with self.path.open("ab") as file:
@@ -53,6 +59,14 @@ class Evidence:
         except OSError as why:
             self.lost += len(lines)
             sys.stderr.write(f"{self.lost} answers could not be written down: {why}\n")
+
+    def _sample(self) -> bytes:
+        """Return the moment's sample. One that cannot be drawn costs features, never an answer or its record."""
+        try:
+            return self.sampler.take()
+        except Exception as why:  # noqa: BLE001 - values are whatever callers and models made of them
+            sys.stderr.write(f"features could not be told: {why!r}\n")
+            return b""
 
     def _turn(self) -> None:
         """Keep the file from growing for ever: one earlier file stays beside it."""

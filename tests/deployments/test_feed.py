@@ -8,10 +8,11 @@ from pytest_django import Settings
 
 from accounts.actors import Actor
 from accounts.tokens import digest
-from deployments import endpoints
+from deployments import endpoints, feed
 from deployments.models import Endpoint
+from registry import registered
 from serving import contract
-from serving.contract import Layout, TokenTable
+from serving.contract import FeaturePolicy, Layout, TokenTable
 
 pytestmark = pytest.mark.django_db
 
@@ -39,3 +40,24 @@ def test_a_home_that_cannot_be_written_costs_no_token(
     with django_capture_on_commit_callbacks(execute=True):
         row, _ = endpoints.mint_endpoint_token(staging, label="checkout", days=1, actor=eli)
     assert staging.tokens.get() == row
+
+
+def test_what_may_be_told_is_published_as_it_changes(
+    settings: Settings, tmp_path: Path, staging: Endpoint, dana: Actor
+) -> None:
+    settings.HOME = tmp_path
+    layout = Layout(tmp_path)
+    layout.root.mkdir()
+    path = layout.feature_policy(staging.name)
+    feed.publish_feature_policies()
+    first = contract.load(path, FeaturePolicy)
+    assert (first.share_pct, first.dropped, first.hashed) == (100.0, (), ())
+    written = path.stat().st_mtime_ns
+    feed.publish_feature_policies()
+    assert path.stat().st_mtime_ns == written, "nothing changed"
+    registered.update_model(staging.model, actor=dana, data_policy={"share_pct": 10, "dropped": ["iban"]})
+    feed.publish_feature_policies()
+    assert contract.load(path, FeaturePolicy) == FeaturePolicy(10.0, ("iban",), (), first.salt)
+    path.unlink()
+    feed.publish_feature_policies()
+    assert path.exists(), "whoever removed it, it is there again"

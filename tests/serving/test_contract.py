@@ -11,7 +11,18 @@ import pytest
 
 from core import canonical
 from serving import contract
-from serving.contract import ContractError, Desired, FileLine, Inference, Layout, Observed, Token, TokenTable
+from serving.contract import (
+    ContractError,
+    Desired,
+    FeaturePolicy,
+    FileLine,
+    Inference,
+    Layout,
+    Observed,
+    Sample,
+    Token,
+    TokenTable,
+)
 
 HEX = "a" * 64
 DESIRED = Desired(
@@ -19,10 +30,15 @@ DESIRED = Desired(
 )
 OBSERVED = Observed("r-1", "key-1", 1, "ready", 7, 8, "/tmp/s", HEX, "landlock", "Files by Landlock.", 1.5)  # noqa: S108
 TOKENS = TokenTable(1.5, {HEX: Token("fraud", "predict", None)})
-INFERENCE = Inference("id", "fraud", "scorer", "3", HEX, "canary", 1, 0.5, 200, 1, [1], [{"age": 30}], [0.5])
+SAMPLE = Sample(1, {"age": [30]}, [1])
+INFERENCE = Inference("id", "fraud", "scorer", "3", HEX, "canary", 1, 0.5, 200, 1, [1], SAMPLE, [0.5])
 
 
-@pytest.mark.parametrize("document", [DESIRED, OBSERVED, TOKENS, INFERENCE], ids=lambda one: type(one).__name__)
+FEATURES = FeaturePolicy(50.0, ("iban",), ("city",), "salt")
+DOCUMENTS = [DESIRED, OBSERVED, TOKENS, INFERENCE, FEATURES]
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda one: type(one).__name__)
 def test_a_document_comes_back_as_it_was_written(document: Any, tmp_path: Path) -> None:
     contract.dump(tmp_path / "one.json", document)
     assert contract.load(tmp_path / "one.json", type(document)) == document

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from serving import launching
-from serving.contract import Isolation, Token
+from serving.contract import FeaturePolicy, Isolation, Token, dump
 from tests.serving.rig import ONNX_COLUMNS, Home, Running, running, save_onnx
 from tests.serving.waiting import until
 
@@ -275,3 +275,21 @@ def test_a_compressed_body_is_refused_in_words(onnx: Running) -> None:
     assert refused.status == 415
     assert "without Content-Encoding gzip" in refused.json["message"]
     assert onnx.ask("/invocations", body, content_encoding="identity").status == 200
+
+
+def test_values_are_told_with_the_record_as_the_policy_of_the_moment_says(onnx: Running) -> None:
+    layout, said = onnx.home.layout, {"dataframe_split": {"columns": ["f0", "f1", "f2"], "data": [ROW]}}
+
+    def record(name: str) -> dict[str, Any]:
+        onnx.ask("/invocations", said, x_request_id=name)
+        path = layout.evidence(onnx.desired.replica)
+        until(lambda: path.exists() and name.encode() in path.read_bytes(), within_s=1)
+        return next(json.loads(line) for line in path.read_bytes().splitlines() if name.encode() in line)
+
+    assert "sample" not in record("told-of-none"), "nobody said that it may be told"
+    dump(layout.feature_policy("fraud"), FeaturePolicy(100.0, ("f1",), (), "salt"))
+    f0, _, f2 = ROW
+    sample = {"of": 1, "columns": {"f0": [f0], "f2": [f2]}, "predictions": [SCORE["score"]]}
+    assert record("told-some")["sample"] == sample
+    layout.feature_policy("fraud").unlink()
+    assert "sample" not in record("told-of-none-again")

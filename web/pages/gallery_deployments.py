@@ -7,6 +7,7 @@ from deployments.models import RolloutStep
 from deployments.plans import Plan
 from deployments.scaling import Capacity
 from deployments.states import RolloutState
+from registry.data_policy import DataPolicy
 from web.pages import gallery_charts, plan_form
 from web.pages.gallery_pages import EVENTS, MODEL, event
 from web.pages.gallery_stock import DIGEST, Context, at
@@ -337,10 +338,16 @@ PAGES: dict[str, dict[str, Context]] = {
             "may_give": True,
             "may_restrict": True,
             "path": "/models/credit-risk/permissions",
+            "data_policy": DataPolicy(50.0, ("iban",), ("city",)),
             "form": GIVEN,
             "rights": [{"value": "read", "label": "read"}],
         },
-        "reader": {"model": {**MODEL, "owner": {"username": "dana"}, "restricted": True}, "grants": [], "form": GIVEN},
+        "reader": {
+            "model": {**MODEL, "owner": {"username": "dana"}, "restricted": True},
+            "grants": [],
+            "data_policy": DataPolicy(),
+            "form": GIVEN,
+        },
     },
     "endpoints/capacity": {
         "usual": CAPACITY_PAGE,

@@ -8,7 +8,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from accounts.permissions import Permission
 from core.refusals import Conflict, Invalid
-from registry import access, grants, protection, registered
+from registry import access, data_policy, grants, protection, registered
 from registry.grants import Grant, Right
 from web.actors import actor_of
 from web.pages import labels
@@ -19,7 +19,11 @@ from web.pages.models import tabs
 @require_GET
 def permissions(request: HttpRequest, name: str) -> HttpResponse:
     """Show the rights on a model."""
-    return _page(request, name, Form(holder="", right="read", alias=""))
+    return _page(request, name, _form())
+
+
+def _form(**typed: str) -> Form:
+    return Form(**{"holder": "", "right": "read", "alias": "", "data_policy": "", **typed})
 
 
 def _page(request: HttpRequest, name: str, form: Form) -> HttpResponse:
@@ -35,6 +39,7 @@ def _page(request: HttpRequest, name: str, form: Form) -> HttpResponse:
         "protected": protection.protected(model),
         "may_protect": protection.may_protect(model, actor=actor),
         "may_release": protection.may_release(actor=actor),
+        "data_policy": data_policy.policy_of(model),
         "path": path,
         "form": form,
         "holders": [f"group:{name}" for name in Group.objects.order_by("name").values_list("name", flat=True)],
@@ -47,7 +52,7 @@ def _page(request: HttpRequest, name: str, form: Form) -> HttpResponse:
 def give(request: HttpRequest, name: str) -> HttpResponse:
     """Give a right: `holder` is a person's name, or `group:` and a group's."""
     actor = actor_of(request)
-    form = Form(holder=posted(request, "holder"), right=posted(request, "right"), alias="")
+    form = _form(holder=posted(request, "holder"), right=posted(request, "right"))
     try:
         grants.give(access.find_model(name, actor=actor), _grant(form), actor=actor)
     except Invalid as why:
@@ -61,7 +66,7 @@ def give(request: HttpRequest, name: str) -> HttpResponse:
 def take(request: HttpRequest, name: str) -> HttpResponse:
     """Take a right away."""
     actor = actor_of(request)
-    form = Form(holder=posted(request, "holder"), right=posted(request, "right"), alias="")
+    form = _form(holder=posted(request, "holder"), right=posted(request, "right"))
     grants.take(access.find_model(name, actor=actor), _grant(form), actor=actor)
     messages.success(request, "The right is taken away.")
     return HttpResponseRedirect(f"{labels.model_path(name)}/permissions")
@@ -80,7 +85,7 @@ def protect(request: HttpRequest, name: str) -> HttpResponse:
     """Protect an alias of the model, or let it move without a signature again."""
     actor = actor_of(request)
     model = access.find_model(name, actor=actor)
-    form = Form(alias=posted(request, "alias"), holder="", right="read")
+    form = _form(alias=posted(request, "alias"))
     change = protection.release if request.POST.get("protected") == "no" else protection.protect
     try:
         change(model, str(form["alias"].value), actor=actor)
@@ -102,3 +107,31 @@ def restrict(request: HttpRequest, name: str) -> HttpResponse:
         "Only its owner and those with a right see it now." if restricted else "Everyone with a role sees it now.",
     )
     return HttpResponseRedirect(f"{labels.model_path(name)}/permissions")
+
+
+@require_POST
+def tell_data(request: HttpRequest, name: str) -> HttpResponse:
+    """Say what may be told of the values that callers send: `share_pct`, and columns one a line or between commas."""
+    actor = actor_of(request)
+    form = _form()
+    try:
+        asked = {"share_pct": _percent(posted(request, "share_pct"))}
+        columns = {which: _columns(posted(request, which)) for which in ("dropped", "hashed")}
+        model = access.find_model(name, actor=actor)
+        registered.update_model(model, actor=actor, data_policy={**asked, **columns})
+    except Invalid as why:
+        form["data_policy"].errors.append(why.sentence)
+        return _page(request, name, form)
+    messages.success(request, "Saved. Model servers follow within a second.")
+    return HttpResponseRedirect(f"{labels.model_path(name)}/permissions")
+
+
+def _percent(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise Invalid("The share is a number from 0 to 100.", field="data_policy") from None
+
+
+def _columns(text: str) -> list[str]:
+    return [name for line in text.splitlines() for word in line.split(",") if (name := word.strip())]

@@ -62,7 +62,7 @@ def models(request: Request) -> Response:
 )
 @api_view(["GET", "PATCH"])
 def model(request: Request, name: str) -> Response:
-    """Read a model, or change its description, risk tier, restriction or how strict it is about sources."""
+    """Read a model, or change its description, risk tier, restriction, strictness about sources or data policy."""
     actor = actor_of(request)
     found = access.find_model(name, actor=actor)
     if request.method == "PATCH":

@@ -6,7 +6,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from accounts.permissions import Scope
-from registry import cards, lineage, numbering, protection
+from registry import cards, data_policy, lineage, numbering, protection
 from registry.models import MetricThreshold, ModelVersion, RegisteredModel, VersionFact
 from registry.models.registered import RiskTier
 from registry.stages import Stage
@@ -61,6 +61,21 @@ class ThresholdShape(NewThreshold):
         fields = ("id", *NewThreshold.Meta.fields)
 
 
+class ColumnName(serializers.CharField):
+    """A column's name."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(max_length=data_policy.LONGEST, trim_whitespace=False, **options)
+
+
+class DataPolicyShape(serializers.Serializer[Any]):
+    """What may be told of the values that callers send: of so many rows, and of which columns none or a digest."""
+
+    share_pct = serializers.FloatField(min_value=0, max_value=data_policy.WHOLE, default=data_policy.WHOLE)
+    dropped = serializers.ListField(child=ColumnName(), max_length=data_policy.MOST, default=list)
+    hashed = serializers.ListField(child=ColumnName(), max_length=data_policy.MOST, default=list)
+
+
 class Model(serializers.Serializer[Any]):
     """A registered model."""
 
@@ -77,6 +92,12 @@ class Model(serializers.Serializer[Any]):
     tags = TagShape(many=True)
     thresholds = ThresholdShape(many=True)
     protected_aliases = serializers.SerializerMethodField()
+    data_policy = serializers.SerializerMethodField()
+
+    @extend_schema_field(DataPolicyShape)
+    def get_data_policy(self, model: RegisteredModel) -> dict[str, Any]:
+        """Return what may be told of the values that callers send."""
+        return data_policy.policy_of(model).document
 
     def get_protected_aliases(self, model: RegisteredModel) -> list[str]:
         """Return the names whose move needs a signature."""
@@ -97,6 +118,7 @@ class ModelChange(serializers.Serializer[Any]):
     risk_tier = OneOf(choices=RiskTier.choices, required=False)
     restricted = serializers.BooleanField(required=False)
     strict_sources = serializers.BooleanField(required=False)
+    data_policy = DataPolicyShape(required=False)
 
 
 class NewModel(serializers.Serializer[Any]):
