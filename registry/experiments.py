@@ -1,6 +1,6 @@
 """Experiments: folders of runs. Number 0, `Default`, always exists."""
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 
 from accounts.actors import Actor
 from accounts.permissions import Permission
@@ -65,19 +65,34 @@ def view_of(name: str) -> list[Lifecycle]:
     return VIEWS[name]
 
 
-def create_experiment(name: str, *, actor: Actor, tags: dict[str, str] | None = None) -> Experiment:
-    """Create an experiment. Raises AlreadyExists where one, deleted ones included, has the name."""
+def create_experiment(
+    name: str, *, actor: Actor, tags: dict[str, str] | None = None, number: int | None = None
+) -> Experiment:
+    """Create an experiment. Raises AlreadyExists where one, deleted ones included, has the name or the number.
+
+    An import keeps the `number` it had elsewhere; anyone else gets a new one.
+    """
     require(actor, Permission.TRACKING_WRITE, "create experiments")
     _check_name(name)
     for key, value in (tags or {}).items():
         _check_tag(key, value)
     try:
         with transaction.atomic():
-            made = Experiment.objects.create(name=name, tags=tags or {})
+            made = Experiment.objects.create(pk=number, name=name, tags=tags or {})
+            if number is not None:
+                _count_on(number)
             record("experiment.created", subject_of(made), actor=actor)
     except IntegrityError as why:
         raise AlreadyExists(f"Experiment(name={name}) already exists.") from why
     return made
+
+
+def _count_on(number: int) -> None:
+    """Let the database give no number up to this one again; SQLite sees to it by itself."""
+    if connection.vendor == "postgresql":
+        sequence = "pg_get_serial_sequence('registry_experiment', 'id')"
+        with connection.cursor() as cursor:
+            cursor.execute(f"SELECT setval({sequence}, GREATEST(nextval({sequence}), %s))", [number])
 
 
 def rename_experiment(experiment: Experiment, name: str, *, actor: Actor) -> None:
