@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("registry", "0007_reach"),
+        ("registry", "0008_data_policy"),
     ]
 
     operations = [
