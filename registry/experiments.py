@@ -15,11 +15,16 @@ from registry.models import Experiment, LoggedModel, Run
 from registry.models.tracking import Lifecycle
 from registry.paging import Listing, Page, by, check_size, page
 from registry.provenance import refuse_registered
-from registry.search import KINDS, Asked, Field, condition, inside, orders
+from registry.search import KINDS, NUMBER, Asked, Field, condition, inside, orders
 
 DEFAULT_ID = 0
 NAME_MAX, TAG_MAX, NUMBER_DIGITS = 500, 20_000, 18
-FIELDS = {"name": Field("name")}
+FIELDS = {
+    "name": Field("name"),
+    "experiment_id": Field("pk", NUMBER, whole=True),
+    "creation_time": Field("created_at", NUMBER, moment=True),
+    "last_update_time": Field("updated_at", NUMBER, moment=True),
+}
 ORDERS = {"name": "name", "experiment_id": "pk", "creation_time": "created_at", "last_update_time": "updated_at"}
 VIEWS = {"ACTIVE_ONLY": [Lifecycle.ACTIVE], "DELETED_ONLY": [Lifecycle.DELETED], "ALL": list(Lifecycle)}
 

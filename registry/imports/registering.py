@@ -143,8 +143,8 @@ def _placed(job: Job, said: Json) -> Json:
     source = str(said.get("source") or "")
     if not _is_copy(source) or pairs(said.get("tags")).get(PROMPT_TAG) == "true":
         return said
-    key = job.here("version", source.removeprefix("models:/"))
-    original = ModelVersion.objects.live().select_related("model").filter(pk=key).first() if key else None
+    number = job.here("version", source.removeprefix("models:/"))
+    original = ModelVersion.objects.live().select_related("model").filter(pk=number or 0).first()
     if original and original.run_id == str(said.get("run_id") or original.run_id):
         return {**said, "source": f"models:/{original.model.name}/{original.version}"}
     named = {"name": str(said["name"]), "version": str(said["version"])}
