@@ -79,7 +79,7 @@ def _values(chosen: Sequence[Chosen]) -> tuple[dict[str, list[Any]], list[Any]]:
     columns: dict[str, list[Any]] = {}
     predictions = [said for given, answer, places in chosen for said in _predictions(answer, given.rows, places)]
     if names := _of_one_matrix(chosen):
-        matrix = np.concatenate([given.matrix[places] for given, _, places in chosen])  # type: ignore[union-attr]
+        matrix = np.concatenate([given.matrix[places] for given, _, places in chosen])  # type: ignore[index,union-attr]
         return dict(zip(names, matrix.T.tolist(), strict=True)), predictions
     rows = 0
     for given, _, places in chosen:
