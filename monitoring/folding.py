@@ -147,6 +147,12 @@ def _pin_waiting(part: Part, features: Mapping[str, Feature]) -> None:
     waiting.delete()
 
 
+def waiting_versions(endpoint: str) -> list[str]:
+    """Return the versions of which some features have no reference yet."""
+    rows = FeatureSample.objects.filter(endpoint=endpoint, waits=True)
+    return sorted(rows.order_by().values_list("version", flat=True).distinct())
+
+
 def waiting_rows(endpoint: str, version: str) -> dict[str, int]:
     """Return how many first rows are there, by feature that has no reference yet."""
     found: dict[str, int] = defaultdict(int)
