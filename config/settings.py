@@ -186,7 +186,7 @@ TIME_ZONE = "UTC"
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["web.rest.authentication.ActorAuthentication"],
-    "DEFAULT_PERMISSION_CLASSES": ["web.rest.authentication.HasRole"],
+    "DEFAULT_PERMISSION_CLASSES": ["web.rest.authentication.HasRole", "web.rest.parameters.KnownParameters"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["web.rest.parsing.StrictJSONParser"],
     "DEFAULT_SCHEMA_CLASS": "web.rest.openapi.RefusingSchema",

@@ -78,9 +78,9 @@ def _values(chosen: Sequence[Chosen]) -> tuple[dict[str, list[Any]], list[Any]]:
     """Return rows by column, and their predictions; a column that a request lacks is empty there."""
     columns: dict[str, list[Any]] = {}
     predictions = [said for given, answer, places in chosen for said in _predictions(answer, given.rows, places)]
-    if names := _of_one_matrix(chosen):
-        matrix = np.concatenate([given.matrix[places] for given, _, places in chosen])  # type: ignore[index,union-attr]
-        return dict(zip(names, matrix.T.tolist(), strict=True)), predictions
+    if (alike := _alike(chosen)) is not None:
+        names, parts = alike
+        return dict(zip(names, np.concatenate(parts).T.tolist(), strict=True)), predictions
     rows = 0
     for given, _, places in chosen:
         for name, values in _columns(given, places).items():
@@ -91,12 +91,16 @@ def _values(chosen: Sequence[Chosen]) -> tuple[dict[str, list[Any]], list[Any]]:
     return columns, predictions
 
 
-def _of_one_matrix(chosen: Sequence[Chosen]) -> list[str]:
-    """Return the columns where all requests are matrices of the same: what most are, and quicker."""
-    first = chosen[0][0]
-    names = first.names if isinstance(first, Frame) else []
-    alike = (isinstance(given, Frame) and given.matrix is not None and given.names == names for given, _, _ in chosen)
-    return names if all(alike) else []
+def _alike(chosen: Sequence[Chosen]) -> tuple[list[str], list[Array]] | None:
+    """Return the columns and rows where all requests are matrices of the same columns: what most are, and quicker."""
+    names: list[str] = []
+    parts: list[Array] = []
+    for given, _, places in chosen:
+        if not isinstance(given, Frame) or given.matrix is None or given.names != (names or given.names):
+            return None
+        names = given.names
+        parts.append(given.matrix[places])
+    return names, parts
 
 
 def _columns(given: Fitted, places: list[int]) -> dict[str, list[Any]]:

@@ -188,7 +188,7 @@ def walk(examples: int) -> None:
 
 @pytest.mark.usefixtures("_scene")
 def test_no_share_is_taken_that_was_not_signed() -> None:
-    walk(60)
+    walk(30)
     assert {"further", "noted", "refused", "kept", "promote", "at 5"} <= {
         word for word, count in Reach.came.items() if count
     }

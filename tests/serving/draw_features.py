@@ -88,7 +88,10 @@ def shares() -> Any:
     allow(20.0)
     some = [told((rows, [0] * 40), sampler=sampler) for _ in range(300)]
     allow(0.0)
-    return {"some": [len(one["predictions"]) for one in some], "none": told((rows, [0] * 40), sampler=sampler)}
+    return {
+        "some": [len(one["predictions"]) if one else 0 for one in some],
+        "none": told((rows, [0] * 40), sampler=sampler),
+    }
 
 
 def long() -> Any:

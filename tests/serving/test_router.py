@@ -67,8 +67,17 @@ class Stage:
         return [json.loads(line) for line in self.layout.access_log.read_text().splitlines()]
 
     def logged(self, request_id: str) -> dict[str, Any]:
-        until(lambda: any(line["request_id"] == request_id for line in self.log()))
-        return next(line for line in self.log() if line["request_id"] == request_id)
+        return self.logged_all([request_id])[0]
+
+    def logged_all(self, request_ids: list[str]) -> list[dict[str, Any]]:
+        found: dict[str, dict[str, Any]] = {}
+
+        def all_there() -> bool:
+            found.update((line["request_id"], line) for line in self.log())
+            return found.keys() >= set(request_ids)
+
+        until(all_there)
+        return [found[request_id] for request_id in request_ids]
 
     def end(self) -> None:
         self.serve.kill()
@@ -252,7 +261,7 @@ def test_a_sick_canary_keeps_its_share_and_its_errors_are_its_own(stage: Stage, 
     tracks = (TrackRoute("stable", ("a", "b"), 6000), TrackRoute("canary", replicas, 4000))
     stage.apply("sick", tracks=tracks)
     answers = stage.ask([("/endpoints/sick/x", {})] * 1000)
-    lines = [stage.logged(answer.headers["x-request-id"]) for answer in answers]
+    lines = stage.logged_all([answer.headers["x-request-id"] for answer in answers])
     stage.router.withdraw("sick")
     stage.backends.sick.clear()
     failed = {(line["track"], line["status"] >= 500) for line in lines}

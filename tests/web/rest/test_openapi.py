@@ -35,7 +35,7 @@ EITHER = {GenerationMode.POSITIVE: [checks.positive_data_acceptance], Generation
 """What fits may still be refused: a filter has a grammar, a move one goal, a name its letters, each in a sentence."""
 QUIET: dict[str, Any] = {"deadline": None, "database": None, "suppress_health_check": list(HealthCheck)}
 BY_QUERY = [checks.negative_data_rejection]
-"""A parameter that is empty or not known counts as absent."""
+"""A parameter that is empty counts as absent."""
 
 
 @cache

@@ -94,6 +94,9 @@ def test_the_ledger_is_read_and_proved_by_rest(dana: Actor, aude: Actor) -> None
     ("POST", "moves", {"model": "x", "version": 1}, 400),
     ("POST", "moves", {"model": "x", "version": 1, "stage": "Live"}, 400),
     ("GET", "requests?before=x", {}, 400),
+    ("GET", "requests?stat=open", {}, 400),
+    ("GET", "me?limit=5", {}, 400),
+    ("POST", "models?force=yes", {"name": "x"}, 400),
     ("GET", "requests/999999", {}, 404),
     ("DELETE", "models", {}, 405),
 ])  # fmt: skip
