@@ -86,6 +86,17 @@ def _look(feature: Feature, baseline: Baseline, watches: Mapping[str, Watch], da
     FeatureDay.objects.update_or_create(feature=feature, day=day, defaults=told)
 
 
+def untold() -> list[Feature]:
+    """Return features with an alarm that the ledger does not know of yet."""
+    rows = Feature.objects.exclude(alarm_since=None).order_by("pk")
+    return [row for row in rows if row.told_since != row.alarm_since]
+
+
+def mark_told(feature: Feature) -> None:
+    """Note that the ledger knows of the feature's alarm."""
+    Feature.objects.filter(pk=feature.pk).update(told_since=feature.alarm_since)
+
+
 @dataclass(frozen=True)
 class Seen:
     """One feature now: its newest day, which may not be over, beside its reference; and the days before."""

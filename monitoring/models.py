@@ -330,6 +330,7 @@ class Feature(models.Model):
     last_day = models.PositiveIntegerField(default=0)  # since 1970; those up to it are judged
     watches = models.JSONField(default=dict)  # evidence by signal
     alarm_since = models.DateField(null=True)
+    told_since = models.DateField(null=True)  # the alarm that the ledger knows of
     signal = models.CharField(max_length=20, blank=True, default="")  # which was furthest on the last day
     distance = models.FloatField(null=True)
 

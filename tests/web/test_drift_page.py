@@ -55,6 +55,15 @@ def test_an_alarm_stands_first_with_its_severity_and_day(client: Client) -> None
     assert 'aria-label="Over 3 days from 0.000 to 0.' in shown
 
 
+def test_before_its_first_day_is_over_nothing_is_called_calm(client: Client) -> None:
+    count_feature("fraud", "2", "age", USUAL, MOVED)
+    drift.judge_due()
+    shown = page(client, f"{AT}/monitoring")
+    assert "Version 2: one feature is counted, and no day is judged yet." in shown
+    assert "not judged</span>" in shown
+    assert "No day of it is judged yet." in page(client, f"{AT}/drift?version=2&feature=age")
+
+
 def test_a_feature_is_drawn_beside_its_reference(client: Client) -> None:
     count_feature("fraud", "2", "age", [*USUAL, None], MOVED, MOVED)
     drift.judge_due()

@@ -35,6 +35,7 @@ def _seen(
         endpoint="risk", version="6", name=name, source=Feature.Source.TRAINING, digest="5e" * 32,
         pinned_at=at(20, 9, 0, 0), alarm_since=None if since is None else date_of(DAY - since),
         distance=distances[-1] if distances else None,
+        last_day=DAY - 1 if distances else 0,
     )  # fmt: skip
     before = [
         FeatureDay(day=DAY - len(distances) + place, rows=1_440, signal="value", distance=distance)
