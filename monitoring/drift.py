@@ -97,6 +97,12 @@ def mark_told(feature: Feature) -> None:
     Feature.objects.filter(pk=feature.pk).update(told_since=feature.alarm_since)
 
 
+def mark_seen(feature: Feature, *, by: str, comment: str) -> None:
+    """Note who looked at the feature's alarm."""
+    seen = {"seen_since": feature.alarm_since, "seen_by": by, "seen_comment": comment}
+    Feature.objects.filter(pk=feature.pk).update(**seen)
+
+
 @dataclass(frozen=True)
 class Seen:
     """One feature now: its newest day, which may not be over, beside its reference; and the days before."""

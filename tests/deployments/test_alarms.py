@@ -8,6 +8,7 @@ import pytest
 from accounts.actors import Actor
 from audit.models import Event
 from core import clock
+from core.refusals import Conflict, Denied, Invalid, NotFound
 from deployments import alarms
 from deployments.models import Endpoint
 from monitoring import drift
@@ -54,3 +55,30 @@ def test_an_endpoint_that_is_no_more_holds_nothing_up() -> None:
     drift.judge_due()
     assert [alarms.tell(), alarms.tell()] == [1, 0]
     assert not told()
+
+
+def test_an_alarm_is_acknowledged_once_with_what_was_found(staging: Endpoint, eli: Actor, rita: Actor) -> None:
+    def acknowledge(actor: Actor, comment: str = "a campaign", name: str = "age") -> None:
+        alarms.acknowledge(staging, "2", name, comment=comment, actor=actor)
+
+    feature = count_feature(staging.name, "2", "age", USUAL, MOVED, MOVED)
+    with pytest.raises(Conflict, match="has not drifted"):
+        acknowledge(eli)
+    drift.judge_due()
+    with pytest.raises(Denied):
+        acknowledge(rita)
+    with pytest.raises(NotFound):
+        acknowledge(eli, name="other")
+    for comment in ("", "x" * 2_001):
+        with pytest.raises(Invalid):
+            acknowledge(eli, comment)
+    acknowledge(eli)
+    with pytest.raises(Conflict, match="eli looked at it already"):
+        acknowledge(eli)
+    event = Event.objects.get(action="feature.acknowledged")
+    assert json.loads(bytes(event.body))["comment"] == "a campaign"
+    feature.refresh_from_db()
+    assert (feature.is_acknowledged, feature.seen_by, feature.seen_comment) == (True, "eli", "a campaign")
+    Feature.objects.filter(pk=feature.pk).update(alarm_since=clock.now().date())
+    feature.refresh_from_db()
+    assert not feature.is_acknowledged, "another alarm is another matter"

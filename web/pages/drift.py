@@ -7,18 +7,19 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_http_methods
 
-from core.refusals import NotFound
-from deployments import endpoints
+from core.refusals import Invalid, NotFound
+from deployments import alarms, endpoints
 from monitoring import drift, folding
 from monitoring.drift import Seen
 from monitoring.stats.pictures import Bar, bars
 from monitoring.stats.profiles import MISSING, Severity
 from web.actors import actor_of
+from web.pages.forms import Form, posted
 from web.templatetags.signoff import num_filter
 
 LOOKS = {
@@ -148,16 +149,27 @@ def _rows_of(seen: Seen) -> str:
 
 
 @never_cache
-@require_GET
+@require_http_methods(["GET", "POST"])
 def feature(request: HttpRequest, name: str) -> HttpResponse:
-    """Show one feature of a version, or answer with its bars as CSV."""
-    found = endpoints.find_endpoint(name, actor=actor_of(request))
+    """Show one feature of a version, answer with its bars as CSV, or take who looked at its alarm."""
+    actor = actor_of(request)
+    found = endpoints.find_endpoint(name, actor=actor)
     version, wanted = (request.GET.get(key, "") for key in ("version", "feature"))
+    form = Form(comment=posted(request, "comment"))
+    if request.method == "POST":
+        try:
+            alarms.acknowledge(found, version, wanted, comment=str(form["comment"].value), actor=actor)
+        except Invalid as why:
+            form.blame(why)
+        else:
+            return HttpResponseRedirect(address(found.name, version, wanted))
     if (seen := drift.one(found.name, version, wanted)) is None:
         raise NotFound(f"Nothing is counted of a feature {wanted[:60]!r} of version {version[:20]!r}.")
     if request.GET.get("form") == "csv":
         return _csv(found.name, seen)
-    return render(request, "endpoints/drift.html", {"endpoint": found, **shown(found.name, seen)})
+    may = alarms.may_acknowledge(found, actor=actor)
+    context = {"endpoint": found, "form": form, "may_acknowledge": may, **shown(found.name, seen)}
+    return render(request, "endpoints/drift.html", context, status=400 if form.errors else 200)
 
 
 def shown(endpoint: str, seen: Seen) -> dict[str, Any]:
