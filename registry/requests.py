@@ -15,7 +15,7 @@ from audit.record import Change, Subject, record
 from core import canonical, clock, rows
 from core.refusals import Conflict, Denied, Invalid, NotFound
 from core.words import written
-from registry import access, aliases, checks, subjects
+from registry import access, aliases, checks, doubts, subjects
 from registry.models import ApprovalRequest, ModelVersion, RegisteredModel, RequestRule
 from registry.models.approvals import MOVES, RequestState
 from registry.policies.terms import Terms
@@ -52,7 +52,7 @@ def find_request(number: int, *, actor: Actor) -> ApprovalRequest:
         "model__owner", "version__manifest", "version__registered_by", "requester", "glass__person",
         "glass__reviewed_by", "version__card",
     )  # fmt: skip
-    request = found.filter(pk=number).first()
+    request = found.annotate(doubted=doubts.whether_request()).filter(pk=number).first()
     if request is None:
         raise NotFound(f"There is no approval request #{number}.")
     request.version.model = request.model
