@@ -26,12 +26,19 @@ ALIAS, ROLES, TEAM, DELEGATION = (
 )
 
 
+COPIED = 50  # versions with the same files whose makers are looked at: the first of them
+
+
 def require_request(request: ApprovalRequest, deed: str) -> None:
     """Raise Differs where state, subject, reach, decisions or glass of the request are not what its events say.
 
-    Nor may stage, files and makers of its version be. Runs under the model's lock, with a few look-ups by key.
+    Nor may stage, files and makers of its version, or of what that is a copy of, be. Runs under the model's lock,
+    with a few look-ups by key.
     """
-    _refuse([*of_request(request), *of_versions([request.version])], deed)
+    version = request.version
+    same = ModelVersion.objects.live().select_related("model", "manifest").filter(manifest=version.manifest_id)
+    copied = same.filter(pk__lt=version.pk, model__deleted_at=None) if version.manifest_id else same.none()
+    _refuse([*of_request(request), *of_versions([version, *copied.order_by("pk")[:COPIED]])], deed)
 
 
 def of_request(request: ApprovalRequest) -> list[Found]:

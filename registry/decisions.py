@@ -55,6 +55,8 @@ def conflict_of_interest(request: ApprovalRequest, actor: Actor) -> str:
         return "You registered this version, so somebody else decides."
     if person == request.version.run_author_id:
         return "You ran the training, so somebody else decides."
+    if person in request.version.makers:
+        return "You registered or trained what this is a copy of, so somebody else decides."
     return ""
 
 
