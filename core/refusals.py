@@ -64,6 +64,12 @@ class Conflict(Refusal):
     kind = "conflict"
 
 
+class LengthRequired(Refusal):
+    """The input does not say how long it is, so a part of it cannot be told from the whole."""
+
+    kind = "length_required"
+
+
 class TooLarge(Refusal):
     """The input is over a stated limit."""
 

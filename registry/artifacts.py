@@ -19,6 +19,7 @@ from core.refusals import Conflict, Denied, Invalid, NotFound
 from registry import blobs
 from registry.models import Blob, LoggedModel, ManifestFile, ModelVersion, Run, StoredFile
 from registry.models.artifacts import PathQuerySet
+from registry.restricted import hides
 
 FROZEN_ROOT = "versions"
 Files = PathQuerySet[StoredFile] | PathQuerySet[ManifestFile]
@@ -77,7 +78,12 @@ def logged_model_root(model: LoggedModel) -> str:
 
 
 def version_uri(version: ModelVersion) -> str:
-    """Return the address clients load a registered version from: read-only, served from its manifest."""
+    """Return the address clients load a registered version from.
+
+    Read-only, served from its manifest; where Signoff holds no files, the place it was registered or copied from.
+    """
+    if not version.verified:
+        return version.location or version.source
     return f"mlflow-artifacts:/{FROZEN_ROOT}/{version.model.uuid}/{version.version}"
 
 
@@ -161,7 +167,8 @@ def require_writable(place: Place, actor: Actor) -> None:
     require_role(actor, Permission.TRACKING_WRITE, "write artifacts", about=about)
     if place.root.split("/")[0] == FROZEN_ROOT:
         raise Denied("Files of a registered version are frozen.", next_step="Register a new version.", about=about)
-    author = _author_id(place.root)
+    owner = _owner(place.root)
+    author = owner.values_list("author_id", flat=True).first() if owner is not None else None
     if author is None:
         raise NotFound(f"{place.whole} belongs to no run and no logged model.")
     mine = actor.user is not None and author == actor.user.pk
@@ -176,29 +183,20 @@ def require_writable(place: Place, actor: Actor) -> None:
 
 
 def require_readable(place: Place, actor: Actor) -> None:
-    """Refuse files whose only registration is under a restricted model the actor may not see."""
+    """Refuse the files of a run or logged model that is kept from the actor."""
     require_role(actor, Permission.MODEL_READ, "read artifacts")
-    registered = ModelVersion.objects.live().filter(frozen_root=place.root)
-    if registered.filter(model__restricted=True).exists() and not registered.visible_to(actor).exists():
-        author = _author_id(place.root)
-        if actor.user is None or author != actor.user.pk:
-            raise NotFound(f"No such artifact: '{place.whole}'")
+    owner = _owner(place.root)
+    if owner is not None and hides(owner, actor=actor):
+        raise NotFound(f"No such artifact: '{place.whole}'")
 
 
-def _author_id(root: str) -> int | None:
+def _owner(root: str) -> QuerySet[Run] | QuerySet[LoggedModel] | None:
+    """Return the run or logged model, at most one, whose files are below `root`."""
     parts = root.split("/")
     if len(parts) == 4 and parts[1] == "models":  # noqa: PLR2004 - EXP/models/ID/artifacts
-        return (
-            LoggedModel.objects.filter(model_id=parts[2], experiment_id=_number(parts[0]))
-            .values_list("author_id", flat=True)
-            .first()
-        )
+        return LoggedModel.objects.filter(model_id=parts[2], experiment_id=_number(parts[0]))
     if len(parts) == 3 and parts[2] == "artifacts":  # noqa: PLR2004 - EXP/RUN/artifacts
-        return (
-            Run.objects.filter(run_id=parts[1], experiment_id=_number(parts[0]))
-            .values_list("author_id", flat=True)
-            .first()
-        )
+        return Run.objects.filter(run_id=parts[1], experiment_id=_number(parts[0]))
     return None
 
 

@@ -1,6 +1,6 @@
 """Experiments: folders of runs. Number 0, `Default`, always exists."""
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 
 from accounts.actors import Actor
 from accounts.permissions import Permission
@@ -15,11 +15,16 @@ from registry.models import Experiment, LoggedModel, Run
 from registry.models.tracking import Lifecycle
 from registry.paging import Listing, Page, by, check_size, page
 from registry.provenance import refuse_registered
-from registry.search import KINDS, Asked, Field, condition, inside, orders
+from registry.search import KINDS, NUMBER, Asked, Field, condition, inside, orders
 
 DEFAULT_ID = 0
 NAME_MAX, TAG_MAX, NUMBER_DIGITS = 500, 20_000, 18
-FIELDS = {"name": Field("name")}
+FIELDS = {
+    "name": Field("name"),
+    "experiment_id": Field("pk", NUMBER, whole=True),
+    "creation_time": Field("created_at", NUMBER, moment=True),
+    "last_update_time": Field("updated_at", NUMBER, moment=True),
+}
 ORDERS = {"name": "name", "experiment_id": "pk", "creation_time": "created_at", "last_update_time": "updated_at"}
 VIEWS = {"ACTIVE_ONLY": [Lifecycle.ACTIVE], "DELETED_ONLY": [Lifecycle.DELETED], "ALL": list(Lifecycle)}
 
@@ -65,19 +70,34 @@ def view_of(name: str) -> list[Lifecycle]:
     return VIEWS[name]
 
 
-def create_experiment(name: str, *, actor: Actor, tags: dict[str, str] | None = None) -> Experiment:
-    """Create an experiment. Raises AlreadyExists where one, deleted ones included, has the name."""
+def create_experiment(
+    name: str, *, actor: Actor, tags: dict[str, str] | None = None, number: int | None = None
+) -> Experiment:
+    """Create an experiment. Raises AlreadyExists where one, deleted ones included, has the name or the number.
+
+    An import keeps the `number` it had elsewhere; anyone else gets a new one.
+    """
     require(actor, Permission.TRACKING_WRITE, "create experiments")
     _check_name(name)
     for key, value in (tags or {}).items():
         _check_tag(key, value)
     try:
         with transaction.atomic():
-            made = Experiment.objects.create(name=name, tags=tags or {})
+            made = Experiment.objects.create(pk=number, name=name, tags=tags or {})
+            if number is not None:
+                _count_on(number)
             record("experiment.created", subject_of(made), actor=actor)
     except IntegrityError as why:
         raise AlreadyExists(f"Experiment(name={name}) already exists.") from why
     return made
+
+
+def _count_on(number: int) -> None:
+    """Let the database give no number up to this one again; SQLite sees to it by itself."""
+    if connection.vendor == "postgresql":
+        sequence = "pg_get_serial_sequence('registry_experiment', 'id')"
+        with connection.cursor() as cursor:
+            cursor.execute(f"SELECT setval({sequence}, GREATEST(nextval({sequence}), %s))", [number])
 
 
 def rename_experiment(experiment: Experiment, name: str, *, actor: Actor) -> None:

@@ -1,8 +1,9 @@
 """The search grammars: text in, clauses out. Knows no table.
 
-    clause (AND clause)*      clause: name operator value | name [NOT] IN (value, …)
+    clause (AND clause)*      clause: name operator value | name [NOT] IN (value, …) | name IS [NOT] NULL
 
-That is MLflow's: no OR and no parentheses but those of a list; keywords in any case; names may stand in backticks.
+That is MLflow's: no OR and no parentheses but those of a list; keywords in any case; names may stand in backticks, and
+what follows their dot in quotes.
 `parse_grouped` reads what own REST and the pages take besides: OR, which binds less than AND, and parentheses.
 """
 
@@ -13,13 +14,16 @@ from dataclasses import dataclass, field
 from core.refusals import Invalid
 
 TEXT_MAX, CLAUSES_MAX, DEPTH_MAX = 10_000, 50, 20
+QUOTES = "`\"'"
+COMPARED = frozenset({">", ">=", "<", "<="})
+NULLS = frozenset({"IS NULL", "IS NOT NULL"})
 Value = str | float | tuple[str, ...]
 
 TOKEN = re.compile(
     r"""\s*(?:
       (?P<string>'[^']*'|"[^"]*")
     | (?P<number>[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?(?![\w.]))
-    | (?P<name>(?:`[^`]+`|[^\W\d]\w*)(?:\.(?:`[^`]+`|"[^"]+"|[\w./-]+))?)
+    | (?P<name>(?:`[^`]+`|[^\W\d]\w*)(?:\.(?:`[^`]+`|"[^"]+"|'[^']+'|[\w./-]+))?)
     | (?P<operator>!=|>=|<=|=|>|<)
     | (?P<mark>[(),])
     )""",
@@ -144,7 +148,7 @@ class _Reader:
         return parts[0] if len(parts) == 1 else Group("AND", tuple(parts))
 
     def part(self, depth: int) -> Clause | Group:
-        if self.peek().text != "(" or self.peek().kind != "mark":
+        if not self.is_mark("("):
             return self.clause()
         if depth == DEPTH_MAX:
             raise self.bad(f"parentheses stand at most {DEPTH_MAX} deep")
@@ -160,8 +164,7 @@ class _Reader:
         place = self.peek().place
         kind, key = self.name()
         operator = self.operator()
-        value = self.items() if operator.endswith("IN") else self.value()
-        return Clause(kind, key, operator, value, place)
+        return Clause(kind, key, operator, self.compared(kind, operator), place)
 
     def name(self) -> tuple[str, str]:
         """Return kind and key: a bare name is an attribute."""
@@ -178,26 +181,48 @@ class _Reader:
         token = self.peek()
         if token.kind == "operator":
             return self.take("operator")
-        word = self.keyword("LIKE", "ILIKE", "IN", "NOT")
+        word = self.keyword("LIKE", "ILIKE", "IN", "NOT", "IS")
         if word == "NOT" and self.keyword("IN"):
             return "NOT IN"
+        if word == "IS":
+            return self.null()
         if word in {"", "NOT"}:
             raise bad_filter(self.text, token.place, "an operator is expected, such as = or LIKE")
         return word
 
-    def value(self) -> str | float:
+    def null(self) -> str:
+        negated = "NOT " if self.keyword("NOT") else ""
+        if not self.keyword("NULL"):
+            raise self.bad("NULL is expected")
+        return f"IS {negated}NULL"
+
+    def compared(self, kind: str, operator: str) -> Value:
+        if operator in NULLS:
+            return ""
+        if operator.endswith("IN"):
+            return self.items()
         if self.peek().kind == "number":
             return _number(self.take("number"))
+        if self.peek().kind != "string" and kind == "metric":
+            raise self.bad("a number is expected")
+        if self.peek().kind != "string" and operator in COMPARED:
+            raise self.bad("a number, or a value in quotes, is expected")
         return self.take("string")[1:-1]
 
     def items(self) -> tuple[str, ...]:
+        """Return the values of a list, which may end with a comma."""
         self.mark("(")
         found = [self.take("string")[1:-1]]
-        while self.peek().text == "," and self.peek().kind == "mark":
+        while self.is_mark(","):
             self.mark(",")
+            if self.is_mark(")"):
+                break
             found.append(self.take("string")[1:-1])
         self.mark(")")
         return tuple(found)
+
+    def is_mark(self, letter: str) -> bool:
+        return self.peek().kind == "mark" and self.peek().text == letter
 
     def keyword(self, *words: str) -> str:
         """Return the next word in upper case where it is one of `words`, and go on; else an empty string."""
@@ -208,7 +233,7 @@ class _Reader:
         return token.text.upper()
 
     def mark(self, letter: str) -> None:
-        if self.peek().text != letter or self.peek().kind != "mark":
+        if not self.is_mark(letter):
             raise self.bad(f"{letter} is expected")
         self.place += 1
 
@@ -233,9 +258,9 @@ class _Reader:
 def _split_name(text: str) -> tuple[str, str, str]:
     if text.startswith("`"):
         head, _, rest = text[1:].partition("`")
-        return head, rest[:1], rest[1:].strip('`"')
+        return head, rest[:1], rest[1:].strip(QUOTES)
     head, dot, rest = text.partition(".")
-    return head, dot, rest.strip('`"')
+    return head, dot, rest.strip(QUOTES)
 
 
 def _number(text: str) -> float:

@@ -3,8 +3,12 @@
 import re
 import secrets
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import reduce
+from operator import or_
 
 from django.db import transaction
+from django.db.models import Exists, OuterRef, Q, Subquery
 
 from accounts.actors import Actor
 from accounts.permissions import Permission
@@ -15,14 +19,14 @@ from registry import names
 from registry.authorship import author_of, require_active, require_author, require_reading
 from registry.filters import parse_filter
 from registry.measurements import PARAM_MAX, PARAMS_MAX, check_key
-from registry.models import Experiment, LoggedModel, Run
+from registry.models import Experiment, LoggedModel, Metric, Run
 from registry.models.tracking import Lifecycle
-from registry.paging import Listing, Page, by, check_size, page
+from registry.paging import Column, Listing, Page, by, check_size, page
 from registry.provenance import refuse_registered
 from registry.restricted import shown
-from registry.run_search import measured
+from registry.run_search import measured, newest_of
 from registry.runs import TAG_MAX, made_up_name
-from registry.search import LISTED, TAG_WORDS, Asked, Field, condition, inside, orders
+from registry.search import LISTED, NUMBER, TAG_WORDS, Asked, Field, address, condition, inside
 
 NAME_MAX, TYPE_MAX, TAGS_MAX = 500, 500, 100
 FORBIDDEN = re.compile(r"[/:.%\"']")
@@ -37,6 +41,11 @@ KINDS = {
     "metrics": "metric",
 }
 FIELDS = {
+    "creation_timestamp": Field("created_at", NUMBER, moment=True),
+    "creation_time": Field("created_at", NUMBER, moment=True),
+    "last_updated_timestamp": Field("updated_at", NUMBER, moment=True),
+    "experiment_id": Field("experiment_id", NUMBER, whole=True),
+    "artifact_location": Field("artifact_location"),
     "name": Field("name", LISTED),
     "model_name": Field("name", LISTED),
     "model_id": Field("model_id", LISTED),
@@ -44,12 +53,41 @@ FIELDS = {
     "status": Field("status", LISTED),
     "source_run_id": Field("source_run_id", LISTED),
 }
+ARTIFACTS = address("experiment_id", "/models/", "model_id", "/artifacts")
 ORDERS = {
     "name": "name",
+    "model_id": "model_id",
+    "model_type": "model_type",
+    "status": "status",
+    "source_run_id": "source_run_id",
+    "last_updated_time": "updated_at",
     "creation_timestamp": "created_at",
     "creation_time": "created_at",
     "last_updated_timestamp": "updated_at",
 }
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A data set that metrics were measured on; without a digest, of any."""
+
+    name: str
+    digest: str = ""
+
+    @property
+    def measured(self) -> Q:
+        """What holds of a metric that was measured on it."""
+        named = Q(dataset__name=self.name)
+        return named & Q(dataset__digest=self.digest) if self.digest else named
+
+
+@dataclass(frozen=True)
+class Ordered:
+    """A column to order logged models by: a field, or `metrics.KEY` on a data set."""
+
+    field: str
+    descending: bool = False
+    on: Dataset | None = None
 
 
 def find_logged_model(model_id: str, *, actor: Actor) -> LoggedModel:
@@ -62,18 +100,47 @@ def find_logged_model(model_id: str, *, actor: Actor) -> LoggedModel:
     return found
 
 
-def search_logged_models(experiment_ids: Sequence[str], asked: Asked, *, actor: Actor) -> Page[LoggedModel]:
-    """Return the page of active logged models of these experiments, newest first."""
+def search_logged_models(
+    experiment_ids: Sequence[str],
+    asked: Asked,
+    *,
+    actor: Actor,
+    order_by: Sequence[Ordered] = (),
+    on: Sequence[Dataset] = (),
+) -> Page[LoggedModel]:
+    """Return the page of active logged models of these experiments, newest first.
+
+    With data sets, only metrics measured `on` one of them count, and models without such a metric are left out.
+    """
     require_reading(actor)
     size = check_size(asked.max_results, default=100, limit=1000)
     numbers = [int(text) for text in experiment_ids if text.isascii() and text.isdigit() and len(text) < 19]  # noqa: PLR2004
     rows = shown(LoggedModel.objects.filter(experiment__in=numbers, lifecycle_stage=Lifecycle.ACTIVE), actor=actor)
-    related = {"tag": inside("tags"), "param": inside("params"), "metric": measured("logged_model_id")}
+    counted = reduce(or_, (one.measured for one in on), Q())
+    if on:
+        rows = rows.filter(Exists(Metric.objects.filter(counted, logged_model_id=OuterRef("pk"))))
+    related = {"tag": inside("tags"), "param": inside("params"), "metric": measured("logged_model_id", counted)}
+    rows = rows.alias(artifact_location=ARTIFACTS)
     for clause in parse_filter(asked.filter, KINDS):
         rows = rows.filter(condition(clause, FIELDS, related, asked.filter))
-    columns = (*(orders(asked.order_by, ORDERS) or by("-created_at")), *by("-pk"))
-    listing = Listing(("logged models", asked.filter, sorted(numbers)), columns, size, asked.token)
+    columns = (*map(_column, order_by), *by("-created_at", "-pk"))
+    listing = Listing(
+        ("logged models", asked.filter, sorted(numbers), str([*order_by, *on])), columns, size, asked.token
+    )
     return page(rows.select_related("author", "source_run"), listing)
+
+
+def _column(asked: Ordered) -> Column:
+    kind, dot, key = asked.field.partition(".")
+    if dot and KINDS.get(kind) == "metric":
+        on = asked.on.measured if asked.on else Q()
+        value = Subquery(newest_of("logged_model_id", key, OuterRef("pk"), on).values("value")[:1])
+        return Column(asked.field, asked.descending, value, nullable=True)
+    if asked.field not in ORDERS:
+        words = f"{', '.join(ORDERS)} and metrics.KEY are"
+        raise Invalid(f"Invalid order by field name: {asked.field[:80]}; {words}.", field="order_by")
+    path = ORDERS[asked.field]
+    return Column(path, asked.descending, nullable=path == "source_run_id")
 
 
 def create_logged_model(

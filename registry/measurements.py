@@ -14,6 +14,7 @@ from registry.models import Metric, Param, Run, RunInput, RunOutput
 from registry.paging import Listing, Page, by, check_size, page
 
 METRICS_MAX, PARAMS_MAX, TAGS_MAX, TOGETHER_MAX, INPUTS_MAX = 1000, 100, 100, 1000, 1000
+CONTEXT_TAG = "mlflow.data.context"
 PARAM_MAX, MODEL_ID_MAX, INPUT_KEY_MAX = 6000, 64, 600
 HISTORY_PAGE = 25_000
 SPECIAL = {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}
@@ -78,7 +79,10 @@ def log_inputs(run: Run, *, datasets: Sequence[dict[str, object]], model_ids: Se
     """Keep what the run read: data sets by name and digest, models by id."""
     if len(datasets) + len(model_ids) > INPUTS_MAX:
         raise Invalid(f"A request has at most {INPUTS_MAX} inputs.", field="datasets")
-    rows = [RunInput(run=run, kind="dataset", key=_dataset_key(body), body=body) for body in datasets]
+    rows = [
+        RunInput(run=run, kind="dataset", key=_dataset_key(body), context=context_of(body), body=body)
+        for body in datasets
+    ]
     rows += [RunInput(run=run, kind="model", key=check_model_id(model_id)) for model_id in model_ids]
     with transaction.atomic():
         runs.writable(run, "log to this run", actor=actor)
@@ -167,6 +171,13 @@ def _refuse_change(run: Run, key: str, held: str | None, value: str) -> None:
             f"for run ID='{run.pk}'. Attempted logging new value '{value[:80]}'.",
             field="value",
         )
+
+
+def context_of(body: dict[str, object]) -> str:
+    """Return what a data set was for, as its tag says."""
+    tags = body.get("tags")
+    pairs = [one for one in tags if isinstance(one, dict)] if isinstance(tags, list) else []
+    return next((str(one.get("value") or "") for one in pairs if one.get("key") == CONTEXT_TAG), "")
 
 
 def _dataset_key(body: dict[str, object]) -> str:

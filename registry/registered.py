@@ -97,6 +97,7 @@ def rename_model(model: RegisteredModel, new_name: str, *, actor: Actor) -> Regi
             refuse_escape(row, name=new_name, risk_tier=row.risk_tier, actor=actor)
             old, row.name, row.updated_at = row.name, new_name, clock.now()
             row.save(update_fields=["name", "updated_at"])
+            ModelVersion.objects.live().filter(model=row).update(updated_at=row.updated_at)  # as MLflow does
             record(
                 "model.renamed",
                 access.model_subject(row),

@@ -9,22 +9,47 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from accounts.actors import Actor
 from accounts.permissions import Permission
 from registry.models import LoggedModel, ModelVersion, RegisteredModel, Run
+from registry.models.versions import ModelVersionQuerySet
 
 Traced = TypeVar("Traced", Run, LoggedModel)
 REGISTERED_AS = "mlflow.modelVersions"  # MLflow's client writes there what it registered, by name and number
-COLUMNS: dict[type, str] = {Run: "run_id", LoggedModel: "logged_model_id"}
 
 
 def shown(rows: QuerySet[Traced], *, actor: Actor) -> QuerySet[Traced]:
     """Return the runs or logged models the actor may read: her own, and those no restricted model was made from.
 
-    One that only models she cannot see were registered from is as if it were not there.
+    One that only models she cannot see were registered from is as if it were not there, and so is what else its run
+    logged. A version tells of what it came from, not of what somebody wrote on it: see `born_of`.
     """
     if actor.holds(Permission.MODEL_READ_RESTRICTED):
         return rows
-    made = ModelVersion.objects.live().filter(**{COLUMNS[rows.model]: OuterRef("pk")})
-    kept = made.filter(model__restricted=True).exclude(model__in=RegisteredModel.objects.visible_to(actor))
-    return rows.filter(Q(author=actor.user) | ~Exists(kept) | Exists(made.visible_to(actor)))
+    if rows.model is Run:
+        return rows.filter(_readable("run_id", "pk", "author", actor))
+    own = _born("logged_model_id", "pk", "author")
+    run = _readable("run_id", "source_run_id", "source_run__author", actor)
+    return rows.filter(Q(author=actor.user) | Exists(own.visible_to(actor)) | ~Exists(_kept(own, actor)) & run)
+
+
+def hides(rows: QuerySet[Run] | QuerySet[LoggedModel], *, actor: Actor) -> bool:
+    """Whether one of `rows` is kept from the actor."""
+    if actor.holds(Permission.MODEL_READ_RESTRICTED):
+        return False
+    return rows.exclude(pk__in=shown(rows, actor=actor).values("pk")).exists()  # type: ignore[type-var]
+
+
+def _readable(column: str, key: str, author: str, actor: Actor) -> Q:
+    born = _born(column, key, author)
+    return Q(**{author: actor.user}) | Exists(born.visible_to(actor)) | ~Exists(_kept(born, actor))
+
+
+def _born(column: str, key: str, author: str) -> ModelVersionQuerySet:
+    """Return the live versions that came from the row around: what `born_of` says, the other way round."""
+    proven = Q(manifest__isnull=False) | Q(registered_by=OuterRef(author))
+    return ModelVersion.objects.live().filter(proven, **{column: OuterRef(key)})
+
+
+def _kept(born: ModelVersionQuerySet, actor: Actor) -> ModelVersionQuerySet:
+    return born.filter(model__restricted=True).exclude(model__in=RegisteredModel.objects.visible_to(actor))
 
 
 def tags_shown(models: Iterable[LoggedModel], *, actor: Actor) -> dict[str, dict[str, str]]:

@@ -2,24 +2,33 @@
 
 from collections.abc import Sequence
 
-from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Exists, F, OuterRef, Q, QuerySet, Subquery, TextField
+from django.db.models.fields.json import KeyTextTransform, KeyTransform
+from django.db.models.functions import Cast
 
 from accounts.actors import Actor
 from core.refusals import Invalid
 from registry.authorship import require_reading
 from registry.experiments import view_of
 from registry.filters import Order, Value, parse_filter, parse_order
-from registry.models import Metric, Param, Run, RunTag
+from registry.models import Metric, Param, Run, RunInput, RunTag
 from registry.paging import Column, Listing, Page, by, check_size, page
 from registry.restricted import shown
-from registry.search import LISTED, NUMBER, TAG_WORDS, Asked, Field, Related, beside, comparison, condition
+from registry.search import LISTED, NUMBER, TAG_WORDS, Asked, Field, Related, address, beside, comparison, condition
 
 KINDS = {
     **TAG_WORDS,
     **dict.fromkeys(("attribute", "attributes", "attr", "run"), "attribute"),
     **dict.fromkeys(("param", "params", "parameter", "parameters"), "param"),
     **dict.fromkeys(("metric", "metrics"), "metric"),
+    **dict.fromkeys(("dataset", "datasets"), "dataset"),
 }
+DATASET = {
+    "name": Cast(KeyTextTransform("name", KeyTransform("dataset", "body")), TextField()),
+    "digest": Cast(KeyTextTransform("digest", KeyTransform("dataset", "body")), TextField()),
+    "context": F("context"),
+}
+ANYTHING = Q()
 NAMED = ("name", "run_name", "run name", "Run name", "Run Name")
 FIELDS = {
     "run_id": Field("run_id", LISTED),
@@ -27,9 +36,12 @@ FIELDS = {
     "user_id": Field("author__username"),
     "start_time": Field("start_time", NUMBER),
     "created": Field("start_time", NUMBER),
+    "Created": Field("start_time", NUMBER),
     "end_time": Field("end_time", NUMBER),
+    "artifact_uri": Field("artifact_uri"),
     **{name: Field("name") for name in NAMED},
 }
+COMPUTED = {"artifact_uri": address("experiment_id", "/", "run_id", "/artifacts")}
 
 
 def search_runs(experiment_ids: Sequence[str], asked: Asked, *, view: str, actor: Actor) -> Page[Run]:
@@ -38,7 +50,8 @@ def search_runs(experiment_ids: Sequence[str], asked: Asked, *, view: str, actor
     size = check_size(asked.max_results, default=1000, limit=50_000)
     numbers = [int(text) for text in experiment_ids if text.isascii() and text.isdigit() and len(text) < 19]  # noqa: PLR2004
     rows = shown(Run.objects.filter(experiment__in=numbers, lifecycle_stage__in=view_of(view)), actor=actor)
-    related = {"tag": beside(RunTag, "run"), "param": beside(Param, "run"), "metric": measured("run")}
+    rows = rows.alias(**COMPUTED)
+    related = {"tag": beside(RunTag, "run"), "param": beside(Param, "run"), "metric": measured("run"), "dataset": _read}
     for clause in parse_filter(asked.filter, KINDS):
         rows = rows.filter(condition(clause, FIELDS, related, asked.filter))
     columns = (*(_column(parse_order(entry, KINDS)) for entry in asked.order_by), *by("-start_time", "run_id"))
@@ -46,18 +59,27 @@ def search_runs(experiment_ids: Sequence[str], asked: Asked, *, view: str, actor
     return page(rows.select_related("author"), listing)
 
 
-def measured(owner: str) -> Related:
-    """Return how to compare the newest value of a metric; NaN and infinities never match."""
+def _read(key: str, operator: str, value: Value) -> Exists:
+    """Compare a data set that the run read."""
+    if key not in DATASET:
+        raise Invalid(f"Invalid dataset key '{key[:80]}': compare {', '.join(DATASET)}.", field="filter")
+    read = RunInput.objects.filter(run=OuterRef("pk"), kind="dataset").alias(word=DATASET[key])
+    return Exists(read.filter(comparison("word", operator, value)))
+
+
+def measured(owner: str, on: Q = ANYTHING) -> Related:
+    """Return how to compare the newest value of a metric, `on` some data sets; NaN and infinities never match."""
 
     def related(key: str, operator: str, value: Value) -> Exists:
-        newest = Subquery(_newest(owner, key, OuterRef(OuterRef("pk"))).values("pk")[:1])
+        newest = Subquery(newest_of(owner, key, OuterRef(OuterRef("pk")), on).values("pk")[:1])
         return Exists(Metric.objects.filter(comparison("value", operator, value), pk=newest, special=""))
 
     return related
 
 
-def _newest(owner: str, key: str, outer: OuterRef) -> QuerySet[Metric]:
-    return Metric.objects.filter(Q(**{owner: outer}), key=key).order_by("-step", "-timestamp", "-value", "-pk")
+def newest_of(owner: str, key: str, outer: OuterRef, on: Q = ANYTHING) -> QuerySet[Metric]:
+    """Return the values of a metric of the row around, the newest first."""
+    return Metric.objects.filter(on, Q(**{owner: outer}), key=key).order_by("-step", "-timestamp", "-value", "-pk")
 
 
 def _column(order: Order) -> Column:
@@ -66,9 +88,11 @@ def _column(order: Order) -> Column:
         known = FIELDS.get(order.key)
         if known is None:
             raise Invalid(f"Invalid order_by clause: {order.key[:80]} is no column of a run.", field="order_by")
-        return Column(known.path, order.descending, nullable=known.path == "end_time")
+        return Column(known.path, order.descending, COMPUTED.get(known.path), nullable=known.path == "end_time")
+    if order.kind == "dataset":
+        raise Invalid("Invalid order_by clause: runs are not ordered by data sets.", field="order_by")
     if order.kind == "metric":
-        value = Subquery(_newest("run", order.key, outer).values("value")[:1])
+        value = Subquery(newest_of("run", order.key, outer).values("value")[:1])
     else:
         rows = RunTag.objects if order.kind == "tag" else Param.objects
         value = Subquery(rows.filter(run=outer, key=order.key).values("value")[:1])

@@ -2,17 +2,19 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from django.db.models import Exists, Model, OuterRef, Q, TextField
+from django.db.models import Exists, Model, OuterRef, Q, QuerySet, TextField
+from django.db.models import Value as Constant
 from django.db.models.fields.json import KeyTextTransform
+from django.db.models.functions import Cast, Concat
 from django.db.models.lookups import IsNull
 
 from accounts.actors import Actor
 from core.refusals import Invalid
 from registry import names, reads
-from registry.filters import Clause, Value, bad_filter, parse_filter, parse_order
+from registry.filters import NULLS, Clause, Value, bad_filter, parse_filter, parse_order
 from registry.models import ModelTag, ModelVersion, RegisteredModel, VersionTag
 from registry.models.versions import TAG_START
 from registry.paging import Column, Listing, Page, by, check_size, page, page_of_keys
@@ -22,6 +24,8 @@ TEXT = EQUAL | {"LIKE", "ILIKE"}
 LISTED = TEXT | {"IN", "NOT IN"}
 TIME = frozenset({">", ">=", "<", "<="})
 NUMBER = EQUAL | TIME
+BESIDE = {"tag": TEXT | NULLS, "param": TEXT | NULLS, "metric": NUMBER, "dataset": LISTED}
+MILLISECOND = timedelta(milliseconds=1)
 LOOKUPS = {"=": "exact", "LIKE": "like", "ILIKE": "ilike", "IN": "in", ">": "gt", ">=": "gte", "<": "lt", "<=": "lte"}
 TAG_WORDS = {"tag": "tag", "tags": "tag"}
 KINDS = {**TAG_WORDS, "attribute": "attribute"}
@@ -31,12 +35,13 @@ Related = Callable[[str, str, Any], Q | Exists]
 
 @dataclass(frozen=True)
 class Field:
-    """A searchable attribute: where it is kept and how it compares."""
+    """A searchable attribute: where it is kept and how it compares; a `moment` by its milliseconds since 1970."""
 
     path: str
     operators: frozenset[str] = TEXT
     whole: bool = False
     choices: tuple[str, ...] = ()
+    moment: bool = False
 
 
 @dataclass(frozen=True)
@@ -129,11 +134,17 @@ def split_prompts(clauses: list[Clause]) -> tuple[list[Clause], bool]:
 def beside(rows: type[Model], owner: str, *, column: str = "value") -> Related:
     """Return how to compare a key that is a row of `rows`, owned by the row searched; an absent key never matches."""
 
-    def related(key: str, operator: str, value: Value) -> Exists:
-        held = rows._default_manager.filter(**{owner: OuterRef("pk")}, key=key)
-        return Exists(held.filter(comparison(column, operator, value)))
+    def related(key: str, operator: str, value: Value) -> Exists | Q:
+        return held(rows._default_manager.filter(**{owner: OuterRef("pk")}, key=key), column, operator, value)
 
     return related
+
+
+def held(rows: QuerySet[Any], column: str, operator: str, value: Value) -> Exists | Q:
+    """Return whether there is one of `rows`, whose `column` compares so with `value`; or, for IS NULL, none at all."""
+    if operator in NULLS:
+        return Q(Exists(rows)) if operator == "IS NOT NULL" else ~Q(Exists(rows))
+    return Exists(rows.filter(comparison(column, operator, value)))
 
 
 def version_tag(key: str, operator: str, value: Value) -> Q | Exists:
@@ -142,7 +153,8 @@ def version_tag(key: str, operator: str, value: Value) -> Q | Exists:
     A tag that few versions have is where the search begins; one that many have is looked for on the way.
     """
     if key == names.SEMVER_TAG:
-        return ~Q(semver="") & comparison("semver", operator, value)
+        none = Q(semver="")
+        return none if operator == "IS NULL" else ~none & comparison("semver", operator, value)
     if operator == "=" and isinstance(value, str):
         held = VersionTag.objects.filter(key=key, start=value[:TAG_START], value=value)
         found = list(held.values_list("version", flat=True)[: FEW + 1])
@@ -157,10 +169,12 @@ def inside(column: str) -> Related:
     def related(key: str, operator: str, value: Value) -> Q:
         if not names.TAG_KEY.match(key):
             raise Invalid(f"Invalid key in filter: '{key[:80]}'", field="filter")
-        held = KeyTextTransform(key, column)
+        text = KeyTextTransform(key, column)
+        if operator in NULLS:
+            return Q(IsNull(text, operator == "IS NULL"))
         lookup = TextField().get_lookup(LOOKUPS[{"!=": "="}.get(operator, operator)])
-        found = Q(lookup(held, value))  # type: ignore[misc]
-        return Q(IsNull(held, False)) & (~found if operator == "!=" else found)
+        found = Q(lookup(text, value))  # type: ignore[misc]
+        return Q(IsNull(text, False)) & (~found if operator == "!=" else found)
 
     return related
 
@@ -169,22 +183,35 @@ def condition(clause: Clause, fields: Mapping[str, Field], related: Mapping[str,
     """Return the clause as a condition on a field of the table, or on what stands beside it by kind."""
     known = fields.get(clause.key) if clause.kind == "attribute" else None
     if clause.kind == "attribute" and known is None:
-        raise bad_filter(text, clause.place, f"{clause.key[:80]} is not searched by; {', '.join(sorted(fields))} are")
+        raise unknown(clause, fields, related, text)
     if clause.kind != "attribute" and clause.kind not in related:
         raise bad_filter(text, clause.place, f"there is no {clause.kind} here")
-    operators = known.operators if known else NUMBER if clause.kind == "metric" else TEXT
+    operators = known.operators if known else BESIDE[clause.kind]
     if clause.operator not in operators:
         raise bad_filter(text, clause.place, f"{clause.key[:80]} is compared by {', '.join(sorted(operators))}")
     value = _value(clause, known, operators, text)
-    return (
-        comparison(known.path, clause.operator, value)
-        if known
-        else related[clause.kind](clause.key, clause.operator, value)
-    )
+    if known is None:
+        return related[clause.kind](clause.key, clause.operator, value)
+    if isinstance(value, datetime) and known.moment:
+        return _within(known.path, clause.operator, value)
+    return comparison(known.path, clause.operator, value)
+
+
+def unknown(clause: Clause, fields: Iterable[str], related: Iterable[str], text: str) -> Invalid:
+    """Return the refusal of a name that is no field, with the names that are."""
+    known = [*sorted(fields), *(f"{kind}s.KEY" for kind in sorted(related))]
+    return bad_filter(text, clause.place, f"{clause.key[:80]} is not searched by; {', '.join(known)} are")
+
+
+def _within(path: str, operator: str, moment: datetime) -> Q:
+    """Compare the millisecond of the moment that is kept."""
+    after, before = Q(**{f"{path}__gte": moment + MILLISECOND}), Q(**{f"{path}__lt": moment})
+    found = {">": after, ">=": ~before, "<": before, "<=": ~after, "=": ~before & ~after, "!=": before | after}
+    return found[operator]
 
 
 def _value(clause: Clause, known: Field | None, operators: frozenset[str], text: str) -> Value | datetime:
-    if operators == TIME:
+    if operators == TIME or (known and known.moment):
         return _moment(clause, text)
     if operators == NUMBER:
         return _number(clause, text, whole=bool(known and known.whole))
@@ -197,9 +224,17 @@ def _value(clause: Clause, known: Field | None, operators: frozenset[str], text:
 
 def comparison(path: str, operator: str, value: Value | datetime) -> Q:
     """Return `path operator value`."""
+    if operator in NULLS:
+        return Q(**{f"{path}__isnull": operator == "IS NULL"})
     if operator in {"!=", "NOT IN"}:
         return ~comparison(path, "=" if operator == "!=" else "IN", value)
     return Q(**{f"{path}__{LOOKUPS[operator]}": value})
+
+
+def address(*parts: str) -> Concat:
+    """Return the address of files as a column, made of columns by name and of what lies between them as it stands."""
+    words = [Constant(part) if part.startswith("/") else Cast(part, TextField()) for part in parts]
+    return Concat(Constant("mlflow-artifacts:/"), *words, output_field=TextField())
 
 
 def orders(entries: Iterable[str], known: Mapping[str, str]) -> list[Column]:

@@ -8,9 +8,10 @@ from accounts.actors import Actor
 from accounts.models import User
 from core.refusals import Invalid, NotFound
 from registry import artifacts
+from registry.addresses import version_at
 from registry.artifacts import Place
-from registry.models import LoggedModel, ModelVersion, RegisteredModel, Run
-from registry.restricted import shown
+from registry.models import LoggedModel, ModelVersion, Run
+from registry.restricted import hides, shown
 
 PROMPT_PLACEHOLDERS = frozenset({"dummy-source", "prompt-template"})
 LOGGED_MODEL = re.compile(r"m-[0-9a-f]{32}\Z")
@@ -21,7 +22,7 @@ class Found:
     """What a source leads to: a folder Signoff holds, a version to copy, or neither (unverified).
 
     `run` is the one that wrote the files where Signoff holds them, whatever run the caller names: its metrics become
-    the evidence, and its author may not approve.
+    the evidence, and its author may not approve. Of what is not here, a caller's word is all there is.
     """
 
     source: str
@@ -59,6 +60,14 @@ def resolve(source: str, *, run_id: str, model_id: str, actor: Actor) -> Found:
             field="source",
         )
     return Found(source, run=run)
+
+
+def require_seen(*, run_id: str, model_id: str, actor: Actor) -> None:
+    """Refuse a run or logged model that is here and kept from the actor; one that is not here is the client's word."""
+    if run_id and hides(Run.objects.filter(pk=run_id), actor=actor):
+        raise NotFound(f"Run with id={run_id} not found")
+    if model_id and hides(LoggedModel.objects.filter(pk=model_id), actor=actor):
+        raise NotFound(f"Logged model with ID '{model_id}' not found.")
 
 
 def require_named(source: str, *, run_id: str, model_id: str) -> None:
@@ -100,7 +109,7 @@ def _from_models(source: str, *, model_id: str, run: Run | None, actor: Actor) -
     rest = source.removeprefix("models:").lstrip("/")
     if LOGGED_MODEL.match(rest):
         return _from_logged_model(source, rest, model_id, run)
-    version = _named_version(rest, actor)
+    version = version_at(rest, actor=actor)
     return Found(f"models:/{version.model.name}/{version.version}", copied=version, run=run)
 
 
@@ -115,25 +124,6 @@ def _from_logged_model(source: str, found_id: str, model_id: str, run: Run | Non
 
 def _logged(model_id: str) -> LoggedModel | None:
     return LoggedModel.objects.filter(model_id=model_id).select_related("author", "source_run__author").first()
-
-
-def _named_version(rest: str, actor: Actor) -> ModelVersion:
-    visible = ModelVersion.objects.visible_to(actor).select_related("model", "manifest")
-    name, at, alias = rest.rpartition("@")
-    if at:
-        version = visible.filter(model__name=name, aliases__name=alias).first()
-    else:
-        name, _, number = rest.rpartition("/")
-        version = (
-            visible.filter(model__name=name, version=int(number)).first()
-            if number.isascii() and number.isdigit() and len(number) < 10  # noqa: PLR2004 - fits 32 bits
-            else None
-        )
-    if version is None:
-        if not RegisteredModel.objects.visible_to(actor).filter(name=name).exists():
-            raise NotFound(f"Registered Model with name={name} not found")
-        raise NotFound(f"Model Version (name={name}, version={rest.rpartition('/')[2]}) not found")
-    return version
 
 
 def _from_run(source: str, run: Run | None) -> Found:

@@ -12,7 +12,17 @@ from core import clock, hints, rows
 from core.refusals import Conflict, Invalid
 from core.words import written
 from registry import access, artifacts, evidence, manifests, names, numbering, requests, semver, sources
-from registry.models import Alias, Annotation, Manifest, ModelVersion, RegisteredModel, VersionTag, VersionValue
+from registry.models import (
+    Alias,
+    Annotation,
+    LoggedModel,
+    Manifest,
+    ModelVersion,
+    RegisteredModel,
+    Run,
+    VersionTag,
+    VersionValue,
+)
 from registry.origins import Origin
 from registry.registered import refuse_protected
 
@@ -42,8 +52,6 @@ def register_version(model: RegisteredModel, asked: Registration, *, actor: Acto
     access.require(actor, Permission.MODEL_WRITE, model, f"register versions of {model.name}")
     _check(asked)
     found = _found(asked, actor, strict=model.strict_sources)
-    if found.place:
-        artifacts.require_readable(found.place, actor)
     number = "" if found.copied else asked.tags.get(names.SEMVER_TAG, "")  # a copy is a version of its own
     if number:
         semver.check(number)
@@ -97,12 +105,20 @@ def _check(asked: Registration) -> None:
 
 
 def _found(asked: Registration, actor: Actor, *, strict: bool) -> sources.Found:
-    """A prompt has no files: its text is a tag, and its source a word that stands for nothing."""
+    """Return what the source leads to, all of it the actor's to read.
+
+    A prompt has no files: its text is a tag, and its source a word that stands for nothing.
+    """
     if asked.tags.get(names.PROMPT_TAG) == "true" and asked.source in sources.PROMPT_PLACEHOLDERS:
         return sources.Found(asked.source)
     if strict:
         sources.require_named(asked.source, run_id=asked.run_id, model_id=asked.model_id)
-    return sources.resolve(asked.source, run_id=asked.run_id, model_id=asked.model_id, actor=actor)
+    found = sources.resolve(asked.source, run_id=asked.run_id, model_id=asked.model_id, actor=actor)
+    if found.place:
+        artifacts.require_readable(found.place, actor)
+    if not found.copied:
+        sources.require_seen(run_id=asked.run_id, model_id=asked.model_id, actor=actor)
+    return found
 
 
 def _author(asked: Registration, found: sources.Found, actor: Actor) -> User | None:
@@ -121,9 +137,9 @@ def _insert(
         version=model.next_version,
         semver=number,
         source=found.source,
-        run_id=found.run.run_id if found.run else asked.run_id,
+        run_id=found.run.run_id if found.run else _told(asked.run_id, found, Run),
         run_link=asked.run_link,
-        logged_model_id=found.logged.model_id if found.logged else asked.model_id,
+        logged_model_id=found.logged.model_id if found.logged else _told(asked.model_id, found, LoggedModel),
         description=asked.description,
         registered_by=actor.person,
         run_author=_author(asked, found, actor),
@@ -138,6 +154,11 @@ def _insert(
         version.frozen_root, version.frozen_path = found.place.root, found.place.path
     rows.insert(version)
     return version
+
+
+def _told(key: str, found: sources.Found, kind: type[Run | LoggedModel]) -> str:
+    """Return what the caller says it came from; not where files that are here came from elsewhere than a row here."""
+    return "" if key and found.place and kind._default_manager.filter(pk=key).exists() else key
 
 
 def _take_manifest(version: ModelVersion, manifest: Manifest) -> None:
@@ -161,6 +182,7 @@ def _copy_from(version: ModelVersion, origin: ModelVersion) -> None:
         "logged_model_id",
     ):
         setattr(version, name, getattr(origin, name))
+    version.location = "" if origin.verified else origin.location or origin.source
 
 
 def update_version(version: ModelVersion, *, description: str, actor: Actor) -> ModelVersion:

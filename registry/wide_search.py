@@ -17,8 +17,9 @@ from registry.search import (
     Field,
     Related,
     beside,
-    comparison,
     condition,
+    held,
+    unknown,
     version_tag,
 )
 from registry.stages import Stage
@@ -63,10 +64,9 @@ MODELS = {
 
 
 def _value(kind: str, column: str) -> Related:
-    def related(key: str, operator: str, value: Any) -> Exists:
+    def related(key: str, operator: str, value: Any) -> Exists | Q:
         asked = value[:TEXT_MAX] if isinstance(value, str) else value
-        held = VersionValue.objects.filter(version=OuterRef("pk"), kind=kind, key=key)
-        return Exists(held.filter(comparison(column, operator, asked)))
+        return held(VersionValue.objects.filter(version=OuterRef("pk"), kind=kind, key=key), column, operator, asked)
 
     return related
 
@@ -81,31 +81,33 @@ MODEL_RELATED: dict[str, Related] = {"tag": beside(ModelTag, "model")}
 
 def versions_like(text: str, rows: QuerySet[ModelVersion]) -> QuerySet[ModelVersion]:
     """Return the versions of `rows` that fit; raise Invalid, with the character at fault, for what cannot be read."""
-    return rows.filter(_held(parse_grouped(text, WIDE_KINDS), lambda clause: _of_version(clause, text)))
+    return rows.filter(_all_of(parse_grouped(text, WIDE_KINDS), lambda clause: _of_version(clause, text)))
 
 
 def models_like(text: str, rows: QuerySet[RegisteredModel]) -> QuerySet[RegisteredModel]:
     """Return the models of `rows` that fit; what only a version has holds where some version of the model has it."""
-    return rows.filter(_held(parse_grouped(text, WIDE_KINDS), lambda clause: _of_model(clause, text)))
+    return rows.filter(_all_of(parse_grouped(text, WIDE_KINDS), lambda clause: _of_model(clause, text)))
 
 
-def _held(node: Clause | Group, read: Callable[[Clause], Q]) -> Q:
+def _all_of(node: Clause | Group, read: Callable[[Clause], Q]) -> Q:
     if isinstance(node, Clause):
         return read(node)
-    held = Q()
+    found = Q()
     for part in node.parts:
-        held = held | _held(part, read) if node.word == "OR" else held & _held(part, read)
-    return held
+        found = found | _all_of(part, read) if node.word == "OR" else found & _all_of(part, read)
+    return found
 
 
 def _of_version(clause: Clause, text: str) -> Q:
-    held = condition(clause, VERSIONS, VERSION_RELATED, text)
+    found = condition(clause, VERSIONS, VERSION_RELATED, text)
     if (clause.kind, clause.key) == ("attribute", "alias"):
-        held = Exists(Alias.objects.filter(held, version=OuterRef("pk")))
-    return Q(held)
+        found = Exists(Alias.objects.filter(found, version=OuterRef("pk")))
+    return Q(found)
 
 
 def _of_model(clause: Clause, text: str) -> Q:
     if clause.kind in {"param", "metric"} or (clause.kind == "attribute" and clause.key in OF_VERSION):
         return Q(pk__in=ModelVersion.objects.live().filter(_of_version(clause, text)).values("model"))
+    if clause.kind == "attribute" and clause.key not in MODELS:
+        raise unknown(clause, {*OF_VERSION, *MODELS}, VERSION_RELATED, text)
     return Q(condition(clause, MODELS, MODEL_RELATED, text))

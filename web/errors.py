@@ -39,6 +39,7 @@ ANSWERS = {
     "denied": Answer(403, "PERMISSION_DENIED"),
     "not_found": Answer(404, "RESOURCE_DOES_NOT_EXIST"),
     "conflict": Answer(409, "RESOURCE_CONFLICT"),
+    "length_required": Answer(411, "INVALID_PARAMETER_VALUE"),
     "too_large": Answer(400, "INVALID_PARAMETER_VALUE"),
     "store_down": Answer(503, "TEMPORARILY_UNAVAILABLE"),  # no fault of the caller's; clients try again
     "store_full": Answer(507, "TEMPORARILY_UNAVAILABLE"),  # the same, and clients do not: it would not help

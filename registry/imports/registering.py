@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Iterable
 
 from core.refusals import Conflict, Refusal
-from registry import registered, transitions, versions
+from registry import access, registered, transitions, versions
 from registry.imports.files import API
 from registry.imports.job import Job, pairs, together
 from registry.imports.report import Facts
@@ -79,7 +79,13 @@ def copy_version(job: Job, said: Json) -> None:
     found = ModelVersion.objects.live().select_related("model__owner").filter(pk=row.here).first()
     if row.done or found is None:
         return job.compare(row, facts, _version_here(found) if found else None)
-    _stand(job, found, facts)
+    with together():
+        held = access.locked(found.model).updated_at
+        _stand(job, found, facts)
+        ModelVersion.objects.filter(pk=found.pk).update(updated_at=_origin(job, said).moments[1])
+        RegisteredModel.objects.filter(pk=found.model_id).update(
+            updated_at=held
+        )  # where it stands is no change of today
     found.refresh_from_db()
     return job.finish(row, facts, _version_here(found))
 
@@ -109,10 +115,11 @@ def _register(job: Job, there: str, said: Json, facts: Facts) -> Imported:
     model = RegisteredModel.objects.live().filter(uuid=uuid).first() if uuid else None
     if model is None:
         raise Conflict(f"The model {name} here was not imported from there, or is deleted.")
+    placed = _placed(job, said)
     asked = Registration(
-        source=_source(job, said),
+        source=_source(job, placed),
         run_id=str(said.get("run_id") or ""),
-        model_id=_model_id(said),
+        model_id=_model_id(placed),
         run_link=str(said.get("run_link") or ""),
         description=facts["description"],
         tags=facts["tags"],
@@ -128,6 +135,23 @@ def _model_id(said: Json) -> str:
     return str(said.get("model_id") or (found[1] if found else ""))
 
 
+def _placed(job: Job, said: Json) -> Json:
+    """Return what was said of a version, a copy's source replaced by its files' place where that is no copy of it here.
+
+    The name in a copy's source may since have been given up there, or be another model's.
+    """
+    source = str(said.get("source") or "")
+    if not _is_copy(source) or pairs(said.get("tags")).get(PROMPT_TAG) == "true":
+        return said
+    number = job.here("version", source.removeprefix("models:/"))
+    original = ModelVersion.objects.live().select_related("model").filter(pk=number or 0).first()
+    if original and original.run_id == str(said.get("run_id") or original.run_id):
+        return {**said, "source": f"models:/{original.model.name}/{original.version}"}
+    named = {"name": str(said["name"]), "version": str(said["version"])}
+    place = job.source.get(f"{API}/model-versions/get-download-uri", **named).get("artifact_uri")
+    return {**said, "source": str(place or source)}
+
+
 def _source(job: Job, said: Json) -> str:
     """Return where the files are here; raise Conflict while they are not here whole."""
     source, run_id, model_id = str(said.get("source") or ""), str(said.get("run_id") or ""), _model_id(said)
@@ -135,8 +159,8 @@ def _source(job: Job, said: Json) -> str:
         return source
     if model_id and job.row("logged model", model_id):
         return _whole(job, "logged model", model_id, f"models:/{model_id}")
-    if run_id and job.row("run", run_id):
-        marker = f"{run_id}/artifacts"
+    marker = f"{run_id}/artifacts"
+    if run_id and job.row("run", run_id) and (source.startswith(f"runs:/{run_id}") or marker in source):
         path = source.removeprefix(f"runs:/{run_id}") if source.startswith("runs:") else source.partition(marker)[2]
         return _whole(job, "run", run_id, f"runs:/{run_id}/{path.strip('/')}".rstrip("/"))
     if DIRECT.match(source):

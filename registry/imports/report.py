@@ -10,7 +10,7 @@ MEANING = {
     "there": "changed there since the import",
     "here": "changed here since the import",
     "both": "changed on both sides since the import",
-    "import": "left out by the import",
+    "import": "left so by the import",
     "gone here": "deleted here",
     "gone there": "deleted there",
     "unsigned": "nobody has signed for it here",
@@ -67,7 +67,10 @@ class Report:
         }
 
     def lines(self) -> Iterator[str]:
-        """Yield it as lines for people."""
+        """Yield it as lines for people, of which a name that was made up to move a terminal's cursor moves nothing."""
+        yield from map(printable, self._lines())
+
+    def _lines(self) -> Iterator[str]:
         if self.changed_nothing:
             yield f"Nothing to import from {self.source}: all of it is here."
         for kind, count in sorted(self.added.items()):
@@ -123,6 +126,11 @@ def compare_parts(kind: str, name: str, part: str, facts: Four) -> Iterator[Diff
         found = facts.part(key)
         if found.there != found.here:
             yield Difference(kind, name, f"{part}.{key}", found.why, found.there, found.here)
+
+
+def printable(text: str) -> str:
+    """Return `text` with each letter that shows nothing, or does something, written as its code."""
+    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)
 
 
 def _short(value: object) -> str:

@@ -31,27 +31,40 @@ LIKE_PYTHON = {"NaN": "nan", "Infinity": "inf", "-Infinity": "-inf"}
 
 
 def listed_experiments(job: Job) -> list[Json]:
-    """Return the active experiments there."""
+    """Return the active experiments there: those that can keep their number first, so that no other one gets it."""
     body = {"max_results": PAGE, "view_type": "ACTIVE_ONLY"}
-    return list(job.source.pages("experiments", f"{API}/experiments/search", body=body))
+    found = list(job.source.pages("experiments", f"{API}/experiments/search", body=body))
+    numbers = {str(one["experiment_id"]): _free_number(str(one["experiment_id"])) for one in found}
+    return sorted(found, key=lambda one: (numbers[there := str(one["experiment_id"])] is None, numbers[there] or 0))
+
+
+def _free_number(there: str) -> int | None:
+    """Return the number an experiment had there, or None where it is another's here, or no number of ours."""
+    plain = there.isascii() and there.isdigit() and len(there) <= experiments.NUMBER_DIGITS
+    return None if not plain or Experiment.objects.filter(pk=int(there)).exists() else int(there)
 
 
 def copy_experiment(job: Job, said: Json) -> None:
-    """Copy an experiment; one of that name that is here already takes the runs of both."""
+    """Copy an experiment under its number where that is free; one of that name that is here takes the runs of both."""
     there = str(said["experiment_id"])
-    facts: Facts = {"name": str(said["name"]), "tags": pairs(said.get("tags"))}
+    facts: Facts = {"number": there, "name": str(said["name"]), "tags": pairs(said.get("tags"))}
     if row := job.known("experiment", there):
         made = Experiment.objects.filter(pk=row.here, lifecycle_stage=Lifecycle.ACTIVE).first()
-        here = {"name": made.name, "tags": made.tags} if made else None
-        return job.compare(row, facts, here)
+        return job.compare(row, facts, _experiment_here(made) if made else None)
     with together():
         held = Experiment.objects.filter(name=facts["name"]).first()
-        made = held or experiments.create_experiment(facts["name"], actor=job.actor, tags=facts["tags"])
+        made = held or experiments.create_experiment(
+            facts["name"], actor=job.actor, tags=facts["tags"], number=_free_number(there)
+        )
         if not held and (created := said.get("creation_time")):
             Experiment.objects.filter(pk=made.pk).update(created_at=moment(int(created)))
         row = job.copied("experiment", there, str(made.pk))
     made.refresh_from_db()
-    return job.finish(row, facts, {"name": made.name, "tags": made.tags})
+    return job.finish(row, facts, _experiment_here(made))
+
+
+def _experiment_here(made: Experiment) -> Facts:
+    return {"number": str(made.pk), "name": made.name, "tags": made.tags}
 
 
 # ── Runs ─────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -123,6 +123,7 @@ class RunInput(models.Model):
     run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="inputs")
     kind = models.CharField(max_length=8)
     key = models.CharField(max_length=600)
+    context = models.TextField(blank=True, default="")  # what a data set was for, such as training
     body = models.JSONField(default=dict)
 
     class Meta:

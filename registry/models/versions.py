@@ -48,6 +48,7 @@ class ModelVersion(models.Model):
     status_message = models.CharField(max_length=500, blank=True, default="")
     description = models.TextField(blank=True, default="")
     source = models.CharField(max_length=2000)
+    location = models.CharField(max_length=2000, blank=True, default="")  # of a copy's files, where they are elsewhere
     run_id = models.CharField(max_length=64, blank=True, default="", db_index=True)
     run_link = models.CharField(max_length=500, blank=True, default="")
     logged_model_id = models.CharField(max_length=64, blank=True, default="", db_index=True)

@@ -7,8 +7,10 @@ from pytest_django import Settings
 
 from accounts.actors import Actor
 from audit.models import Event
+from core import clock
 from core.refusals import AlreadyExists, Conflict, Denied, Invalid, NotFound
 from registry import evidence, experiments, logged_models, measurements, run_search, runs, transitions, versions
+from registry.logged_models import Dataset, Ordered
 from registry.measurements import Batch, Measurement
 from registry.models import Experiment, LoggedModel, Run
 from registry.models.tracking import Lifecycle
@@ -216,7 +218,9 @@ def test_experiments_are_made_renamed_deleted_and_restored_with_their_runs(dana:
     experiments.restore_experiment(made, actor=dana)
     assert runs.find_run(run.pk, actor=dana).lifecycle_stage == Lifecycle.ACTIVE
     found = experiments.search_experiments(
-        Asked(filter="tags.team = 'risk' AND name LIKE 'trial%'"), view="ALL", actor=dana
+        Asked(filter="tags.team = 'risk' AND name LIKE 'trial%' AND tags.none IS NULL AND creation_time > 1"),
+        view="ALL",
+        actor=dana,
     )
     assert [row.name for row in found.rows] == ["trials 2"]
 
@@ -253,6 +257,37 @@ def test_runs_are_found(dana: Actor, experiment: Experiment, text: str, count: i
     assert len(found.rows) == count
 
 
+def test_runs_are_found_by_data_sets_files_and_what_is_absent(dana: Actor, experiment: Experiment) -> None:
+    one, two = (runs.create_run(experiment, actor=dana, name=name) for name in ("one", "two"))
+    measurements.log_batch(one, Batch((), [("p", "1")], {"a": "b"}), actor=dana)
+    used: dict[str, object] = {
+        "tags": [{"key": "mlflow.data.context", "value": "train"}],
+        "dataset": {"name": "d", "digest": "1"},
+    }
+    measurements.log_inputs(one, datasets=[used], model_ids=[], actor=dana)
+
+    def found(text: str = "", *order: str) -> list[str]:
+        asked = Asked(filter=text, order_by=order)
+        return [row.name for row in run_search.search_runs(["0"], asked, view="ALL", actor=dana).rows]
+
+    of_one = [
+        "datasets.name = 'd'", "dataset.digest IN ('1', '2')", "datasets.context LIKE 'tr%'", "dataset.name ILIKE 'D'",
+        "params.p IS NOT NULL", "tags.a is not null AND params.'p' = '1'", f"artifact_uri LIKE '%{one.pk}/artifacts'",
+    ]  # fmt: skip
+    for text in of_one:
+        assert found(text) == ["one"], text
+    for text in ("params.p IS NULL", "tags.a IS NULL", f"artifact_uri = 'mlflow-artifacts:/0/{two.pk}/artifacts'"):
+        assert found(text) == ["two"], text
+    assert found("datasets.name LIKE 'D'") == found("datasets.name = 'e'") == []
+    first, second = sorted((one, two), key=lambda run: run.pk)
+    assert found("", "artifact_uri DESC") == [second.name, first.name]
+    for text in ("datasets.bogus = 'x'", "datasets.name IS NULL", "metrics.m IS NULL", "end_time IS NOT NULL"):
+        with pytest.raises(Invalid):
+            found(text)
+    with pytest.raises(Invalid):
+        found("", "datasets.name")
+
+
 def test_runs_are_ordered_by_metrics_params_and_attributes(dana: Actor, experiment: Experiment) -> None:
     for name, value in (("b", 0.2), ("a", 0.9), ("c", 0.5)):
         run = runs.create_run(experiment, actor=dana, name=name, tags={"t": name})
@@ -286,6 +321,42 @@ def test_logged_models_are_found_tagged_and_end(run: Run, dana: Actor) -> None:
     logged_models.delete_logged_model(logged, actor=dana)
     with pytest.raises(NotFound):
         logged_models.find_logged_model(logged.pk, actor=dana)
+
+
+def test_logged_models_are_searched_by_time_and_by_metrics_on_data_sets(run: Run, dana: Actor) -> None:
+    """On `d` of digest 1 x has 2, y 3 and z 1; on another, later, 9, 8 and 7."""
+    made = None
+    for name, measured in (("x", (2, 9)), ("y", (3, 8)), ("z", (1, 7))):
+        made = logged_models.create_logged_model(run.experiment, source_run=run, name=name, actor=dana)
+        values = [
+            Measurement("acc", value, at, at, made.pk, {"name": on, "digest": "1"})
+            for at, (value, on) in enumerate(zip(measured, ("d", "later"), strict=True))
+        ]
+        measurements.log_batch(run, Batch(values), actor=dana)
+
+    assert made is not None
+
+    def found(text: str = "", *order_by: Ordered, on: tuple[Dataset, ...] = ()) -> str:
+        asked = Asked(filter=text)
+        rows = logged_models.search_logged_models(["0"], asked, order_by=order_by, on=on, actor=dana).rows
+        return "".join(row.name for row in rows)
+
+    assert found("", Ordered("metrics.acc")) == "zyx"
+    assert found("", Ordered("metrics.acc", on=Dataset("d"))) == "zxy"
+    assert found("", Ordered("metrics.acc", descending=True, on=Dataset("d", "1"))) == "yxz"
+    assert found("", Ordered("metrics.acc", on=Dataset("none"))) == found("", Ordered("creation_timestamp", True))
+    assert found("metrics.acc > 2") == "zyx"
+    assert found("metrics.acc > 2", on=(Dataset("d"),)) == "y"
+    assert found("", on=(Dataset("d", "2"),)) == ""
+    at = clock.millis(made.created_at)
+    last = f"creation_timestamp >= {at} AND last_updated_timestamp <= {at} AND creation_time = {at}"
+    for text in (last, "name = 'z'", f"experiment_id = '0' AND artifact_location LIKE '%/models/{made.pk}/artifacts'"):
+        assert found(text).startswith("z"), text
+    for text in (f"creation_timestamp > {at}", f"creation_timestamp > {at - 10_000} AND creation_timestamp < 5"):
+        assert found(text) == ""
+    for field in ("bogus", "params.q"):
+        with pytest.raises(Invalid, match="order by"):
+            found("", Ordered(field))
 
 
 @pytest.mark.parametrize("name", ["a/b", "a:b", "a.b", "a%b", 'a"b', "a'b", "x" * 501])

@@ -85,6 +85,8 @@ def test_what_mlflow_refuses_stays_refused_but_for_groups(text: str) -> None:
     [
         ("name = 'a' AND", "At its end: a name is expected."),
         ("name = a", "Character 8: a value in quotes is expected."),
+        ("metrics.auc >", "At its end: a number is expected."),
+        ("created > soon", "Character 11: a number, or a value in quotes, is expected."),
         ("name = 'a' OR (run_id = 'b'", "At its end: ) is expected."),
         ("name = 'a", "Character 8: the quote is not closed."),
         ("name RLIKE 'a'", "Character 6: an operator is expected, such as = or LIKE."),
@@ -144,6 +146,8 @@ def shelf(dana: Actor, olga: Actor, settings: Any) -> list[ModelVersion]:
         ("stage > 'None'", None),
         ("metrics.auc = 'high'", None),
         ("metrics.auc LIKE '0%'", None),
+        ("params.depth IS NOT NULL AND semver != '' AND tags.signoff.semver IS NOT NULL", "fraud2"),
+        ("params.depth IS NULL", "fraud3"),
         ("version = 1e300", None),
         ("created > 1e300", None),
     ],
@@ -172,6 +176,17 @@ def test_versions_are_found(shelf: list[ModelVersion], text: str, found: str | N
 def test_models_are_found_by_what_some_version_of_theirs_is(shelf: list[ModelVersion], text: str, found: str) -> None:
     rows = models_like(text, RegisteredModel.objects.live()).order_by("name")
     assert [row.name for row in rows] == found.split()
+
+
+def test_a_name_that_is_no_field_is_told_all_that_are() -> None:
+    for search in (
+        lambda: models_like("foo = 'x'", RegisteredModel.objects.all()),
+        lambda: versions_like("foo = 'x'", ModelVersion.objects.all()),
+    ):
+        with pytest.raises(Invalid) as why:
+            search()
+        for name in ("alias", "framework", "risk_tier", "semver", "stage", "metrics.KEY", "params.KEY", "tags.KEY"):
+            assert f" {name}" in why.value.message
 
 
 @pytest.mark.postgresql

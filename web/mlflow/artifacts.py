@@ -4,6 +4,7 @@ import mimetypes
 import posixpath
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 
 from django.http import (
     HttpRequest,
@@ -16,7 +17,7 @@ from django.http import (
 from django.http.request import UnreadablePostError
 from django.utils.http import content_disposition_header
 
-from core.refusals import Invalid, Refusal
+from core.refusals import Invalid, LengthRequired, Refusal
 from registry import artifacts, blobs
 from registry.models import Blob
 from registry.runs import find_run
@@ -43,10 +44,10 @@ def put(call: Call) -> HttpResponse:
     return HttpResponse(status=200)
 
 
-def announced(request: HttpRequest) -> int | None:
-    """Return Content-Length; None where the body comes in chunks, whose end the web server checks."""
+def announced(request: HttpRequest) -> int:
+    """Return Content-Length, 0 where it is not said: there is no body then."""
     text = request.headers.get("Content-Length", "")
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 and not _in_chunks(request) else None  # noqa: PLR2004
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 and not _in_chunks(request) else 0  # noqa: PLR2004
 
 
 def _in_chunks(request: HttpRequest) -> bool:
@@ -54,10 +55,14 @@ def _in_chunks(request: HttpRequest) -> bool:
 
 
 def chunks(request: HttpRequest) -> Iterator[bytes]:
-    """Yield the body. Django reads up to Content-Length; a body in chunks has none and comes from the web server."""
-    source = request.META["wsgi.input"] if _in_chunks(request) else request
+    """Yield the body, up to Content-Length; refuse bytes in chunks.
+
+    The web server ends a body in chunks that is cut as it ends a whole one. MLflow's client sends an empty file so.
+    """
+    if _in_chunks(request) and request.META["wsgi.input"].read(1):
+        raise LengthRequired("An upload says its Content-Length.", next_step="Send the file with its length.")
     try:
-        while chunk := source.read(blobs.CHUNK):
+        while chunk := request.read(blobs.CHUNK):
             yield chunk
     except UnreadablePostError as why:
         raise Invalid("The upload was cut off.", next_step="Send it again.") from why
@@ -65,11 +70,10 @@ def chunks(request: HttpRequest) -> Iterator[bytes]:
 
 def drain(request: HttpRequest) -> None:
     """Read what the client is still sending: one that is cut off in mid-body never sees the answer, and tries again."""
-    left = DRAIN_MAX
-    for chunk in chunks(request):
-        left -= len(chunk)
-        if left < 0:
-            return
+    source, left = request.META["wsgi.input"] if _in_chunks(request) else request, DRAIN_MAX
+    with suppress(UnreadablePostError):
+        while left > 0 and (chunk := source.read(blobs.CHUNK)):
+            left -= len(chunk)
 
 
 def get(call: Call) -> HttpResponseBase:
@@ -103,7 +107,7 @@ def _span(request: HttpRequest, blob: Blob, etag: str) -> tuple[int, int, int] |
         return 0, blob.size, 200
     if asked[1]:
         start, end = int(asked[1]), int(asked[2] or blob.size)
-        if end < start:
+        if asked[2] and end < start:
             return 0, blob.size, 200
     else:
         start, end = max(0, blob.size - int(asked[2])), blob.size

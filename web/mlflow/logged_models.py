@@ -1,14 +1,14 @@
 """logged-models/*: the model folders that runs of MLflow 3 write."""
 
-from dataclasses import replace
-
 from registry import artifacts, logged_models
 from registry.experiments import find_experiment
+from registry.logged_models import Dataset, Ordered
 from registry.models import LoggedModel
 from registry.runs import find_run
+from registry.search import Asked
 from web.mlflow import listing, render
 from web.mlflow.artifacts import listed
-from web.mlflow.fields import Fields
+from web.mlflow.fields import Fields, missing
 from web.mlflow.wire import Call, Json
 
 
@@ -56,15 +56,23 @@ def delete(call: Call) -> Json:
 def find(call: Call) -> Json:
     """Search logged models."""
     fields = call.fields
-    plain = Fields({name: value for name, value in fields.said.items() if name != "order_by"})
-    asked = replace(listing.asked(plain), order_by=tuple(_order(part) for part in fields.parts("order_by")))
-    found = logged_models.search_logged_models(fields.texts("experiment_ids"), asked, actor=call.actor)
+    if fields.said.get("experiment_ids") is None:
+        raise missing("experiment_ids")
+    found = logged_models.search_logged_models(
+        fields.texts("experiment_ids"),
+        Asked(fields.text("filter"), max_results=fields.whole("max_results"), token=fields.text("page_token")),
+        order_by=[_order(part) for part in fields.parts("order_by")],
+        on=[Dataset(part.need("dataset_name"), part.text("dataset_digest")) for part in fields.parts("datasets")],
+        actor=call.actor,
+    )
     return listing.paged("models", render.logged_models(found.rows, call.actor), found)
 
 
-def _order(part: Fields) -> str:
-    ascending = part.said.get("ascending") is None or part.flag("ascending")
-    return f"{part.need('field_name')} {'ASC' if ascending else 'DESC'}"
+def _order(part: Fields) -> Ordered:
+    descending = part.said.get("ascending") is not None and not part.flag("ascending")
+    name = part.text("dataset_name")
+    on = Dataset(name, part.text("dataset_digest")) if name else None
+    return Ordered(part.need("field_name"), descending, on)
 
 
 def set_tags(call: Call) -> Json:

@@ -5,6 +5,7 @@ from django.http import HttpResponseBase
 from core.refusals import Invalid, NotFound
 from registry import reads, registered, search, transitions
 from registry.access import find_model, named_model, named_version
+from registry.addresses import LATEST
 from registry.models import ModelVersion, RegisteredModel
 from registry.reads import VersionRead
 from registry.requests import ApprovalRequired
@@ -12,8 +13,6 @@ from registry.stages import parse_stage
 from web.mlflow import approvals, listing, render
 from web.mlflow.model_versions import number_of
 from web.mlflow.wire import Call, Json
-
-LATEST = "latest"
 
 
 def _asked(call: Call) -> RegisteredModel:

@@ -16,6 +16,7 @@ from django.core.management.base import BaseCommand, CommandError
 from accounts.actors import Actor, Via, person
 from accounts.models import User
 from core.refusals import Refusal
+from registry.imports.report import printable
 from registry.imports.whole import import_all
 
 BAR = 24
@@ -48,7 +49,7 @@ class Command(BaseCommand):
                     options["uri"], actor=_actor(options["name"]), environ=os.environ, progress=bar, ask=options["ask"]
                 )
         except Refusal as why:
-            raise CommandError(why.sentence) from why
+            raise CommandError(printable(why.sentence)) from why
         finally:
             bar.close()
         text = json.dumps(report.as_json(), indent=2) if options["json"] else "\n".join(report.lines())

@@ -58,6 +58,7 @@ def test_a_file_comes_back_as_it_was_put(api: Api, root: str) -> None:
         ("bytes=-99", 206, b"0123456789", "bytes 0-9/10"),
         ("bytes=8-99", 206, b"89", "bytes 8-9/10"),
         ("bytes=10-", 416, None, "bytes */10"),
+        ("bytes=5000-", 416, None, "bytes */10"),
         ("bytes=-0", 416, None, "bytes */10"),
         ("bytes=3-1", 200, b"0123456789", None),
         ("bytes=0-1,3-4", 200, b"0123456789", None),
@@ -136,10 +137,20 @@ def test_files_of_a_version_are_frozen_and_of_another_person_closed(api: Api, da
     assert put(api, f"{version.frozen_root}/model/MLmodel", b"x").status_code == 200
 
 
-def test_a_body_in_chunks_and_one_cut_off(api: Api, root: str) -> None:
-    chunked = {"wsgi.input": io.BytesIO(b"x" * 3_000_000), "HTTP_TRANSFER_ENCODING": "chunked", "CONTENT_LENGTH": ""}
-    assert put(api, f"{root}/chunked", b"", **chunked).status_code == 200
-    assert StoredFile.objects.get(path="chunked").blob.size == 3_000_000
+def test_a_body_whose_end_cannot_be_told_from_a_cut_is_refused(api: Api, root: str) -> None:
+    def in_chunks(body: io.BytesIO) -> Any:
+        chunked = {"wsgi.input": body, "HTTP_TRANSFER_ENCODING": "chunked", "CONTENT_LENGTH": ""}
+        return put(api, f"{root}/chunked", b"", **chunked)
+
+    body = io.BytesIO(b"x" * 3_000_000)
+    refused(in_chunks(body), 411, "INVALID_PARAMETER_VALUE", "Content-Length")
+    assert body.read() == b""
+    assert not StoredFile.objects.exists()
+    assert in_chunks(io.BytesIO()).status_code == 200
+    assert StoredFile.objects.get(path="chunked").blob.size == 0
+
+
+def test_a_body_that_is_cut_off_is_not_kept(api: Api, root: str) -> None:
     cut = put(api, f"{root}/cut", b"", **{"wsgi.input": io.BytesIO(b"12345"), "CONTENT_LENGTH": "9"})
     refused(cut, 400, "INVALID_PARAMETER_VALUE", "cut off")
     assert not StoredFile.objects.filter(path="cut").exists()

@@ -66,6 +66,13 @@ def test_a_model_is_described_renamed_and_deleted(api: Api, model: RegisteredMod
     refused(api.delete("registered-models/delete", name="B"), 404, "RESOURCE_DOES_NOT_EXIST")
 
 
+def test_a_new_name_is_a_change_of_each_version(api: Api, version: ModelVersion) -> None:
+    api.post("registered-models/rename", name=NAME, new_name="B")
+    said = api.get("model-versions/get", name="B", version="1").json()["model_version"]
+    model = api.get("registered-models/get", name="B").json()["registered_model"]
+    assert said["last_updated_timestamp"] == model["last_updated_timestamp"] > said["creation_timestamp"]
+
+
 def test_a_version_is_registered_and_shown_as_mlflow_does(api: Api, version: ModelVersion) -> None:
     answer = api.post(
         "model-versions/create", name=NAME, source=version.source, run_id=version.run_id, run_link="http://x"
@@ -93,6 +100,41 @@ def test_a_version_whose_files_are_elsewhere_is_loaded_from_there(api: Api, mode
         assert said == {"artifact_uri": source}
     waiting = api.post("model-versions/transition-stage", name=NAME, version="1", stage="Production")
     refused(waiting, 409, "RESOURCE_CONFLICT", "unverified")
+
+
+def test_a_copy_keeps_the_place_of_files_that_are_elsewhere(api: Api, model: RegisteredModel) -> None:
+    api.post("registered-models/create", name="Copy")
+    for source in ("models:/" + NAME + "/1", "models:/Copy/1"):
+        api.post("model-versions/create", name=NAME, source="s3://bucket/model")
+        made = api.post("model-versions/create", name="Copy", source=source).json()["model_version"]
+        assert made["source"] == source
+    api.post("registered-models/rename", name=NAME, new_name="Renamed")
+    api.delete("registered-models/delete", name="Renamed")
+    for number in ("1", "2"):
+        said = api.get("model-versions/get-download-uri", name="Copy", version=number).json()
+        assert said == {"artifact_uri": "s3://bucket/model"}
+
+
+def test_a_source_names_a_version_by_stage_alias_or_as_the_latest(
+    api: Api, model: RegisteredModel, version: ModelVersion, eli: Actor, dana: Actor
+) -> None:
+    make_version(model, dana)
+    transitions.transition(version, to=Stage.STAGING, actor=eli)
+    transitions.set_alias(version, "blue", actor=dana)
+    for word, number in (("/Staging", 1), ("/staging", 1), ("/latest", 2), ("@blue", 1), ("/2", 2)):
+        answer = api.post("model-versions/create", name=NAME, source=f"models:/{NAME}{word}").json()
+        assert answer["model_version"]["source"] == f"models:/{NAME}/{number}"
+        api.delete("model-versions/delete", name=NAME, version=answer["model_version"]["version"])
+    for source, status, words in (
+        (f"models:/{NAME}@nix", 400, "Registered model alias nix not found."),
+        (f"models:/{NAME}/Nowhere", 400, "Invalid Model Version stage"),
+        (f"models:/{NAME}/Production", 404, f"No versions of model with name '{NAME}' and stage 'Production' found"),
+        (f"models:/{NAME}/{'9' * 30}", 404, f"(name={NAME}, version={'9' * 30}) not found"),
+        ("models:/Nope@a", 404, "Registered Model with name=Nope not found"),
+        (f"models:/{NAME}", 400, "It names no version"),
+    ):
+        code = "INVALID_PARAMETER_VALUE" if status == 400 else "RESOURCE_DOES_NOT_EXIST"
+        refused(api.post("model-versions/create", name=NAME, source=source), status, code, words)
 
 
 @pytest.mark.parametrize(
@@ -141,12 +183,11 @@ def test_a_lenient_source_reads_nothing_of_a_run_that_is_kept_from_the_caller(
     registered.update_model(model, actor=dana, restricted=True)
     engineer.post("registered-models/create", name="mine")
     root = f"mlflow-artifacts:/0/{hidden.run_id}/artifacts/model"
-    for source in (hidden.source, root, f"models:/{NAME}/1", f"mlflow-artifacts:/versions/{model.uuid}/1"):
+    frozen = f"mlflow-artifacts:/versions/{model.uuid}/1"
+    for source in (hidden.source, root, f"models:/{NAME}/1", frozen, "s3://bucket/model", f"models:/m-{'0' * 32}"):
         answer = engineer.post("model-versions/create", name="mine", source=source, run_id=hidden.run_id)
-        assert answer.status_code == 404, answer.json()
-    taken = engineer.post("model-versions/create", name="mine", source="s3://bucket/model", run_id=hidden.run_id)
-    assert taken.status_code == 200
-    assert b"0.875" not in bytes(ModelVersion.objects.get(model__name="mine").evidence)
+        refused(answer, 404, "RESOURCE_DOES_NOT_EXIST")
+    assert not ModelVersion.objects.filter(model__name="mine").exists()
 
 
 @pytest.mark.parametrize(

@@ -136,6 +136,13 @@ def test_a_logged_model_lives_as_mlflow_3_has_it(api: Api, run_id: str) -> None:
     order = [{"field_name": "creation_timestamp", "ascending": False}]
     found = api.post("logged-models/search", experiment_ids=["0"], filter="name = 'model'", order_by=order).json()
     assert [m["info"]["source_run_id"] for m in found["models"]] == [run_id]
+    missing = api.post("logged-models/search", filter="name = 'model'")
+    refused(missing, 400, "INVALID_PARAMETER_VALUE", "Missing value for required parameter 'experiment_ids'")
+    assert api.post("logged-models/search", experiment_ids=[]).json() == {}
+    on = {"dataset_name": "d", "dataset_digest": "1"}
+    by_metric = {"experiment_ids": ["0"], "order_by": [{"field_name": "metrics.auc", **on}]}
+    assert len(api.post("logged-models/search", by_metric).json()["models"]) == 1
+    assert api.post("logged-models/search", {**by_metric, "datasets": [on]}).json() == {}
     assert api.get(f"{path}/artifacts/directories").json() == {"root_uri": shown["info"]["artifact_uri"]}
     assert api.delete(path).json() == {}
     refused(api.get(path), 404, "RESOURCE_DOES_NOT_EXIST")

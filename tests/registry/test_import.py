@@ -1,0 +1,121 @@
+"""What an import makes of what another server says, which is played here; the real ones are in `tests/wire`."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pytest
+
+from accounts.actors import Actor
+from registry import access, experiments
+from registry.imports import whole
+from registry.imports.report import Report
+from registry.models import Experiment, ModelVersion
+from registry.stages import Stage
+
+pytestmark = [pytest.mark.postgresql, pytest.mark.django_db]
+RUN, LOGGED = "a" * 32, "m-" + "b" * 32
+PLACE = f"mlflow-artifacts:/7/models/{LOGGED}/artifacts"
+THEN = 1_700_000_000_000
+
+
+class There:
+    """A server that answers from `said`: rows by key, and where the files of versions are."""
+
+    uri = "http://there"
+    place = "there"
+
+    def __init__(self, said: Mapping[str, list[dict[str, Any]]], places: Mapping[str, str]) -> None:
+        self.said, self.places = said, places
+
+    def pages(self, key: str, path: str, /, *, body: Any = None, **query: str) -> Iterator[dict[str, Any]]:
+        for row in self.said.get(key, ()):
+            numbers = (body or {}).get("experiment_ids")
+            name = query.get("filter", "").partition("name = '")[2].partition("'")[0]
+            if (not numbers or row["info"]["experiment_id"] in numbers) and (not name or row["name"] == name):
+                yield row
+
+    def get(self, path: str, /, **query: Any) -> dict[str, Any]:
+        if path.endswith("get-download-uri"):
+            return {"artifact_uri": self.places[f"{query['name']}/{query['version']}"]}
+        return {"files": [{"path": "MLmodel", "is_dir": False, "file_size": 11}]} if "artifacts" in path else {}
+
+    def stream(self, path: str, /, **query: Any) -> Iterator[bytes]:
+        yield b"flavors: {}"
+
+
+def version(name: str, number: str, source: str, **more: Any) -> dict[str, Any]:
+    return {"name": name, "version": number, "source": source, "creation_timestamp": THEN, **more}
+
+
+def import_from(monkeypatch: pytest.MonkeyPatch, actor: Actor, places: Mapping[str, str] = {}, **said: Any) -> Report:
+    monkeypatch.setattr(whole, "Source", lambda *_: There(said, places))
+    return whole.import_all("http://there", actor=actor, environ={}, progress=lambda *_: None)
+
+
+def test_an_experiment_keeps_its_number_unless_it_is_taken(monkeypatch: pytest.MonkeyPatch, eli: Actor) -> None:
+    taken = experiments.create_experiment("mine", actor=eli)
+    there = [{"experiment_id": str(number), "name": f"of {number}"} for number in (taken.pk, taken.pk + 1, 7000)]
+    report = import_from(monkeypatch, eli, experiments=there)
+    assert [one.sentence for one in report.differences] == [
+        f"experiment {taken.pk}: number is '{taken.pk}' there and '7001' here (left so by the import)"
+    ]
+    assert Experiment.objects.get(pk=taken.pk + 1).name == f"of {taken.pk + 1}"
+    assert Experiment.objects.get(pk=7000).name == "of 7000"
+    assert experiments.create_experiment("next", actor=eli).pk == 7002
+
+
+def test_a_copy_comes_over_whatever_became_of_the_name_it_was_copied_from(
+    monkeypatch: pytest.MonkeyPatch, eli: Actor
+) -> None:
+    logged = {"info": {"model_id": LOGGED, "experiment_id": "7", "name": "m", "artifact_uri": PLACE}}
+    versions = [
+        version("Now", "1", f"models:/{LOGGED}"),
+        version("Copy", "1", "models:/Now/1"),
+        version("Copy", "2", "models:/Then/1"),
+        version("Copy", "3", "models:/Gone/1"),
+    ]
+    report = import_from(
+        monkeypatch, eli, {"Copy/2": PLACE, "Copy/3": "s3://bucket/model"},
+        experiments=[{"experiment_id": "7", "name": "seven"}], models=[logged],
+        registered_models=[{"name": "Now"}, {"name": "Copy"}], model_versions=versions,
+    )  # fmt: skip
+    assert report.failures == []
+    made = {f"{one.model.name}/{one.version}": one for one in ModelVersion.objects.select_related("model")}
+    assert {key: one.source for key, one in made.items()} == {
+        "Now/1": f"models:/{LOGGED}",
+        "Copy/1": "models:/Now/1",
+        "Copy/2": f"models:/{LOGGED}",
+        "Copy/3": "s3://bucket/model",
+    }
+    assert made["Copy/1"].manifest == made["Copy/2"].manifest == made["Now/1"].manifest is not None
+    assert not made["Copy/3"].verified
+
+
+def test_files_that_are_elsewhere_are_not_those_of_the_run_that_is_named(
+    monkeypatch: pytest.MonkeyPatch, eli: Actor
+) -> None:
+    run = {"info": {"run_id": RUN, "experiment_id": "7", "artifact_uri": f"mlflow-artifacts:/7/{RUN}/artifacts",
+                    "run_name": "r", "status": "FINISHED"}}  # fmt: skip
+    report = import_from(
+        monkeypatch, eli, experiments=[{"experiment_id": "7", "name": "seven"}], runs=[run],
+        registered_models=[{"name": "Far"}], model_versions=[version("Far", "1", "s3://bucket/model", run_id=RUN)],
+    )  # fmt: skip
+    assert report.failures == []
+    made = ModelVersion.objects.get()
+    assert (made.source, made.run_id, made.verified) == ("s3://bucket/model", RUN, False)
+
+
+def test_a_version_that_stood_in_a_stage_keeps_its_moments(monkeypatch: pytest.MonkeyPatch, eli: Actor) -> None:
+    there = version("Old", "1", "s3://bucket/model", current_stage="Staging", last_updated_timestamp=THEN + 5000)
+    models = [{"name": "Old", "creation_timestamp": THEN, "last_updated_timestamp": THEN + 9000}]
+    import_from(monkeypatch, eli, registered_models=models, model_versions=[there])
+    made = access.find_version("Old", 1, actor=eli)
+    assert made.stage == Stage.STAGING
+    moments = [made.created_at, made.updated_at, made.model.updated_at]
+    assert [round(moment.timestamp() * 1000) - THEN for moment in moments] == [0, 5000, 9000]
+
+
+def test_a_name_that_moves_the_cursor_moves_nothing() -> None:
+    report = Report("http://there")
+    report.failures.append("model a\x1b[2J\r\u202eb: too odd")
+    assert list(report.lines())[-1] == "FAILED model a\\x1b[2J\\r\\u202eb: too odd"
