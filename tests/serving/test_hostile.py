@@ -1,5 +1,6 @@
 """A model that attacks: what it may not do, it cannot."""
 
+import contextlib
 import http.client
 import os
 import re
@@ -163,7 +164,8 @@ def test_files_over_its_share_end_it_and_are_gone_before_it_starts_again(
         assert attempt(server, "fill", 30) == "done"
         time.sleep(3)
         assert server.keeper.poll() is None
-        assert attempt(server, "fill", 60) == "done"
+        with contextlib.suppress(OSError, http.client.HTTPException):  # it may be ended before it answers
+            attempt(server, "fill", 60)
         server.keeper.wait(10)
         assert re.search(
             r"wrote \d+ MB of files, over its 40, and was killed", launching.last_words(own_home.layout, "r-1")
