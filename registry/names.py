@@ -1,5 +1,6 @@
 """What models, tags and aliases may be called. The sentences are those MLflow's clients match."""
 
+import posixpath
 import re
 import unicodedata
 
@@ -36,14 +37,31 @@ def check_model_name(name: str) -> str:
 
 def check_tag(key: str, value: str) -> None:
     """Raise Invalid for a key or value that no tag can have."""
+    check_letters(key)
+    check_plain(key)
+    if len(value) > VALUE_MAX:
+        raise Invalid(f"Tag value is over {VALUE_MAX} characters.", field="value")
+
+
+def check_plain(key: str) -> None:
+    """Raise Invalid for a key that, read as a path, is another one: MLflow keeps keys as files in places."""
+    plain = posixpath.normpath(key)
+    if plain != key or plain == "." or plain.startswith(("/", "..")):
+        raise Invalid(
+            f"Invalid value '{key[:80]}' for parameter 'key' supplied: Names may be treated as files in certain cases, "
+            f"and must not resolve to other names when treated as such. This name would resolve to '{plain[:80]}'",
+            field="key",
+        )
+
+
+def check_letters(key: str) -> None:
+    """Raise Invalid for a key that is empty, too long or holds letters that no tag's may."""
     if not key or len(key) > KEY_MAX or not TAG_KEY.match(key):
         raise Invalid(
             f"Invalid tag name: '{key[:80]}'. Names may only contain alphanumerics, underscores (_), dashes (-), "
             f"periods (.), spaces ( ), colon(:) and slashes (/), at most {KEY_MAX} characters.",
             field="key",
         )
-    if len(value) > VALUE_MAX:
-        raise Invalid(f"Tag value is over {VALUE_MAX} characters.", field="value")
 
 
 def skeleton(text: str) -> str:
