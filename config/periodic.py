@@ -7,7 +7,7 @@ from audit import denials, seal
 from core import hints
 from deployments import autoscaling, feed, fetching, locks, replayed
 from deployments import collection as deployed
-from monitoring import ingest, resources, retention, windows
+from monitoring import drift, folding, ingest, resources, retention, windows
 from registry import collection, examining, requests
 from registry.webhooks import deliveries, lanes
 
@@ -44,6 +44,8 @@ DEPLOYING = (
     Periodic(hints.LOCK_ENVIRONMENTS, 30, locks.lock_pending),
     Periodic(hints.FETCH_FILES, 5, fetching.fetch),
     Periodic("work.close_windows", 15, windows.close_due),
+    Periodic("work.count_features", 10, folding.fold),
+    Periodic("work.judge_features", 300, drift.judge_due),
     Periodic("work.forget_predictions", 600, retention.forget),
 )
 EVERY_S = {piece.name: piece.every_s for piece in SCHEDULED + DEPLOYING}  # what beat sends

@@ -1,11 +1,16 @@
 """The one clock, so that a test can hold it still."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 
 def now() -> datetime:
     """Return the present moment in UTC."""
     return datetime.now(tz=UTC)
+
+
+def is_ahead(moment: datetime, at_most: timedelta) -> bool:
+    """Whether `moment` is still to come; what is further off than `at_most` was noted before a clock was set back."""
+    return timedelta(0) < moment - now() <= at_most
 
 
 def iso(moment: datetime) -> str:

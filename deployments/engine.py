@@ -31,6 +31,7 @@ log = structlog.get_logger(__name__)
 LEASE = timedelta(seconds=15)
 LETS_THROUGH = ("request.decided", "glass.broken")
 BACK_OFF_S = (1.0, 3.0, 9.0)
+BACK_OFF_AT_MOST = timedelta(seconds=BACK_OFF_S[-1])
 
 
 def turn(holder: str | None = None) -> int:
@@ -50,7 +51,7 @@ def claim(pk: int, holder: str) -> bool:
     rows = Rollout.objects.filter(pk=pk, state__in=WORKED_ON)
     if rows.filter(holder=holder, lease_until__gt=moment).update(lease_until=moment + LEASE):
         return True
-    free = Q(lease_until__lte=moment)
+    free = Q(lease_until__lte=moment) | Q(lease_until__gt=moment + 2 * LEASE)  # the clock was set back
     before = rows.values_list("holder", flat=True).first()
     if before and holders.has_ended(before):
         free |= Q(holder=before)
@@ -140,7 +141,10 @@ def _baked(rollout: Rollout, step: RolloutStep) -> Seen:
     del rollout
     if step.started_at is None:
         return Seen(Sight.ABSENT)
-    left_s = float(str(step.arguments["for_s"])) - (clock.now() - step.started_at).total_seconds()
+    for_s = float(str(step.arguments["for_s"]))
+    left_s = for_s - (clock.now() - step.started_at).total_seconds()
+    if left_s > for_s:  # the clock was set back: its time begins again
+        RolloutStep.objects.filter(pk=step.pk).update(started_at=clock.now())
     return Seen(Sight.REACHED if left_s <= 0 else Sight.UNDER_WAY, {"left_s": max(0.0, round(left_s, 1))})
 
 
@@ -154,9 +158,8 @@ LOOKED_AT_HERE = {
 
 def _view(step: RolloutStep, moment: datetime) -> StepView:
     late = step.deadline_at is not None and moment > step.deadline_at
-    return StepView(
-        step.name, step.status, step.attempts, int(str(step.arguments["attempts"])), late, moment >= step.not_before
-    )
+    due = not clock.is_ahead(step.not_before, BACK_OFF_AT_MOST)
+    return StepView(step.name, step.status, step.attempts, int(str(step.arguments["attempts"])), late, due)
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from django.conf import settings
 
 from core import clock
 from deployments.models import Endpoint, EndpointToken
+from monitoring import samples
 from registry.data_policy import policy_of, salt_of
 from serving import contract
 from serving.contract import PREDICT, ContractError, FeaturePolicy, Layout, Token, TokenTable
@@ -37,9 +38,17 @@ def publish_feature_policies() -> None:
         wanted = FeaturePolicy(policy.share_pct, policy.dropped, policy.hashed, salt)
         path = layout.feature_policy(endpoint.name)
         if _written.get(path) != wanted or not path.exists():
-            if _read(path) != wanted:
+            if (before := _read(path)) != wanted:
                 contract.dump(path, wanted)
+                samples.forget(endpoint.name, _told_otherwise(before, wanted))
             _written[path] = wanted
+
+
+def _told_otherwise(before: FeaturePolicy | None, now: FeaturePolicy) -> set[str]:
+    """Return the columns whose values are dropped or hashed now and were not, or the other way round."""
+    if before is None:
+        return {*now.dropped, *now.hashed}
+    return {*now.dropped} ^ {*before.dropped} | {*now.hashed} ^ {*before.hashed}
 
 
 def _read(path: Path) -> FeaturePolicy | None:

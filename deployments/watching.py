@@ -53,7 +53,7 @@ def _looked_at(rollout: Rollout, step: RolloutStep, seen_by: Callable[[Rollout, 
     """Look once a second: what is seen in between is what was seen then."""
     if step.started_at is None:
         return Seen(Sight.ABSENT)
-    if step.not_before > clock.now():
+    if clock.is_ahead(step.not_before, LOOK_EVERY):
         return Seen(Sight.UNDER_WAY, step.observed)
     RolloutStep.objects.filter(pk=step.pk).update(not_before=clock.now() + LOOK_EVERY)
     if gone := _gave_up(rollout):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from monitoring import late, letters
+from monitoring import late, letters, samples
 from serving.contract import ContractError, Inference, parse
 
 REFUSED = {401: "no token", 403: "no right", 404: "no such path", 429: "too many"}
@@ -79,6 +79,8 @@ def _plausible(said: Inference) -> Inference:
         raise Unreadable(f"at_ms is {said.at_ms}, not a moment.")
     if _is_deeper(said.prediction, DEPTH_MAX):
         raise Unreadable(f"prediction is nested more than {DEPTH_MAX} deep.")
+    if why := samples.why_no_sample(said):
+        raise Unreadable(f"sample: {why}")
     return said
 
 

@@ -15,7 +15,7 @@ import structlog
 from django.db import DatabaseError, IntegrityError, InterfaceError, OperationalError, transaction
 
 from core import broker
-from monitoring import copies, counting, late, letters
+from monitoring import copies, counting, late, letters, samples
 from monitoring.evidence import Routed, Unreadable, read
 from monitoring.models import Label, Prediction
 from monitoring.predictions import Key, rows_of, save
@@ -136,7 +136,9 @@ def _store(entries: Sequence[Entry]) -> None:
         if copied:
             copies.keep(copied)
         rows = rows_of({(document.endpoint, document.request_id) for document in said})
-        changed = {id(row): row for document in said if (row := _apply(rows, document))}
+        new = [(document, row) for document in said if (row := _apply(rows, document))]
+        changed = {id(row): row for _, row in new}
+        samples.keep(document for document, _ in new if isinstance(document, Inference))
         counting.count(changed.values(), labels_of(changed.values()), last_entry=entries[-1].id)
         save(changed.values())
         late.tell(entry.body for entry in entries if entry.kind == late.KIND)

@@ -287,3 +287,92 @@ class Usage(models.Model):
 
     def __str__(self) -> str:
         return f"{self.life} of {self.endpoint}"
+
+
+class FeatureSample(models.Model):
+    """Values that a model was asked with, until they are counted: those of features without a reference, until then."""
+
+    endpoint = models.CharField(max_length=63)
+    version = models.CharField(max_length=20)
+    digest = models.CharField(max_length=64)  # of the version's files, where a reference may lie
+    at = models.DateTimeField()
+    of = models.PositiveIntegerField()  # rows that these were drawn from
+    rows = models.PositiveIntegerField()
+    columns = models.JSONField()  # values by feature
+    waits = models.BooleanField(default=False)  # counted already, but for features that have no reference yet
+
+    class Meta:
+        """Read by version, oldest first."""
+
+        indexes = [models.Index(fields=["endpoint", "version", "waits", "id"], name="sample_waits")]
+
+    def __str__(self) -> str:
+        return f"{self.rows} rows of {self.endpoint}, version {self.version}"
+
+
+class Feature(models.Model):
+    """One feature of a version at an endpoint: its reference, and what its days said, which change together."""
+
+    class Source(models.TextChoices):
+        """Where a reference is from."""
+
+        TRAINING = "training", "training sample"
+        TRAFFIC = "traffic", "first rows"
+
+    endpoint = models.CharField(max_length=63)
+    version = models.CharField(max_length=20)
+    name = models.CharField(max_length=250)
+    source = models.CharField(max_length=8, choices=Source.choices)
+    digest = models.CharField(max_length=64)  # of the reference, which never changes
+    pinned_at = models.DateTimeField(default=timezone.now)
+    reference = models.BinaryField()  # monitoring.stats.profiles.Baseline
+    # The days so far
+    last_day = models.PositiveIntegerField(default=0)  # since 1970; those up to it are judged
+    watches = models.JSONField(default=dict)  # evidence by signal
+    alarm_since = models.DateField(null=True)
+    signal = models.CharField(max_length=20, blank=True, default="")  # which was furthest on the last day
+    distance = models.FloatField(null=True)
+
+    class Meta:
+        """One row a feature."""
+
+        constraints = [models.UniqueConstraint(fields=["endpoint", "version", "name"], name="feature_once")]
+
+    def __str__(self) -> str:
+        return f"{self.name} of {self.endpoint}, version {self.version}"
+
+
+class FeatureHour(models.Model):
+    """What was counted of a feature in an hour, in the cells of its reference. Hours of a feature add up."""
+
+    feature = models.ForeignKey(Feature, on_delete=models.CASCADE, related_name="hours")
+    hour = models.PositiveIntegerField()  # since 1970
+    rows = models.PositiveIntegerField()
+    of = models.PositiveBigIntegerField()  # rows that they were drawn from
+    window = models.BinaryField()  # monitoring.stats.profiles.Window
+
+    class Meta:
+        """One row an hour."""
+
+        constraints = [models.UniqueConstraint(fields=["feature", "hour"], name="feature_hour_once")]
+
+    def __str__(self) -> str:
+        return f"{self.rows} rows of feature {self.feature_id}, hour {self.hour}"
+
+
+class FeatureDay(models.Model):
+    """How far a feature was from its reference on a day that was judged."""
+
+    feature = models.ForeignKey(Feature, on_delete=models.CASCADE, related_name="days")
+    day = models.PositiveIntegerField()  # since 1970
+    rows = models.PositiveIntegerField()
+    signal = models.CharField(max_length=20)
+    distance = models.FloatField()
+
+    class Meta:
+        """One row a day."""
+
+        constraints = [models.UniqueConstraint(fields=["feature", "day"], name="feature_day_once")]
+
+    def __str__(self) -> str:
+        return f"{self.distance:.3f} of feature {self.feature_id}, day {self.day}"

@@ -1,8 +1,14 @@
 """Makes what a test needs through the product's own functions: runs with files, registered versions, open requests."""
 
 import uuid
+from typing import Any
 
 from accounts.actors import Actor
+from core import clock
+from monitoring import drift
+from monitoring.models import Feature
+from monitoring.packing import baseline_of, pack_window, packed
+from monitoring.stats.profiles import Baseline
 from registry import artifacts, registered, transitions, versions
 from registry.models import ApprovalRequest, Metric, ModelVersion, Param, RegisteredModel, Run
 from registry.requests import ApprovalRequired
@@ -65,3 +71,16 @@ def ask_production(version: ModelVersion, actor: Actor) -> ApprovalRequest:
     waiting = transitions.transition(version, to=Stage.PRODUCTION, archive_existing=True, actor=actor)
     assert isinstance(waiting, ApprovalRequired)
     return waiting.request
+
+
+def count_feature(endpoint: str, version: str, name: str, reference: list[Any], *days: list[Any]) -> Feature:
+    """Pin a feature's reference and count values of some days, the last one today."""
+    kept = packed(Baseline.of(reference).document)
+    feature = Feature.objects.create(
+        endpoint=endpoint, version=version, name=name, source=Feature.Source.TRAINING, digest="5e" * 32, reference=kept
+    )
+    today = drift.day_of(clock.now())
+    for back, values in enumerate(reversed(days)):
+        window, hour = pack_window(baseline_of(kept).count(values)), (today - back) * drift.HOURS
+        feature.hours.create(hour=hour, rows=len(values), of=len(values), window=window)
+    return feature

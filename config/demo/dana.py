@@ -64,7 +64,11 @@ def train(number: int) -> dict[str, object]:
         mlflow.log_params(params)
         mlflow.log_metrics(metrics)
         logged = mlflow.sklearn.log_model(
-            model, name="model", signature=infer_signature(x, model.predict(x)), registered_model_name=NAME
+            model,
+            name="model",
+            signature=infer_signature(x, model.predict(x)),
+            input_example=x,  # the whole training sample: what callers send is compared with it
+            registered_model_name=NAME,
         )
     version = int(logged.registered_model_version)
     words = f"A {params['kind']} trained on {len(x)} rows, measured on {len(x_valid)} rows held out."

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from math import log, sqrt
+from math import isnan, log, sqrt
 from operator import mul
 from statistics import fmean, pstdev
 from typing import Any
@@ -57,14 +57,22 @@ def signals_of(kind: Kind, values: Sequence[Any]) -> list[Signal]:
         return _of_embedding(values)
     if kind is Kind.TEXT:
         return _of_text([value for value in values if isinstance(value, str)])
-    return [Signal("value", _number) if kind is Kind.NUMBER else Signal("value", _word, is_word=True)]
+    return [Signal("value", number_of) if kind is Kind.NUMBER else Signal("value", word_of, is_word=True)]
 
 
-def _number(value: Any) -> float | None:
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+def number_of(value: Any) -> float | None:
+    """Return a number; None for what is none, or has no place among numbers."""
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return None
+    try:
+        number = float(value)
+    except OverflowError:  # a whole number of hundreds of digits
+        return None
+    return None if isnan(number) else number
 
 
-def _word(value: Any) -> str:
+def word_of(value: Any) -> str:
+    """Return anything as a word."""
     return str(value)
 
 
@@ -114,7 +122,7 @@ def _of_embedding(values: Sequence[Any]) -> list[Signal]:
     def seen(through: Callable[[list[float]], float]) -> Extract:
         return lambda value: None if (row := scaled(value)) is None else through(row)
 
-    views: dict[str, Callable[[list[float]], float]] = {"mean": fmean, "distance": _length}
+    views: dict[str, Callable[[list[float]], float]] = {"mean": fmean, "distance": length_of}
     rows = [[(one - mean) / by for one, mean, by in zip(row, centre, spread, strict=True)] for row in sample]
     for place, direction in enumerate(directions(rows, COMPONENTS)):
         views[f"component {place + 1}"] = _along(direction)
@@ -123,7 +131,8 @@ def _of_embedding(values: Sequence[Any]) -> list[Signal]:
     return [Signal(name, seen(through), is_made=True) for name, through in views.items()]
 
 
-def _length(row: Sequence[float]) -> float:
+def length_of(row: Sequence[float]) -> float:
+    """Return how far a row is from 0."""
     return sqrt(sum(map(mul, row, row)))
 
 
@@ -153,5 +162,5 @@ def _unit(direction: list[float], found: Sequence[Sequence[float]]) -> list[floa
     for other in found:
         along = sum(map(mul, direction, other))
         direction = [one - along * two for one, two in zip(direction, other, strict=True)]
-    length = _length(direction) or 1.0
+    length = length_of(direction) or 1.0
     return [one / length for one in direction]

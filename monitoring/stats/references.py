@@ -32,6 +32,21 @@ def ks(ordered: Sequence[float], window: Iterable[float]) -> float:
     return most
 
 
+def variation(reference: Sequence[float], window: Sequence[float]) -> float:
+    """Return the total variation of two counts of the same levels."""
+    size, of = sum(reference), sum(window)
+    return sum(abs(now / of - then / size) for then, now in zip(reference, window, strict=True)) / 2
+
+
+def bound(distance: float, of: int, size: int, signals: int, log_sides: float) -> float:
+    """Return the logarithm of a bound on how likely `of` values are so far from a reference of `size`, or further.
+
+    0 for what lies within the tolerance.
+    """
+    beyond = distance - tolerance(size, signals, log_sides)
+    return min(0.0, log_sides - 2 * of * max(0.0, beyond) ** 2)
+
+
 class Numbers:
     """Numbers, compared by the largest distance of their distribution functions (Dvoretzky-Kiefer-Wolfowitz)."""
 
@@ -40,8 +55,7 @@ class Numbers:
 
     def log_p(self, window: Sequence[float], signals: int) -> float:
         """Return the bound of a window of numbers."""
-        beyond = ks(self.ordered, window) - tolerance(len(self.ordered), signals)
-        return min(0.0, LOG2 - 2 * len(window) * max(0.0, beyond) ** 2)
+        return bound(ks(self.ordered, window), len(window), len(self.ordered), signals, LOG2)
 
 
 class Levels:
@@ -50,21 +64,18 @@ class Levels:
     def __init__(self, values: Iterable[str]) -> None:
         seen = Counter(values)
         self.size = sum(seen.values())
-        self.shares = {level: count / self.size for level, count in seen.items() if count >= RARE * self.size}
-        self.log_sides = (len(self.shares) + 1) * LOG2
+        self.known = {level: count for level, count in seen.items() if count >= RARE * self.size}
+        self.log_sides = (len(self.known) + 1) * LOG2
 
     def distance(self, window: Sequence[str]) -> float:
         """Return the total variation; levels that are rare in the reference, or new, are one."""
-        now = Counter(level for level in window if level in self.shares)
-        of = len(window)
-        known = sum(abs(now[level] / of - share) for level, share in self.shares.items())
-        others = (of - sum(now.values())) / of - (1.0 - sum(self.shares.values()))
-        return (known + abs(others)) / 2
+        seen = Counter(level for level in window if level in self.known)
+        then, now = list(self.known.values()), [seen[level] for level in self.known]
+        return variation([*then, self.size - sum(then)], [*now, len(window) - sum(now)])
 
     def log_p(self, window: Sequence[str], signals: int) -> float:
         """Return the bound of a window of words."""
-        beyond = self.distance(window) - tolerance(self.size, signals, self.log_sides)
-        return min(0.0, self.log_sides - 2 * len(window) * max(0.0, beyond) ** 2)
+        return bound(self.distance(window), len(window), self.size, signals, self.log_sides)
 
 
 @dataclass(frozen=True)

@@ -202,6 +202,38 @@ def test_one_engine_at_a_time_and_a_paused_one_is_overtaken(
     assert run(hands, rollout).state == RolloutState.DONE
 
 
+def test_a_clock_that_is_set_back_an_hour_keeps_nobody_waiting_for_one(
+    hands: Hands, staging: Endpoint, model: RegisteredModel, dana: Actor, eli: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever held the claim is gone, and what was to be tried again or had to bake was noted before."""
+    run(hands, rollouts.start(locked_version(model, dana), staging, AT_ONCE, actor=eli))
+    plan = Plan.of({"strategy": "blue-green", "bake_s": 60})
+    rollout = rollouts.start(locked_version(model, dana), staging, plan, actor=eli)
+    for _ in range(3):
+        engine.turn("elsewhere/1/1")
+        hands.work()
+    assert rollout.steps.get(name="bake").started_at
+    now = clock.now() - timedelta(hours=1)
+    monkeypatch.setattr(clock, "now", lambda: now)
+    assert engine.turn("engine-2") == 1
+    now += timedelta(seconds=61)
+    engine.turn("engine-2")
+    assert rollout.steps.get(name="bake").status == "done"
+    hands.work()
+    engine.turn("engine-2")
+    rollout.refresh_from_db()
+    assert rollout.state == RolloutState.DONE
+
+
+def test_a_claim_that_another_clock_dates_a_little_ahead_is_one(
+    staging: Endpoint, model: RegisteredModel, dana: Actor, eli: Actor
+) -> None:
+    rollout = rollouts.start(locked_version(model, dana), staging, AT_ONCE, actor=eli)
+    assert engine.claim(rollout.pk, "engine-1")
+    Rollout.objects.filter(pk=rollout.pk).update(lease_until=clock.now() + engine.LEASE + timedelta(seconds=5))
+    assert not engine.claim(rollout.pk, "engine-2")
+
+
 def test_a_crash_after_apply_is_looked_at_before_anything_is_done(
     hands: Hands, staging: Endpoint, model: RegisteredModel, dana: Actor, eli: Actor
 ) -> None:

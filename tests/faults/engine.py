@@ -20,7 +20,7 @@ from config import settings
 settings.DATABASES.update(json.loads(os.environ.get("ENGINE_DATABASES", "{}")))
 django.setup()
 
-from django.db import OperationalError
+from django.db import InterfaceError, OperationalError, close_old_connections
 
 from config import lifeline, tasks
 from deployments.targets.contract import Step
@@ -47,8 +47,9 @@ def main() -> None:
     while True:
         try:
             tasks.move_rollouts()
-        except OperationalError as why:  # SQLite was busy for longer than anybody waits; the next round is soon
+        except (InterfaceError, OperationalError) as why:  # busy for longer than anybody waits, or away
             sys.stderr.write(f"{why}\n")
+            close_old_connections()
         time.sleep(tasks.PAUSE_S)
 
 

@@ -1,6 +1,7 @@
 """Many rollouts while processes are killed: all are real but the model servers, which are toys.
 
-Engine 1 is the Celery worker, woken by Valkey; engine 2 goes round without a broker. On PostgreSQL both do.
+Engine 1 is the Celery worker, woken by Valkey; engine 2 goes round without a broker. On PostgreSQL both do, and the
+database itself may stop for a while.
 """
 
 import itertools
@@ -19,6 +20,8 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from django.db import connections
 
 from accounts.actors import Actor
 from config import lifeline, valkey
@@ -42,7 +45,8 @@ BACK_AFTER_S = 0.5  # as the supervisor has it
 PAUSE_S = 0.1
 ENDS_S = 10.0  # what is tied to the supervisor
 FEED_EVERY_S = 2.0
-SUPERVISOR, MODEL_SERVER = "supervisor", "model server"
+SUPERVISOR, MODEL_SERVER, DATABASE = "supervisor", "model server", "database"
+DATABASE_AWAY_S = 10.0
 BY_KERNEL = ("valkey", "router")  # these hold no lifeline: the kernel ends them with the supervisor
 BLUE_GREEN = Plan.of({"strategy": "blue-green", "bake_s": 1})
 RULES = {"guardrails": ["error"], "min_units": 5, "min_s": 0, "max_s": 120, "ratio_bound": None}
@@ -87,6 +91,8 @@ class Plane:
             return self.kill_supervisor()
         if name == MODEL_SERVER:
             return self.kill_model_server()
+        if name == DATABASE:
+            return interrupt_database()
         self.running[name].kill()
         self.running[name].wait()
         time.sleep(BACK_AFTER_S)
@@ -136,6 +142,14 @@ class Plane:
             if processes.started(int(words[2])):
                 found.setdefault(words[1], []).append(int(words[2]))
         return found
+
+
+def interrupt_database() -> None:
+    """It stops under everybody, and is back later; this process finds it again as the others have to."""
+    from tests.postgresql import Server  # noqa: PLC0415 - only this leg has the package
+
+    Server(Path(connections["default"].settings_dict["HOST"])).interrupt(DATABASE_AWAY_S)
+    connections.close_all()
 
 
 @contextmanager
@@ -218,9 +232,14 @@ class Story:
         model = make_model(self.dana, f"Model-{number}")
         return endpoints.create_endpoint(f"ep-{number}", model=model, environment="staging", actor=self.eli)
 
-    def tell(self, *, wanted: int, kills: int, within_s: float) -> Course:
-        """Bring `wanted` rollouts to an end with `kills` kills on the way; fail where that takes too long."""
+    def tell(self, *, wanted: int, kills: int, within_s: float, database: int = 0) -> Course:
+        """Bring `wanted` rollouts to an end with `kills` kills on the way; fail where that takes too long.
+
+        So many times more it is the `database` that goes.
+        """
         end, victims = time.monotonic() + within_s, list(itertools.islice(self._victims(), kills))
+        for place in range(database):
+            victims.insert((place + 1) * kills // (database + 1) + place, DATABASE)
         next_kill = time.monotonic() + 1
         while (live := self._keep_going(wanted)) or victims:
             assert time.monotonic() < end, [(rollout, rollout.why, rollout.state) for rollout in live]

@@ -146,6 +146,8 @@ PAGES = [
     Deed("POST", "new-endpoint", DEPLOYERS, body={"name": "another", "model": "{name}", "environment": "staging"}),
     Deed("GET", "endpoints/<slug:name>"),
     Deed("GET", "endpoints/<slug:name>/capacity"),
+    Deed("GET", "endpoints/<slug:name>/drift", query="?version=1&feature=age"),
+    Deed("GET", f"{R}endpoints/<slug:name>/drift"),
     Deed("GET", "endpoints/<slug:name>/monitoring"), Deed("GET", "endpoints/<slug:name>/series.<str:form>"),
     Deed("POST", "endpoints/<slug:name>/plan", body={"strategy": "canary"}),
     Deed("POST", "endpoints/<slug:name>/deploy", DEPLOYERS, body={"version": "1", "strategy": "all-at-once"}),

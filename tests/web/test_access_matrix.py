@@ -34,7 +34,7 @@ from registry.models.tracking import Lifecycle
 from registry.policies import changes as policy_changes
 from registry.webhooks import deliveries, hooks
 from registry.webhooks.models import Channel
-from tests.factories import ask_production, locked, make_model, make_version, put
+from tests.factories import ask_production, count_feature, locked, make_model, make_version, put
 from tests.registry.policies.hands import text_of
 from tests.web.deeds import ADMIN_REST, ADMIN_ROWS, DEEDS, NOBODY, READERS, Deed
 
@@ -94,6 +94,7 @@ def scene(people: dict[str, Actor]) -> SimpleNamespace:
     staged = endpoints.create_endpoint("scene", model=model, environment="staging", actor=people["eli"])
     rollout = rollouts.start(locked(first), staged, Plan(Strategy.ALL_AT_ONCE), actor=people["eli"])
     rollouts.install(rollout)
+    count_feature("scene", "1", "age", [30.0], [31.0])
     webhook, _ = hooks.create(Channel.MLFLOW, HOOK, actor=people["ada"])
     wish = hooks.Wish(name="databricks", url=HOOK.url, events=["COMMENT_CREATED"])
     workspace_hook, _ = hooks.create(Channel.WORKSPACE, wish, actor=people["ada"])

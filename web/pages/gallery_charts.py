@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 
 from deployments.shifts import Shift
 from monitoring.series import Line, Lines
+from web.pages import gallery_drift
 from web.pages.charts import Chart
 from web.pages.figures import FIGURES, Around, draw
 from web.pages.gallery_stock import Context, at
@@ -86,6 +87,7 @@ STATES = {
 }
 
 
+DRIFT = {"first minutes": "calm", "nothing measured": "nothing told", "no traffic": "nothing told"}
 AT = [BEGIN.timestamp() + 60 * minute for minute in range(MINUTES)]
 
 
@@ -130,6 +132,7 @@ def page(name: str, endpoint: Context) -> Context:
         "tabs": [{"label": key, "href": f"?range={key}", "current": key == "6h"} for key in ("1h", "6h", "24h", "7d")],
         "charts": figures(state),
         "is_empty": not state.lines,
+        "drift": gallery_drift.TABLES[DRIFT.get(name, "usual")],
         "floods": {"risk-v6-5f0c": 1_234_567} if name == "a model that floods" else {},
         "shifts": _shifts(state)[::-1],
         "source": "/gallery?" + urlencode({"points": name}),

@@ -8,7 +8,7 @@ from deployments.plans import Plan
 from deployments.scaling import Capacity
 from deployments.states import RolloutState
 from registry.data_policy import DataPolicy
-from web.pages import gallery_charts, plan_form
+from web.pages import gallery_charts, gallery_drift, plan_form
 from web.pages.gallery_pages import EVENTS, MODEL, event
 from web.pages.gallery_stock import DIGEST, Context, at
 from web.pages.plan_picture import Picture, planned, under_way
@@ -259,6 +259,11 @@ PAGES: dict[str, dict[str, Context]] = {
             "tokens": [],
             "versions": [],
         },
+    },
+    "endpoints/drift": {
+        "numbers": gallery_drift.page(gallery_drift.AGE, ENDPOINT),
+        "words": gallery_drift.page(gallery_drift.CITY, ENDPOINT),
+        "first day": gallery_drift.page(gallery_drift.INCOME, ENDPOINT),
     },
     "endpoints/monitoring": {state: gallery_charts.page(state, ENDPOINT) for state in gallery_charts.STATES},
     "deployments/list": {

@@ -22,6 +22,7 @@ from monitoring.metrics import METRICS
 from monitoring.minutes import last_over, last_told, minute_of, start_of
 from monitoring.series import Grid, apart, drawn, first_minute, together
 from web.actors import actor_of
+from web.pages import drift
 from web.pages.charts import DAY_S, LATE_PCT, LEVELS, Before, Mark
 from web.pages.figures import FIGURES, Around, draw, names_of
 from web.templatetags.signoff import as_moment
@@ -101,6 +102,7 @@ def monitoring(request: HttpRequest, name: str) -> HttpResponse:
         "tabs": [_tab(span, key) for key in RANGES],
         "charts": [draw(figure, table, grid.starts, now, around) for figure in FIGURES],
         "is_empty": not table,
+        "drift": drift.table(found.name, request.GET.get("version", "")),
         "floods": letters.floods(found.name),
         "shifts": moved[::-1],
         "source": f"/endpoints/{found.name}/series.json?{span.query()}",

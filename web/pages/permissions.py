@@ -122,7 +122,7 @@ def tell_data(request: HttpRequest, name: str) -> HttpResponse:
     except Invalid as why:
         form["data_policy"].errors.append(why.sentence)
         return _page(request, name, form)
-    messages.success(request, "Saved. Model servers follow within a second.")
+    messages.success(request, "Saved. Model servers follow within a second; counts of those columns are forgotten.")
     return HttpResponseRedirect(f"{labels.model_path(name)}/permissions")
 
 

@@ -34,6 +34,7 @@ TWINS = {
     "pages:policy-version": Twin("policies/{name}/versions/{number}"),
     "pages:endpoints": Twin("endpoints"),
     "pages:endpoint": Twin("endpoints/{name}"),
+    "pages:drift": Twin("endpoints/{name}/drift", ("version",)),
     "pages:deployments": Twin("rollouts", ("before",)),
     "pages:deployment": Twin("rollouts/{number}"),
     "pages:audit": Twin("audit/events", ("person", "action", "model", "since", "until", "denied", *PLACE)),

@@ -1,0 +1,63 @@
+"""Own REST: how far the features of a version are from their references."""
+
+from typing import Any
+
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import serializers
+from rest_framework.decorators import api_view
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from deployments import endpoints
+from monitoring import drift
+from monitoring.drift import Seen
+from monitoring.models import Feature
+from monitoring.stats.profiles import Severity
+from web.rest.authentication import actor_of
+from web.rest.one_of import OneOf
+from web.rest.reading import text_of
+
+
+class FeatureShape(serializers.Serializer[Any]):
+    """One feature on its newest day. Distances are from 0 to 1; `alarm_since` is null while it is as it should be."""
+
+    name = serializers.CharField(source="feature.name")
+    source = OneOf(choices=Feature.Source.choices, source="feature.source")  # type: ignore[assignment]  # DRF takes it out
+    reference_digest = serializers.CharField(source="feature.digest")
+    reference_rows = serializers.IntegerField(source="baseline.rows")
+    day = serializers.SerializerMethodField()
+    is_over = serializers.BooleanField(help_text="whether the day is over; before that it is not judged")
+    rows = serializers.IntegerField(source="window.rows")
+    drawn_from = serializers.IntegerField(source="of")
+    signal = serializers.CharField(source="effect.signal", allow_null=True, default=None)
+    distance = serializers.FloatField(source="effect.distance", allow_null=True, default=None)
+    stability_index = serializers.FloatField(source="effect.stability", allow_null=True, default=None)
+    severity = OneOf(choices=list(Severity))
+    alarm_since = serializers.DateField(source="feature.alarm_since", allow_null=True)
+
+    def get_day(self, seen: Seen) -> str:
+        """Return the day, in UTC."""
+        return drift.date_of(seen.day).isoformat()
+
+
+class DriftShape(serializers.Serializer[Any]):
+    """The features of one version, alarms first; of none where nothing is counted yet."""
+
+    version = serializers.CharField(allow_blank=True)
+    versions = serializers.ListField(child=serializers.CharField(), help_text="the one that was asked last first")
+    features = FeatureShape(many=True)
+
+
+@extend_schema(
+    operation_id="read_drift",
+    responses={200: DriftShape},
+    parameters=[OpenApiParameter("version", str, description="the one that was asked last where it is left out")],
+)
+@api_view(["GET"])
+def endpoint_drift(request: Request, name: str) -> Response:
+    """Read how far each feature of a version is from its reference, and since when it has drifted."""
+    found = endpoints.find_endpoint(name, actor=actor_of(request))
+    versions = drift.versions_of(found.name)
+    version = text_of(request, "version") or next(iter(versions), "")
+    features = drift.seen(found.name, version)
+    return Response(DriftShape({"version": version, "versions": versions, "features": features}).data)
