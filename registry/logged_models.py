@@ -266,5 +266,6 @@ def _tags(tags: dict[str, str]) -> dict[str, str]:
     if len(tags) > TAGS_MAX:
         raise Invalid(f"A request has at most {TAGS_MAX} tags.", field="tags")
     for key in tags:
-        names.check_letters(key)
+        if not key or len(key) > names.KEY_MAX or not key.isprintable():  # MLflow takes any
+            raise Invalid(f"A tag's key has 1 to {names.KEY_MAX} printable characters.", field="tags")
     return {key: value[:TAG_MAX] for key, value in tags.items()}

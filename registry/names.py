@@ -37,7 +37,12 @@ def check_model_name(name: str) -> str:
 
 def check_tag(key: str, value: str) -> None:
     """Raise Invalid for a key or value that no tag can have."""
-    check_letters(key)
+    if not key or len(key) > KEY_MAX or not TAG_KEY.match(key):
+        raise Invalid(
+            f"Invalid tag name: '{key[:80]}'. Names may only contain alphanumerics, underscores (_), dashes (-), "
+            f"periods (.), spaces ( ), colon(:) and slashes (/), at most {KEY_MAX} characters.",
+            field="key",
+        )
     check_plain(key)
     if len(value) > VALUE_MAX:
         raise Invalid(f"Tag value is over {VALUE_MAX} characters.", field="value")
@@ -50,16 +55,6 @@ def check_plain(key: str) -> None:
         raise Invalid(
             f"Invalid value '{key[:80]}' for parameter 'key' supplied: Names may be treated as files in certain cases, "
             f"and must not resolve to other names when treated as such. This name would resolve to '{plain[:80]}'",
-            field="key",
-        )
-
-
-def check_letters(key: str) -> None:
-    """Raise Invalid for a key that is empty, too long or holds letters that no tag's may."""
-    if not key or len(key) > KEY_MAX or not TAG_KEY.match(key):
-        raise Invalid(
-            f"Invalid tag name: '{key[:80]}'. Names may only contain alphanumerics, underscores (_), dashes (-), "
-            f"periods (.), spaces ( ), colon(:) and slashes (/), at most {KEY_MAX} characters.",
             field="key",
         )
 

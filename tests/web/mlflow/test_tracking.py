@@ -173,7 +173,11 @@ def resolves_elsewhere(api: Api, run_id: str, model: RegisteredModel, key: str) 
         refused(api.post(path, body), 400, "INVALID_PARAMETER_VALUE", "must not resolve to other names")
     gone = api.delete("registered-models/delete-tag", name=model.name, key=key)
     refused(gone, 400, "INVALID_PARAMETER_VALUE", "must not resolve")
-    logged = {"experiment_id": "0", "tags": [{"key": key, "value": "x"}]}
+    logged: dict[str, Any] = {"experiment_id": "0", "tags": [{"key": key, "value": "x"}]}
+    assert api.post("logged-models", logged).status_code == 200
+    logged["tags"] = [{"key": "$", "value": "x"}, {"key": "a\nb", "value": "x"}]
+    refused(api.post("logged-models", logged), 400, "INVALID_PARAMETER_VALUE", "printable")
+    logged["tags"] = logged["tags"][:1]
     assert api.post("logged-models", logged).status_code == 200
 
 
