@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Iterator
 from itertools import groupby
 
+from django.db.models import Q, QuerySet
+
 from accounts.models import ApiToken, Team, User
 from accounts.roles import Role
 from accounts.tokens import fingerprint_of
@@ -18,9 +20,9 @@ def _listed(names: Iterable[str]) -> str:
     return ", ".join(sorted(names)) or "none"
 
 
-def _role_rows() -> Iterator[tuple[str, str]]:
-    """Each person's roles; a superuser, whom Signoff does not know, is shown as one."""
-    rows = User.objects.order_by("pk").values_list("pk", "is_superuser", "groups__name").iterator()
+def role_rows(people: QuerySet[User]) -> Iterator[tuple[str, str]]:
+    """Yield each person's roles by her key; a superuser, whom Signoff does not know, is shown as one."""
+    rows = people.order_by("pk").values_list("pk", "is_superuser", "groups__name").iterator()
     for (key, superuser), some in groupby(rows, lambda row: (row[0], row[1])):
         names = {name for _, _, name in some} & {str(role) for role in Role}
         yield str(key), _listed(names | {"superuser"} if superuser else names)
@@ -30,8 +32,9 @@ def _members(body: Body) -> Iterable[Word]:
     yield Word(body["object"]["id"], _listed(body["after"].get("members", [])))
 
 
-def _member_rows() -> Iterator[tuple[str, str]]:
-    rows = Team.objects.order_by("pk").values_list("pk", "user__username").iterator()
+def member_rows(teams: Q) -> Iterator[tuple[str, str]]:
+    """Yield who is in each team by its key."""
+    rows = Team.objects.filter(teams).order_by("pk").values_list("pk", "user__username").iterator()
     for key, some in groupby(rows, lambda row: row[0]):
         yield str(key), _listed(person for _, person in some if person)
 
@@ -59,8 +62,22 @@ def _fingerprint(body: Body) -> Iterable[Word]:
         yield Word(body["object"]["id"], said)
 
 
+def _useless(body: Body) -> Iterable[Word]:
+    """A revoked token's secret opens nothing: so one that was changed is settled by revoking the token."""
+    yield Word(body["object"]["id"], None)
+
+
+def _secret_rows() -> Iterator[tuple[str, str]]:
+    usable = ApiToken.objects.filter(revoked_at=None).order_by("pk").values_list("prefix", "sha256")
+    for key, sha256 in usable.iterator():
+        yield key, fingerprint_of(sha256)
+
+
 KINDS = (
-    Kind("roles", "roles of user", {"user.created": _roles, "user.roles.changed": _roles}, _role_rows),
+    Kind(
+        "roles", "roles of user", {"user.created": _roles, "user.roles.changed": _roles},
+        lambda: role_rows(User.objects.all()),
+    ),
     Kind(
         "access", "access of user",
         {
@@ -74,12 +91,11 @@ KINDS = (
         {"token.created": _token, "token.revoked": lambda body: [Word(body["object"]["id"], REVOKED)]}, _token_rows,
     ),
     Kind(
-        "secret", "secret of token", {"token.created": _fingerprint},
-        lambda: (
-            (key, fingerprint_of(sha256))
-            for key, sha256 in ApiToken.objects.order_by("pk").values_list("prefix", "sha256").iterator()
-        ),
+        "secret", "secret of token", {"token.created": _fingerprint, "token.revoked": _useless}, _secret_rows,
         complete=False,
     ),
-    Kind("team", "people in team", {"team.created": _members, "team.members.changed": _members}, _member_rows),
+    Kind(
+        "team", "people in team", {"team.created": _members, "team.members.changed": _members},
+        lambda: member_rows(Q()),
+    ),
 )  # fmt: skip

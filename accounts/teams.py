@@ -11,7 +11,7 @@ from accounts.permissions import Permission
 from accounts.policy import require
 from accounts.roles import Role
 from audit.record import Change, Subject, record
-from core.refusals import AlreadyExists, Invalid
+from core.refusals import AlreadyExists, Denied, Invalid
 
 NAME_MAX = 150
 
@@ -40,7 +40,10 @@ def create_team(name: str, *, actor: Actor) -> Team:
 
 
 def set_members(team: Team, people: Collection[User], *, actor: Actor) -> None:
-    """Put exactly `people` into the team; they gain and lose at once what it was given. The same change nothing."""
+    """Put exactly `people` into the team; they gain and lose at once what it was given. The same change nothing.
+
+    Raises Denied without the right, and for whoever would put herself in or out: policies ask teams for approvals.
+    """
     require(actor, Permission.USER_MANAGE, "change teams", about=team_subject(team))
     with transaction.atomic():
         locked = Team.objects.select_for_update().get(pk=team.pk)
@@ -48,6 +51,11 @@ def set_members(team: Team, people: Collection[User], *, actor: Actor) -> None:
         wanted = sorted(person.username for person in people)
         if before == wanted:
             return
+        if actor.name in set(before) ^ set(wanted):
+            raise Denied(
+                "Nobody puts herself into a team or out of it.", about=team_subject(team),
+                next_step="Another admin does.",
+            )  # fmt: skip
         locked.user_set.set(people)
         change = Change(before={"members": before}, after={"members": wanted})
         record("team.members.changed", team_subject(locked), actor=actor, change=change)

@@ -55,16 +55,24 @@ def _check_name(name: str) -> None:
 
 
 def set_roles(user: User, *, roles: Iterable[Role], actor: Actor) -> None:
-    """Give `user` exactly `roles`; settles her open wishes for them. An admin cannot take her own admin role away."""
-    require(actor, Permission.USER_MANAGE, "change roles")
+    """Give `user` exactly `roles`; settles her open wishes for them. The roles she has already change nothing.
+
+    Raises Denied unless `actor` is the host's operator (a command) or another person who manages users: nobody
+    changes her own roles.
+    """
+    if actor.via is not Via.COMMAND:
+        require(actor, Permission.USER_MANAGE, "change roles")
     wanted = sorted(set(roles))
-    if actor.user == user and Role.ADMIN not in wanted:
-        raise Invalid("You cannot take the admin role from yourself; another admin can.", field="roles")
     with transaction.atomic():
         locked = User.objects.select_for_update().get(pk=user.pk)
         before = sorted(roles_of(locked))
         if before == wanted:
             return
+        if actor.user == user:
+            raise Denied(
+                "Nobody changes her own roles.", about=subject_of(user),
+                next_step="Another admin does, or `set_roles` on the host.",
+            )  # fmt: skip
         _put_in_groups(locked, wanted)
         AccessRequest.objects.filter(user=locked, role__in=wanted, settled_at=None).update(settled_at=clock.now())
         change = Change(before={"roles": before}, after={"roles": wanted})

@@ -66,6 +66,8 @@ EVENTS = {
     "endpoint.created": "created the endpoint {object}",
     "endpoint.capacity.changed": "set the capacity of {object}",
     "endpoint.scaled": "changed how many model servers {object} has",
+    "feature.drifted": "saw a feature of {object} drift",
+    "feature.acknowledged": "looked at the drift of a feature of {object}",
     "endpoint.token.created": "made a token for {object}",
     "endpoint.token.revoked": "revoked a token of {object}",
     "rollout.requested": "asked for {object}",

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from audit import denials, seal
 from core import hints
-from deployments import autoscaling, feed, fetching, locks, replayed
+from deployments import alarms, autoscaling, feed, fetching, locks, replayed
 from deployments import collection as deployed
 from monitoring import drift, folding, ingest, resources, retention, windows
 from registry import collection, examining, requests
@@ -46,6 +46,7 @@ DEPLOYING = (
     Periodic("work.close_windows", 15, windows.close_due),
     Periodic("work.count_features", 10, folding.fold),
     Periodic("work.judge_features", 300, drift.judge_due),
+    Periodic("work.tell_alarms", 60, alarms.tell),
     Periodic("work.forget_predictions", 600, retention.forget),
 )
 EVERY_S = {piece.name: piece.every_s for piece in SCHEDULED + DEPLOYING}  # what beat sends

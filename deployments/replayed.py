@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from django.db.models import F, QuerySet
+from django.db.models import F, Q, QuerySet
 
 from accounts.actors import Actor
 from accounts.permissions import Permission
@@ -161,17 +161,26 @@ def find_mismatch(number: int, *, actor: Actor) -> Mismatch:
 
 def row_now(row: Mismatch) -> str | None:
     """Return what the row says now, or None where there is none."""
-    kind = next(kind for kind in KINDS if kind.name == row.kind)
-    return next((value for key, value in kind.rows() if key == row.key), None)
+    return next((value for key, value in _kind_of(row).rows() if key == row.key), None)
+
+
+def word_now(row: Mismatch) -> str | None:
+    """Return what the ledger says of it now, read from its events; None where it says that there is none."""
+    return turns.last_word(_kind_of(row), row.key, Q(model_uuid=row.model_uuid) if row.model_uuid else Q())
+
+
+def _kind_of(row: Mismatch) -> Kind:
+    return next(kind for kind in KINDS if kind.name == row.kind)
 
 
 def settle(row: Mismatch, *, found: str | None, reason: str, actor: Actor) -> Mismatch:
-    """Settle the mismatch with a reason; `found` is what the row said when the admin read it.
+    """Settle the mismatch with a reason, once its row is put back; `found` is what it said when the admin read it.
 
     Raises Denied without the right, and as `mismatches.settle`. Doing it again changes nothing.
     """
     require(actor, Permission.STATE_SETTLE, "settle what differs from the ledger", about=mismatches.subject_of(row))
-    return mismatches.settle(row, found=found, now=row_now(row), reason=reason, actor=actor)
+    seen = mismatches.Seen(found, row_now(row), word_now(row))
+    return mismatches.settle(row, seen, reason=reason, actor=actor)
 
 
 def event_of(row: Mismatch) -> Event | None:

@@ -8,6 +8,7 @@ from django.db.models import Max
 from accounts.actors import SYSTEM, Actor
 from accounts.policy import require
 from audit.record import Change, Subject, record
+from audit.replay.attest import alerting
 from audit.replay.mismatches import require_open_gate
 from core import clock, hints
 from core.refusals import Conflict, Invalid, NotFound
@@ -19,7 +20,7 @@ from deployments.plan import REVERT, Spec, Strategy
 from deployments.plans import Plan
 from deployments.states import ENDED, LIVE, MOVES, RolloutState, StepStatus
 from deployments.targets.kinds import target
-from registry import access, holds, manifests, requests
+from registry import access, attested, holds, manifests, requests
 from registry.models import ApprovalRequest, ModelVersion
 from registry.models.approvals import RequestState
 from registry.policy import Move, StageMove, Stay, governs_deployment
@@ -68,7 +69,8 @@ def start(
     """Queue a rollout of `version` to `endpoint`; a second click returns the one that is queued. In a freeze it waits.
 
     Raises Denied without the environment's permission, Conflict where a signature is missing, the bytes are not the
-    frozen ones, the target cannot follow the plan, or another rollout is live; Invalid where loading the version runs
+    frozen ones, the target cannot follow the plan, or another rollout is live; Differs where the signature is not what
+    the ledger says; Invalid where loading the version runs
     code of its files and neither a reviewer's signature nor `accepts_code` accepts that.
     """
     about = endpoint_subject(endpoint)
@@ -76,7 +78,7 @@ def start(
     _refuse_other_model(version, endpoint)
     _refuse_unable(endpoint, plan)
     digest = _intact(version)
-    with transaction.atomic():
+    with alerting(), transaction.atomic():
         model = access.locked(version.model)
         row = access.reread(version, model)
         _refuse_unlocked(row)
@@ -357,6 +359,7 @@ def _covering(version: ModelVersion, endpoint: Endpoint, plan: Plan, digest: str
         rows = rows.exclude(glass__opened_at__lte=withdrawn_at)
     for request in rows.order_by("-pk"):
         if requests.covers_deployment(request, endpoint=endpoint.name, plan=plan.document, digest=digest):
+            attested.require_request(request, f"deploy {version} to {endpoint}")
             return request
     raise Conflict(
         f"{version} has no unused approval for {endpoint} with this plan.",

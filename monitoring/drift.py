@@ -86,6 +86,23 @@ def _look(feature: Feature, baseline: Baseline, watches: Mapping[str, Watch], da
     FeatureDay.objects.update_or_create(feature=feature, day=day, defaults=told)
 
 
+def untold() -> list[Feature]:
+    """Return features with an alarm that the ledger does not know of yet."""
+    rows = Feature.objects.exclude(alarm_since=None).order_by("pk")
+    return [row for row in rows if row.told_since != row.alarm_since]
+
+
+def mark_told(feature: Feature) -> None:
+    """Note that the ledger knows of the feature's alarm."""
+    Feature.objects.filter(pk=feature.pk).update(told_since=feature.alarm_since)
+
+
+def mark_seen(feature: Feature, *, by: str, comment: str) -> None:
+    """Note who looked at the feature's alarm."""
+    seen = {"seen_since": feature.alarm_since, "seen_by": by, "seen_comment": comment}
+    Feature.objects.filter(pk=feature.pk).update(**seen)
+
+
 @dataclass(frozen=True)
 class Seen:
     """One feature now: its newest day, which may not be over, beside its reference; and the days before."""

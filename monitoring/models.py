@@ -330,6 +330,10 @@ class Feature(models.Model):
     last_day = models.PositiveIntegerField(default=0)  # since 1970; those up to it are judged
     watches = models.JSONField(default=dict)  # evidence by signal
     alarm_since = models.DateField(null=True)
+    told_since = models.DateField(null=True)  # the alarm that the ledger knows of
+    seen_since = models.DateField(null=True)  # the alarm that somebody looked at, who, and what she said of it
+    seen_by = models.CharField(max_length=150, blank=True, default="")
+    seen_comment = models.TextField(blank=True, default="")
     signal = models.CharField(max_length=20, blank=True, default="")  # which was furthest on the last day
     distance = models.FloatField(null=True)
 
@@ -340,6 +344,11 @@ class Feature(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} of {self.endpoint}, version {self.version}"
+
+    @property
+    def is_acknowledged(self) -> bool:
+        """Whether somebody looked at the alarm that there is."""
+        return self.alarm_since is not None and self.seen_since == self.alarm_since
 
 
 class FeatureHour(models.Model):

@@ -8,7 +8,7 @@ from accounts.policy import denied
 from audit.record import Subject
 from core import rows
 from core.refusals import NotFound
-from registry import reads
+from registry import doubts, reads
 from registry.models import ModelVersion, RegisteredModel, RegisteredModelGroupPermission, RegisteredModelUserPermission
 
 WRITE = "write_registeredmodel"
@@ -42,7 +42,8 @@ def find_version(name: str, number: int, *, actor: Actor) -> ModelVersion:
     found = ModelVersion.objects.visible_to(actor).select_related(
         "model__owner", "registered_by", "manifest", "card__edited_by", "card__reviewed_by"
     )
-    version = found.filter(model__name=name, version=number).first()
+    rows = found.annotate(doubted=doubts.whether_model())
+    version = rows.filter(model__name=name, version=number).first()
     if version is None:
         raise NotFound(f"Model Version (name={name}, version={number}) not found")
     return version

@@ -100,11 +100,10 @@ def slices_of(version: ModelVersion) -> list[tuple[str, str, object]]:
 
 def may_review(version: ModelVersion, *, actor: Actor) -> bool:
     """Whether the actor may approve the card: decides on requests, and neither wrote it nor made the version."""
-    own = {version.registered_by_id, version.run_author_id}
     card = card_of(version)
     writer = card.row.edited_by_id if card.row else None
     person = actor.user.pk if actor.user else None
-    return actor.holds(Permission.REQUEST_DECIDE) and person not in own | {writer}
+    return actor.holds(Permission.REQUEST_DECIDE) and person not in version.makers | {writer}
 
 
 def inputs_of(version: ModelVersion) -> tuple[list[tuple[str, str]], list[str]]:

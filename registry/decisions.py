@@ -8,10 +8,11 @@ from django.db import transaction
 from accounts.actors import Actor
 from accounts.permissions import Permission
 from audit.record import Change, record
+from audit.replay.attest import alerting
 from core import hints
 from core.refusals import Conflict, Denied, Invalid
 from core.words import written
-from registry import access, checks, conditions, requests, subjects
+from registry import access, attested, checks, conditions, requests, subjects
 from registry.models import ApprovalRequest, Check, Decision
 from registry.models.approvals import ALL, RequestState
 from registry.staleness import Stale, undecidable
@@ -54,6 +55,8 @@ def conflict_of_interest(request: ApprovalRequest, actor: Actor) -> str:
         return "You registered this version, so somebody else decides."
     if person == request.version.run_author_id:
         return "You ran the training, so somebody else decides."
+    if person in request.version.makers:
+        return "You registered or trained what this is a copy of, so somebody else decides."
     return ""
 
 
@@ -62,7 +65,8 @@ def decide(request: ApprovalRequest, choice: Choice, *, actor: Actor) -> Decisio
 
     What was approved up to a share can be approved further, by the same person too. Raises Denied without the role,
     scope or second pair of eyes; Invalid without a comment or for a share that is not asked for; Conflict for another
-    digest, a request that is not open, what stands in its way (`conditions`) or a warning not accepted.
+    digest, a request that is not open, what stands in its way (`conditions`) or a warning not accepted, Differs where
+    request, version, or the actor's own roles and teams are not what the ledger says.
     """
     about = requests.request_subject(request)
     access.require(actor, Permission.REQUEST_DECIDE, request.model, f"decide on request #{request.pk}", about=about)
@@ -71,8 +75,9 @@ def decide(request: ApprovalRequest, choice: Choice, *, actor: Actor) -> Decisio
     comment = written(choice.comment)
     if not comment or len(comment) > requests.COMMENT_MAX:
         raise Invalid("Say why: a decision needs a comment.", field="comment")
-    with transaction.atomic():
+    with alerting(), transaction.atomic():
         row = requests.locked(request)
+        attested.require_request(row, f"decide on {row}")
         if earlier := _same(row, choice, actor):
             return earlier
         if past := requests.settle(row):
@@ -157,6 +162,7 @@ def _reach(request: ApprovalRequest, ceiling_pct: int, actor: Actor) -> None:
 
 def _write(request: ApprovalRequest, choice: Choice, comment: str, actor: Actor) -> Decision:
     voice = conditions.voice_of(request, actor, choice.up_to_pct)
+    attested.require_decider(actor.person, voice.for_person, f"take {actor.name}'s word on {request}")
     decision = Decision.objects.create(
         request=request,
         person=actor.person,

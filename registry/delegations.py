@@ -74,6 +74,5 @@ def absent_for(request: ApprovalRequest, actor: Actor) -> QuerySet[User]:
 
 
 def had_part(request: ApprovalRequest) -> set[int]:
-    """Return who asked, registered or trained: by their keys."""
-    people = {request.requester_id, request.version.registered_by_id, request.version.run_author_id}
-    return {pk for pk in people if pk is not None}
+    """Return who asked, registered or trained, it or what it is a copy of: by their keys."""
+    return {request.requester_id, *request.version.makers}

@@ -11,10 +11,11 @@ from django.db import transaction
 from accounts.actors import Actor
 from accounts.permissions import Permission
 from audit.record import Change, record
+from audit.replay.attest import alerting
 from core import clock
 from core.refusals import Conflict, Denied, Invalid
 from core.words import written
-from registry import access, checks, conditions, requests, subjects
+from registry import access, attested, checks, conditions, requests, subjects
 from registry.decisions import Moved, conflict_of_interest
 from registry.models import ApprovalRequest, BrokenGlass
 from registry.models.approvals import ALL, RequestState
@@ -41,13 +42,15 @@ def break_glass(request: ApprovalRequest, *, digest: str, reason: str, actor: Ac
     """Approve exactly `digest` on the actor's word alone, for 4 hours at most; doing it again changes nothing.
 
     Raises Denied without the role or scope, Invalid without a reason, Conflict for another digest, a request that is
-    not open, and where a policy does not allow it.
+    not open, and where a policy does not allow it, Differs where a row it rests on is not what the ledger says.
     """
     about = requests.request_subject(request)
     access.require(actor, Permission.GLASS_BREAK, request.model, f"break the glass for {request}", about=about)
     said = _said(reason)
-    with transaction.atomic():
+    with alerting(), transaction.atomic():
         row = requests.locked(request)
+        attested.require_request(row, f"break the glass for {row}")
+        attested.require_decider(actor.person, None, f"take {actor.name}'s word on {row}")
         if (broken := of(row)) and broken.person == actor.user:
             return broken
         if past := requests.settle(row):

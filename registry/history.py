@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from django.db.models import QuerySet
@@ -21,7 +21,10 @@ PAGE = 50
 BRIEF = 60
 ROOM = 4  # metrics in a row of a table
 DIGEST_LENGTH = 64
-LIVE_ACTIONS = ("version.stage.changed", "alias.set", "alias.deleted", "version.deleted", "model.deleted")
+DOUBTED, SETTLED = "state.mismatched", "state.settled"
+LIVE_ACTIONS = (
+    "version.stage.changed", "alias.set", "alias.deleted", "version.deleted", "model.deleted", DOUBTED, SETTLED,
+)  # fmt: skip
 
 
 def events_visible_to(actor: Actor) -> QuerySet[Event]:
@@ -209,6 +212,7 @@ class Span:
     approved_by: list[str] = field(default_factory=list)
     metrics: dict[str, object] = field(default_factory=dict)
     exists: bool = True
+    doubt: str = ""  # why this is not what people did through the server
 
     @property
     def request(self) -> int | None:
@@ -231,10 +235,14 @@ class _Open:
 
     stages: dict[int, Span] = field(default_factory=dict)
     aliases: dict[str, Span] = field(default_factory=dict)
+    broken_off: dict[str, Span] = field(default_factory=dict)  # by the key of the row that stopped saying so
 
 
 def spans(model: RegisteredModel, labels: frozenset[str] = frozenset({Stage.STAGING, Stage.PRODUCTION})) -> list[Span]:
-    """Return when each version of `model` held one of `labels` or any alias, oldest first, read from the ledger."""
+    """Return when each version of `model` held one of `labels` or any alias, oldest first, read from the ledger.
+
+    Where a row was found to say otherwise, what it said is told from then on, in doubt, until it was settled.
+    """
     found: list[Span] = []
     running = _Open()
     for event in (
@@ -245,6 +253,8 @@ def spans(model: RegisteredModel, labels: frozenset[str] = frozenset({Stage.STAG
             _stage(found, running, told, labels)
         elif told.action == "model.deleted":
             _close_all(running, told.at)
+        elif told.action in {DOUBTED, SETTLED}:
+            _row(found, running, told, labels)
         else:
             _alias(found, running, told)
     return found
@@ -282,6 +292,39 @@ def _alias(found: list[Span], running: _Open, told: Told) -> None:
     for held in ended:
         if held:
             held.end = told.at
+
+
+def _row(found: list[Span], running: _Open, told: Told, labels: frozenset[str]) -> None:
+    """A row was found to say otherwise than the ledger, or was settled: what it says from then on."""
+    key, kind, row = str(told.facts["key"]), told.facts["kind"], told.after.get("row")
+    name = key.partition("/")[2]
+    if kind not in {"stage", "alias"}:
+        return
+    held = running.stages.pop(int(name), None) if kind == "stage" else running.aliases.pop(name, None)
+    if held:
+        held.end = told.at
+    if told.action == DOUBTED and held and not held.doubt:
+        running.broken_off[key] = held
+    if row is None or (kind == "stage" and row not in labels):
+        return
+    version, label = (int(name), str(row)) if kind == "stage" else (int(str(row)), f"@{name}")
+    span = _doubted(version, label, told, running.broken_off.get(key))
+    found.append(span)
+    if kind == "stage":
+        running.stages[version] = span
+    else:
+        running.aliases[name] = span
+
+
+def _doubted(version: int, label: str, told: Told, before: Span | None) -> Span:
+    """Return what a row says from `told` on: what it said before once it is put back, else nobody's deed."""
+    if told.action == DOUBTED:
+        doubt = "The row says so; the ledger tells of nobody who did it."
+        return Span(version, label, told.at, None, "nobody known", "", told, "nobody", doubt=doubt)
+    doubt = f"Settled as a mismatch by {told.actor}: {told.comment}"
+    if before and (before.version, before.label) == (version, label):
+        return replace(before, start=told.at, end=None, event=told, doubt=doubt)
+    return Span(version, label, told.at, None, told.actor, told.comment, told, "nobody", doubt=doubt)
 
 
 def _close_all(running: _Open, at: datetime) -> None:

@@ -15,9 +15,10 @@ from audit.record import Change, Subject, record
 from core import canonical, clock, rows
 from core.refusals import Conflict, Denied, Invalid, NotFound
 from core.words import written
-from registry import access, aliases, checks, subjects
+from registry import access, aliases, checks, doubts, subjects
 from registry.models import ApprovalRequest, ModelVersion, RegisteredModel, RequestRule
 from registry.models.approvals import MOVES, RequestState
+from registry.models.versions import copied
 from registry.policies.terms import Terms
 from registry.policy import AliasMove, Move, move_from, permission_for, requirement
 from registry.staleness import Stale, stale
@@ -52,10 +53,10 @@ def find_request(number: int, *, actor: Actor) -> ApprovalRequest:
         "model__owner", "version__manifest", "version__registered_by", "requester", "glass__person",
         "glass__reviewed_by", "version__card",
     )  # fmt: skip
-    request = found.filter(pk=number).first()
+    request = found.annotate(doubted=doubts.whether_request(), copied=copied()).filter(pk=number).first()
     if request is None:
         raise NotFound(f"There is no approval request #{number}.")
-    request.version.model = request.model
+    request.version.model, request.version.copied = request.model, request.copied  # type: ignore[attr-defined]
     return request
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 from core import canonical, clock
-from registry import aliases, subjects
+from registry import aliases, attested, subjects
 from registry.models import ApprovalRequest
 from registry.models.approvals import MOVES, RequestState
 from registry.policies.book import named_in
@@ -26,23 +26,32 @@ class Stale:
 
 
 def stale(request: ApprovalRequest) -> Stale | None:
-    """Return what ended an open or approved request, or None where it holds or was ended before. Changes nothing."""
+    """Return what ended an open or approved request, or None where it holds or was ended before. Changes nothing.
+
+    What only rows say, and not the ledger, ends no request: whoever uses it is told instead.
+    """
     if request.state not in MOVES:
         return None
     if request.expires_at <= clock.now():
         return Stale(RequestState.EXPIRED, "Its time is over.")
     if request.version.deleted_at or request.model.deleted_at:
         return _past(f"Version {request.version.version} was deleted.")
-    asked = subjects.document(request)
-    move = move_from(asked["move"])  # type: ignore[arg-type]
-    if _is_there(request, move):
+    asked: dict[str, Any] = subjects.document(request)
+    move = move_from(asked["move"])
+    if _is_there(request, move) and not attested.of_alias(request.model, move.alias):  # type: ignore[union-attr]
         return _past(f"@{move.alias} points at version {request.version.version} already.")  # type: ignore[union-attr]
     now = subjects.current(request, move)
-    if canonical.digest(now) == request.subject_digest:
+    holds = canonical.digest(now) == request.subject_digest
+    if holds or attested.in_doubt(request, _standing(request, asked, now)):
         return None
     changed = subjects.difference(asked, now)
     words = " ".join(_words(request, move, part) for part in changed)
     return _past(words, changed, canonical.digest(now))
+
+
+def _standing(request: ApprovalRequest, *subject: dict[str, Any]) -> set[int]:
+    """Return the version asked for and those that it displaces, by the one subject or the other."""
+    return {request.version.version, *(other["version"] for said in subject for other in said["displaces"])}
 
 
 def undecidable(request: ApprovalRequest) -> str:

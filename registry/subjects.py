@@ -8,6 +8,7 @@ from django.db.models import Exists, OuterRef, Q
 
 from accounts.models import User
 from core import canonical
+from core.refusals import Conflict
 from registry import cards
 from registry.models import Alias, ApprovalRequest, CardState, MetricThreshold, ModelVersion, RegisteredModel
 from registry.models.approvals import ALL
@@ -140,8 +141,11 @@ def deployment_of(said: dict[str, object]) -> Deployment | None:
 
 
 def document(request: ApprovalRequest) -> dict[str, object]:
-    """Return the subject as it was asked for."""
-    said: dict[str, object] = json.loads(bytes(request.subject))
+    """Return the subject as it was asked for. Raises Conflict where the row holds something else by now."""
+    try:
+        said: dict[str, object] = json.loads(bytes(request.subject))
+    except ValueError as why:
+        raise Conflict(f"The subject of {request} cannot be read: its row differs from the ledger.") from why
     return said
 
 

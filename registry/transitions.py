@@ -7,10 +7,11 @@ from django.db import transaction
 from accounts.actors import Actor
 from accounts.permissions import Permission
 from audit.record import Change, record
+from audit.replay.attest import alerting
 from audit.replay.mismatches import require_open_gate
 from core import clock, rows
 from core.refusals import Conflict, Invalid
-from registry import access, aliases, conditions, names, requests
+from registry import access, aliases, attested, conditions, names, requests
 from registry.models import Alias, ApprovalRequest, ModelVersion, RegisteredModel
 from registry.models.approvals import ALL, RequestState
 from registry.models.glass import broken_for
@@ -34,18 +35,20 @@ def transition(
 
     Safe to repeat: a version that is there already stays, the same refused call returns the same open request, and
     an approval is used once. Raises Invalid where `archive_existing` goes with None or Archived, Denied where no
-    approval would help.
+    approval would help, Differs where what would be moved or used is not what the ledger says.
     """
     if archive_existing and to not in ACTIVE:
         raise Invalid(
             f"archive_existing_versions is for Staging and Production, not for {to}.", field="archive_existing_versions"
         )
-    with transaction.atomic():
+    with alerting(), transaction.atomic():
         model = access.locked(version.model)
         row = access.reread(version, model)
         move = StageMove(Stage(row.stage), to, archive_existing=archive_existing)
         others = _others(row, move)
         need = requirement(move, model)
+        if need.approvals:
+            attested.require_versions([row, *others], move.deed(row))
         if row.stage == to and not others:
             _require_part(row, move, need, actor)
             row.updated_at = model.updated_at = clock.now()  # as MLflow does
@@ -72,6 +75,8 @@ def authorise(
         return None
     waiting = requests.usable(version, move) or requests.open_request(version, move, reason=reason, actor=actor)
     request = waiting.request
+    if request.state == RequestState.APPROVED:
+        attested.require_request(request, move.deed(version))
     if request.state != RequestState.APPROVED or conditions.ceiling_of(request) < ALL:
         return waiting  # what is approved for a part of an endpoint's requests does not move what all callers load
     frozen = need.terms.freeze_words(clock.now())
@@ -143,10 +148,12 @@ def set_alias(version: ModelVersion, name: str, *, actor: Actor, comment: str = 
     """Point alias `name` at `version` where the policy lets `actor`, else return the request that waits."""
     names.check_alias(name)
     move = AliasMove(name)
-    with transaction.atomic():
+    with alerting(), transaction.atomic():
         row = access.reread(version, access.locked(version.model))
         aliases.refuse_look_alike(row.model, name)
         need = requirement(move, row.model)
+        if need.approvals:
+            attested.require_alias(row.model, name, move.deed(row))
         if (held := aliases.held(row.model, name)) and held.version_id == row.pk:
             _require_part(row, move, need, actor)
             return Transitioned(row)

@@ -1,4 +1,4 @@
-"""Rows that differ from the ledger: kept and told once, and settled by an admin. While one is open the gate is shut."""
+"""Rows that differ from the ledger: kept and told once, settled once put back. While one is open the gate is shut."""
 
 import uuid
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from django.db.models import QuerySet
 
 from audit.models import Event, Mismatch
 from audit.record import Accountable, Change, Subject, record
-from audit.replay.story import SETTLED, Kept, Kind
+from audit.replay.story import SETTLED, UNREADABLE, Kept, Kind
 from core import clock
 from core.refusals import Conflict, Invalid
 from core.words import written
@@ -16,8 +16,8 @@ from core.words import written
 MOST = 100  # a turn tells so many; whoever changed more is found again at the next one
 REASON_MAX = 10_000
 HOW = (
-    "An Admin settles that at /audit/mismatches: puts the row back, or says why it may stay. Rolling back, withdrawing "
-    "and archiving go on meanwhile."
+    "An Admin settles that at /audit/mismatches once the row is back as the ledger says. Rolling back, withdrawing and "
+    "archiving go on meanwhile."
 )
 
 
@@ -91,27 +91,47 @@ class _Nobody:
 NOBODY = _Nobody()
 
 
-def settle(row: Mismatch, *, found: str | None, now: str | None, reason: str, actor: Accountable) -> Mismatch:
-    """Close the mismatch for a reason: the row, which is `now`, is from here on what the ledger says.
+@dataclass(frozen=True)
+class Seen:
+    """What the admin read of a row, what it says now, and what the ledger says; None for no row."""
 
-    Who may is asked by the caller. Raises Invalid without a reason, Conflict where the row is not what was `found`
-    when the person read it. Doing it again changes nothing.
+    found: str | None
+    now: str | None
+    said: str | None
+
+
+def settle(row: Mismatch, seen: Seen, *, reason: str, actor: Accountable) -> Mismatch:
+    """Close the mismatch for a reason, once the row is as the ledger says: nobody's word makes another row true.
+
+    An event that cannot be replayed has no row, and is settled by the reason alone. Who may is asked by the caller.
+    Raises Invalid without a reason, Conflict where the row is not what the admin read, or not back. Doing it again
+    changes nothing.
     """
     if not written(reason) or len(reason) > REASON_MAX:
-        raise Invalid("Say what happened and why the row may be as it is: it is kept in the ledger.", field="reason")
+        raise Invalid("Say what happened and how the row was put back: it is kept in the ledger.", field="reason")
     with transaction.atomic():
         locked = Mismatch.objects.select_for_update().get(pk=row.pk)
         if locked.settled_at:
             return locked
-        if now != found:
-            raise Conflict("The row has changed since you looked.", next_step="Reload the page and read it again.")
+        _refuse_other(locked, seen)
         locked.settled_at, locked.reason = clock.now(), written(reason)
         locked.settled_by = str(actor.facts["name"])
         locked.save(update_fields=["settled_at", "settled_by", "reason"])
         facts: dict[str, object] = {"kind": locked.kind, "key": locked.key}
-        change = Change({"ledger": locked.said}, {"row": now}, locked.reason, facts)
+        change = Change({"ledger": seen.said}, {"row": seen.now}, locked.reason, facts)
         record(SETTLED, subject_of(locked), actor=actor, change=change)
     return locked
+
+
+def _refuse_other(row: Mismatch, seen: Seen) -> None:
+    if seen.now != seen.found:
+        raise Conflict("The row has changed since you looked.", next_step="Reload the page and read it again.")
+    if seen.now != seen.said and row.kind != UNREADABLE.name:
+        said = "that there is none" if seen.said is None else f"'{seen.said}'"
+        raise Conflict(
+            f"The row is not what the ledger says, {said}: no reason makes it true.",
+            next_step="Put it back in the database, or from a backup, and settle it then.",
+        )
 
 
 def unsettled() -> QuerySet[Mismatch]:

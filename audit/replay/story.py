@@ -78,7 +78,8 @@ class Story:
         if body["outcome"] != "done":
             return
         if body["action"] == SETTLED:
-            yield body["facts"]["kind"], Word(body["facts"]["key"], body["after"].get("row"))
+            if body["facts"]["kind"] == UNREADABLE.name:  # of anything else only what people did tells
+                yield UNREADABLE.name, Word(body["facts"]["key"], None)
             return
         for kind in self.kinds.values():
             if reader := kind.tells.get(body["action"]):

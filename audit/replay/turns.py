@@ -68,7 +68,7 @@ def replay_batch(kinds: Sequence[Kind]) -> int:
     if last is None:
         return 0
     story = Story({kind.name: kind for kind in kinds})
-    _listen(story, Q(seal__seq__gte=position.seq, seal__seq__lte=last))
+    listen(story, Q(seal__seq__gte=position.seq, seal__seq__lte=last))
     with transaction.atomic():
         if not ReplayPosition.objects.filter(pk=1, seq=position.seq).update(seq=last + 1):
             return 0
@@ -76,7 +76,8 @@ def replay_batch(kinds: Sequence[Kind]) -> int:
     return int(last) - position.seq + 1
 
 
-def _listen(story: Story, which: Q) -> None:
+def listen(story: Story, which: Q) -> None:
+    """Let the story hear the events of `which` that speak of its kinds."""
     rows = Event.objects.filter(which, action__in=story.actions).order_by()
     for event_id, body in rows.values_list("id", "body").iterator(chunk_size=1_000):
         story.hear(event_id, bytes(body))
@@ -120,9 +121,17 @@ def _facts(kind: str, keys: list[str]) -> list[tuple[str, int, str | None]]:
 def differing(kinds: Sequence[Kind]) -> Iterator[Found]:
     """Yield what differs between the rows and what the ledger says up to now, sealed or not yet, in one snapshot."""
     story = Story({kind.name: kind for kind in kinds})
-    _listen(story, _since())
+    listen(story, _since())
     for kind in kinds:
         yield from _differing(kind, story)
+
+
+def last_word(kind: Kind, key: str, which: Q) -> str | None:
+    """Return what the ledger itself says of a thing by the events of `which`, whatever was kept of it."""
+    story = Story({kind.name: kind})
+    listen(story, which)
+    word = story.word_on(kind.name, key, _given(kind, key))
+    return word.value if word else None
 
 
 def _since() -> Q:

@@ -12,7 +12,7 @@ from django.utils import timezone
 from accounts.permissions import Permission
 from registry.models.delegations import Delegation
 from registry.models.registered import RegisteredModel
-from registry.models.versions import ModelVersion
+from registry.models.versions import ModelVersion, made_by
 
 if TYPE_CHECKING:
     from accounts.actors import Actor
@@ -53,7 +53,7 @@ class RequestQuerySet(models.QuerySet["ApprovalRequest"]):
     def waiting_for(self, actor: "Actor") -> "RequestQuerySet":
         """Requests, open or approved in part, that ask a group of the actor's and that she has not decided on wholly.
 
-        Not hers, not of her version, not of her run.
+        Not hers, not of what she registered or trained, nor of a copy of that.
         """
         if not actor.holds(Permission.REQUEST_DECIDE):
             return self.none()
@@ -62,11 +62,7 @@ class RequestQuerySet(models.QuerySet["ApprovalRequest"]):
         absent = Delegation.objects.active().filter(to=actor.user).values("person")
         mine = models.Q(user=actor.user) | models.Q(user__in=absent)
         asked = RequestRule.objects.filter(group__in=Group.objects.filter(mine).values("name"))
-        rows = (
-            rows.filter(pk__in=asked.values("request"))
-            .exclude(version__registered_by=actor.user)
-            .exclude(version__run_author=actor.user)
-        )
+        rows = rows.filter(pk__in=asked.values("request")).exclude(made_by(actor.user))
         return rows.exclude(pk__in=Decision.objects.filter(person=actor.user, up_to_pct=ALL).values("request"))
 
     def usable_by(self, actor: "Actor") -> "RequestQuerySet":

@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from accounts.permissions import Permission
 from registry.models.approvals import ApprovalRequest, RequestState
+from registry.models.versions import made_by
 
 if TYPE_CHECKING:
     from accounts.actors import Actor
@@ -30,8 +31,8 @@ class BrokenGlassQuerySet(models.QuerySet["BrokenGlass"]):
         if not actor.holds(Permission.REQUEST_DECIDE):
             return self.none()
         rows = self.visible_to(actor).filter(reviewed_at=None).exclude(person=actor.user)
-        rows = rows.exclude(request__requester=actor.user).exclude(request__version__registered_by=actor.user)
-        return rows.exclude(request__version__run_author=actor.user)
+        rows = rows.exclude(request__requester=actor.user)
+        return rows.exclude(made_by(actor.user, "request__version"))
 
 
 class BrokenGlass(models.Model):

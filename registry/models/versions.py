@@ -1,5 +1,6 @@
 """Model versions, their aliases, tags and annotations."""
 
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from django.conf import settings
@@ -14,6 +15,7 @@ from registry.stages import Stage
 
 if TYPE_CHECKING:
     from accounts.actors import Actor
+    from accounts.models import User
 
 TAG_START = 64  # characters
 
@@ -88,10 +90,33 @@ class ModelVersion(models.Model):
     def __str__(self) -> str:
         return f"{self.model.name} version {self.version}"
 
+    @cached_property
+    def makers(self) -> frozenset[int]:
+        """Who registered or trained it, or a version before it with the same files, which it is a copy of: by key."""
+        people = {self.registered_by_id, self.run_author_id}
+        if self.manifest_id and getattr(self, "copied", True):  # whoever looked already says so
+            before = ModelVersion.objects.filter(manifest=self.manifest_id, pk__lt=self.pk)
+            people |= {one for pair in before.values_list("registered_by", "run_author").distinct() for one in pair}
+        return frozenset(one for one in people if one)
+
     @property
     def verified(self) -> bool:
         """Whether Signoff holds the bytes; an unverified version is never approvable or deployable."""
         return self.manifest_id is not None
+
+
+def copied() -> models.Exists:
+    """Return whether a row's `version` has the files of one before it; for queries that read its makers after."""
+    files, key = models.OuterRef("version__manifest"), models.OuterRef("version")
+    return models.Exists(ModelVersion.objects.filter(manifest=files, pk__lt=key))
+
+
+def made_by(person: "User | None", version: str = "version") -> models.Exists:
+    """Return whether `person` is among the makers of a row's `version`; for queries, as `ModelVersion.makers`."""
+    key, files = models.OuterRef(version), models.OuterRef(f"{version}__manifest")
+    before = models.Q(pk=key) | models.Q(manifest=files, pk__lt=key)
+    hers = models.Q(registered_by=person) | models.Q(run_author=person)
+    return models.Exists(ModelVersion.objects.filter(before, hers))
 
 
 class VersionTag(models.Model):

@@ -100,15 +100,16 @@ def _live(*values: Any) -> Callable[[], QuerySet[Any, tuple[Any, ...]]]:
 
 def _author(body: Body) -> Iterator[Word]:
     if "author" in body["facts"]:
-        yield Word(body["object"]["id"], _person(body["facts"]["author"]))
+        yield Word(body["object"]["id"], person_word(body["facts"]["author"]))
 
 
 def _authors() -> Iterator[tuple[str, str]]:
     for model, number, person in _live("run_author_id")().iterator():
-        yield f"{model}/{number}", _person(person)
+        yield f"{model}/{number}", person_word(person)
 
 
-def _person(key: int | None) -> str:
+def person_word(key: int | None) -> str:
+    """Return a person by her key, as the ledger tells of her."""
     return f"user {key}" if key else "nobody known"
 
 

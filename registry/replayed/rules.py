@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 
+from django.db.models import QuerySet
+
 from audit.replay.story import Body, Kind, Word
 from core import clock
 from registry.models import Delegation, PolicyVersion
@@ -32,8 +34,9 @@ def _delegated(body: Body) -> Iterator[Word]:
     yield Word(about(body), f"{body['after']['to']} until {body['after']['ends_at']}")
 
 
-def _delegation_rows() -> Iterator[tuple[str, str]]:
-    rows = Delegation.objects.filter(ended_at=None).order_by("pk").values_list("person_id", "to__username", "ends_at")
+def delegation_rows(found: QuerySet[Delegation]) -> Iterator[tuple[str, str]]:
+    """Yield who decides until when, by whom she decides for."""
+    rows = found.filter(ended_at=None).order_by("pk").values_list("person_id", "to__username", "ends_at")
     for key, to, ends_at in rows.iterator():
         yield str(key), f"{to} until {clock.iso(ends_at)}"
 
@@ -49,6 +52,7 @@ RULES = (
         _policy_rows,
     ),
     Kind(
-        "delegation", "delegation of", {"delegation.given": _delegated, "delegation.ended": gone}, _delegation_rows,
+        "delegation", "delegation of", {"delegation.given": _delegated, "delegation.ended": gone},
+        lambda: delegation_rows(Delegation.objects.all()),
     ),
 )  # fmt: skip

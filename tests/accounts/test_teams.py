@@ -2,7 +2,7 @@ import pytest
 from django.test import Client
 
 from accounts import teams, users
-from accounts.actors import Actor, person, roles_of
+from accounts.actors import Actor, Via, person, roles_of
 from accounts.models import Team, User
 from accounts.roles import Role
 from audit.models import Event
@@ -94,3 +94,15 @@ def test_a_right_is_given_to_a_team_on_the_models_page(dana: Actor, eli: Actor, 
     assert b"risk" in client.get("/models/Secret/permissions").content
     client.post("/models/Secret/permissions/give", {"holder": "group:risk", "right": "write"})
     assert access.visible_models(eli).get() == model
+
+
+def test_nobody_puts_herself_into_a_team_or_out_of_it(ada: Actor, rita: Actor) -> None:
+    team = teams.create_team("risk", actor=ada)
+    with pytest.raises(Denied, match="herself"):
+        teams.set_members(team, [ada.person, rita.person], actor=ada)
+    other = person(users.create_user("anna", roles=[Role.ADMIN], actor=ada), Via.PASSWORD)
+    teams.set_members(team, [ada.person], actor=other)
+    with pytest.raises(Denied, match="herself"):
+        teams.set_members(team, [], actor=ada)
+    teams.set_members(team, [ada.person, rita.person], actor=ada)
+    assert team.user_set.count() == 2

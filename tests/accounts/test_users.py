@@ -1,12 +1,14 @@
 import pytest
 from django.core.management import CommandError, call_command
+from django.test import Client
 
 from accounts import links
-from accounts.actors import COMMAND, Actor, roles_of
+from accounts.actors import COMMAND, Actor, Via, person, roles_of
 from accounts.models import AccessRequest, ApiToken, User
 from accounts.permissions import GRANTED, Permission
 from accounts.roles import Role
 from accounts.users import create_user, request_access, set_roles
+from audit.models import Event
 from core.refusals import AlreadyExists, Denied, Invalid
 
 pytestmark = pytest.mark.django_db
@@ -35,9 +37,33 @@ def test_only_admins_make_people_and_give_roles(people: dict[str, Actor]) -> Non
     assert roles_of(people["otto"].person) == {Role.AUDITOR}
 
 
-def test_an_admin_cannot_lock_everybody_out_by_herself(ada: Actor) -> None:
-    with pytest.raises(Invalid):
-        set_roles(ada.person, roles=[], actor=ada)
+@pytest.mark.parametrize("roles", [[], [Role.ADMIN, Role.REVIEWER]])
+def test_nobody_changes_her_own_roles(ada: Actor, roles: list[Role]) -> None:
+    with pytest.raises(Denied, match="her own roles"):
+        set_roles(ada.person, roles=roles, actor=ada)
+    set_roles(ada.person, roles=[Role.ADMIN], actor=ada)  # as they are
+    assert roles_of(ada.person) == {Role.ADMIN}
+
+
+def test_another_admin_and_the_hosts_operator_may(ada: Actor) -> None:
+    other = person(create_user("anna", roles=[Role.ADMIN], actor=ada), Via.PASSWORD)
+    set_roles(ada.person, roles=[Role.ADMIN, Role.OPS], actor=other)
+    call_command("set_roles", "ada", "--role", "reviewer")
+    assert roles_of(ada.person) == {Role.REVIEWER}
+    assert Event.objects.filter(action="user.roles.changed").last().actor_name == COMMAND.name  # type: ignore[union-attr]
+    with pytest.raises(CommandError, match="no user"):
+        call_command("set_roles", "nobody", "--role", "ops")
+
+
+def test_the_admin_site_gives_an_admin_no_role_of_her_own(ada: Actor, client: Client) -> None:
+    client.force_login(ada.person, backend="django.contrib.auth.backends.ModelBackend")
+    page = f"/admin/accounts/user/{ada.person.pk}/change/"
+    said = client.post(page, {"roles": ["admin", "reviewer"], "is_active": "on"}, follow=True).content.decode()
+    assert "Nobody changes her own roles." in said
+    assert roles_of(ada.person) == {Role.ADMIN}
+    wish = request_access(ada.person, role=Role.REVIEWER, reason="me", actor=ada)
+    client.post("/admin/accounts/accessrequest/", {"action": "give", "_selected_action": [wish.pk]})
+    assert roles_of(ada.person) == {Role.ADMIN}
 
 
 def test_no_role_is_a_silent_bypass() -> None:

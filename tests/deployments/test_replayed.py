@@ -18,6 +18,7 @@ from audit import seal
 from audit.models import Event, Mismatch, ReplayedFact, ReplayPosition
 from audit.record import Change, record
 from audit.replay import turns
+from audit.replay.attest import Differs
 from audit.replay.mismatches import require_open_gate
 from audit.replay.story import Story
 from audit.replay.turns import Turn
@@ -127,8 +128,10 @@ CHANGES = {
     "alias": "UPDATE registry_alias SET version_id = (SELECT max(id) FROM registry_modelversion) WHERE name = 'best'",
     "grant": "DELETE FROM registry_registeredmodeluserpermission",
     "threshold": "DELETE FROM registry_metricthreshold",
-    "request": "UPDATE registry_approvalrequest SET state = 'approved' WHERE state = 'open'",
+    "request": "UPDATE registry_approvalrequest SET state = 'withdrawn' WHERE state = 'open'",
     "subject": "UPDATE registry_approvalrequest SET subject_digest = 'f' WHERE state = 'open'",
+    "ceiling": "UPDATE registry_approvalrequest SET ceiling_pct = 5 WHERE id = "
+    "(SELECT min(id) FROM registry_approvalrequest WHERE state = 'executed')",
     "decision": "UPDATE registry_decision SET verdict = 'reject'",
     "policy": "UPDATE registry_policyversion SET state = 'withdrawn' WHERE state = 'active'",
     "delegation": "UPDATE registry_delegation SET to_id = (SELECT id FROM accounts_user WHERE username = 'ada')",
@@ -220,6 +223,9 @@ def test_a_deleted_row_is_named(story: ModelVersion) -> None:
     assert (only().kind, only().said, only().found) == ("alias", "1", None)
 
 
+PUT_BACK = "UPDATE registry_modelversion SET stage = 'None' WHERE version = 2"
+
+
 @pytest.fixture
 def shut(story: ModelVersion) -> Mismatch:
     turn()
@@ -241,11 +247,16 @@ def test_the_gate_is_shut_until_an_admin_settles_it_with_a_reason(
         replayed.settle(shut, found=shut.found, reason=" ", actor=people["ada"])
     with pytest.raises(Conflict, match="changed since"):
         replayed.settle(shut, found="Staging", reason="restored", actor=people["ada"])
-    replayed.settle(shut, found=shut.found, reason="a restore went wrong", actor=people["ada"])
-    replayed.settle(shut, found=shut.found, reason="again", actor=people["ada"])
+    with pytest.raises(Conflict, match="no reason makes it true"):
+        replayed.settle(shut, found=shut.found, reason="looks fine to me", actor=people["ada"])
+    with pytest.raises(Conflict, match="gate is shut"):
+        require_open_gate("be deployed")
+    sql(PUT_BACK)
+    replayed.settle(shut, found="None", reason="a restore went wrong", actor=people["ada"])
+    replayed.settle(shut, found="None", reason="again", actor=people["ada"])
     assert Event.objects.filter(action="state.settled").count() == 1
     assert Mismatch.objects.get().reason == "a restore went wrong"
-    assert turn().found == 0  # what was settled is what the ledger says now
+    assert turn().found == 0
     rollouts.start(second, staging, AT_ONCE, actor=people["eli"])
 
 
@@ -286,11 +297,43 @@ def test_what_is_queued_waits_and_what_goes_back_goes(
 
 
 def test_a_row_put_back_still_waits_for_the_admins_word(shut: Mismatch, people: dict[str, Actor]) -> None:
-    sql("UPDATE registry_modelversion SET stage = 'None' WHERE version = 2")
+    sql(PUT_BACK)
     assert turn().found == 0
     assert replayed.row_now(shut) == "None"
     replayed.settle(shut, found="None", reason="put back from the backup", actor=people["ada"])
     assert turn().found == 0
+
+
+def test_kept_facts_that_were_changed_settle_nothing(shut: Mismatch, people: dict[str, Actor]) -> None:
+    ReplayedFact.objects.filter(kind="stage").update(value="Production")
+    Mismatch.objects.update(said="Production")
+    with pytest.raises(Conflict, match="no reason makes it true"):
+        replayed.settle(shut, found="Production", reason="mine", actor=people["ada"])
+
+
+def test_a_secret_that_was_changed_is_settled_by_revoking_its_token(
+    story: ModelVersion, people: dict[str, Actor]
+) -> None:
+    turn()
+    sql(CHANGES["secret"])
+    turn()
+    token = people["rita"].person.api_tokens.get()
+    tokens.revoke(people["rita"].person, token_id=token.pk, actor=people["rita"])
+    assert turn().found == 0
+    replayed.settle(only(), found=None, reason="revoked it", actor=people["ada"])
+    require_open_gate("be deployed")
+
+
+def test_a_forged_signature_deploys_nothing(
+    story: ModelVersion, people: dict[str, Actor], production: Endpoint
+) -> None:
+    third = locked_version(production.model, people["dana"])
+    asked = rollouts.request_deployment(third, production, AT_ONCE, reason="new", actor=people["dana"])
+    sql("UPDATE registry_approvalrequest SET state = 'approved' WHERE id = %s", asked.request.pk)
+    with pytest.raises(Differs, match="state of"):
+        rollouts.start(third, production, AT_ONCE, actor=people["olga"])
+    assert {row.kind for row in Mismatch.objects.all()} == {"request", "ceiling"}
+    assert not third.rollouts.exists()
 
 
 def test_a_row_changed_again_is_told_again(shut: Mismatch) -> None:
@@ -360,7 +403,9 @@ def test_an_admin_is_told_looks_and_settles_it_on_its_page(
     stale = {"is_there": "yes", "found": "Staging", "reason": "mine"}
     assert client.post(address, stale).status_code == 409
     assert client.post(address, {**stale, "found": "Production", "reason": ""}).status_code == 400
-    assert client.post(address, {**stale, "found": "Production"}).status_code == 302
+    assert client.post(address, {**stale, "found": "Production"}).status_code == 409
+    sql(PUT_BACK)
+    assert client.post(address, {**stale, "found": "None"}).status_code == 302
     assert client.get("/health").content == b"OK"
     assert "mine" in client.get(f"/audit/mismatches/{shut.pk}").content.decode()
 

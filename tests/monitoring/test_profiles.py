@@ -113,6 +113,15 @@ def test_the_rule_on_counts_tells_on_the_day_on_which_the_replay_does(moved: flo
     assert bool(told[1]) == bool(moved or gone)
 
 
+def test_a_month_of_thirty_features_that_do_not_change_cries_wolf_not_once() -> None:
+    rng = random.Random(11)
+    features = [Baseline.of(rng.gauss(0, 1) for _ in range(2_000)) for _ in range(30)]
+    watches = [baseline.watches(60) for baseline in features]
+    for _ in range(30):
+        for baseline, each in zip(features, watches, strict=True):
+            assert not baseline.look(baseline.count(rng.gauss(0, 1) for _ in range(500)), each)
+
+
 def test_chance_is_taken_off_the_stability_index() -> None:
     baseline = Baseline.of(drawn(SHAPES["normal"], 10_000, 1))
     alike = [baseline.effect(baseline.count(drawn(SHAPES["normal"], 200, seed))).stability for seed in range(2, 30)]

@@ -147,6 +147,10 @@ PAGES = [
     Deed("GET", "endpoints/<slug:name>"),
     Deed("GET", "endpoints/<slug:name>/capacity"),
     Deed("GET", "endpoints/<slug:name>/drift", query="?version=1&feature=age"),
+    Deed(
+        "POST", "endpoints/<slug:name>/drift", frozenset({"dana", "eli", "olga"}), body={"comment": "x"},
+        query="?version=1&feature=age",
+    ),
     Deed("GET", f"{R}endpoints/<slug:name>/drift"),
     Deed("GET", "endpoints/<slug:name>/monitoring"), Deed("GET", "endpoints/<slug:name>/series.<str:form>"),
     Deed("POST", "endpoints/<slug:name>/plan", body={"strategy": "canary"}),

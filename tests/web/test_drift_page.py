@@ -55,6 +55,15 @@ def test_an_alarm_stands_first_with_its_severity_and_day(client: Client) -> None
     assert 'aria-label="Over 3 days from 0.000 to 0.' in shown
 
 
+def test_before_its_first_day_is_over_nothing_is_called_calm(client: Client) -> None:
+    count_feature("fraud", "2", "age", USUAL, MOVED)
+    drift.judge_due()
+    shown = page(client, f"{AT}/monitoring")
+    assert "Version 2: one feature is counted, and no day is judged yet." in shown
+    assert "not judged</span>" in shown
+    assert "No day of it is judged yet." in page(client, f"{AT}/drift?version=2&feature=age")
+
+
 def test_a_feature_is_drawn_beside_its_reference(client: Client) -> None:
     count_feature("fraud", "2", "age", [*USUAL, None], MOVED, MOVED)
     drift.judge_due()
@@ -66,6 +75,22 @@ def test_a_feature_is_drawn_beside_its_reference(client: Client) -> None:
     table = client.get(f"{AT}/drift?version=2&feature=age&form=csv").content.decode().splitlines()
     assert table[0] == "signal,bar,over,up_to,reference_share,window_share"
     assert sum(float(line.split(",")[-1]) for line in table[1:]) == pytest.approx(1, abs=1e-4)
+
+
+def test_an_alarm_is_acknowledged_on_its_page(client: Client) -> None:
+    count_feature("fraud", "2", "age", USUAL, MOVED, MOVED)
+    drift.judge_due()
+    path = f"{AT}/drift?version=2&feature=age"
+    assert "Look at it" in page(client, path)
+    refused = client.post(path, {"comment": " "})
+    assert refused.status_code == 400
+    assert "what you found" in refused.content.decode()
+    assert client.post(path, {"comment": "a <b>campaign"}).status_code == 302
+    shown = page(client, path)
+    assert "dana: a &lt;b&gt;campaign" in shown
+    assert "Look at it" not in shown
+    assert "seen by dana" in page(client, f"{AT}/monitoring")
+    assert json.loads(client.get("/api/v1/endpoints/fraud/drift").content)["features"][0]["acknowledged_by"] == "dana"
 
 
 def test_names_of_features_and_levels_are_text(client: Client) -> None:

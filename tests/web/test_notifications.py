@@ -11,14 +11,15 @@ from accounts.models import ApiToken, User
 from accounts.permissions import Scope
 from accounts.roles import Role
 from core import clock
-from deployments import endpoints, rollouts
+from deployments import alarms, endpoints, rollouts
 from deployments.models import Rollout
 from deployments.plan import Strategy
 from deployments.plans import Plan
 from deployments.states import RolloutState
+from monitoring import drift
 from registry import decisions, discussion, registered, requests
 from registry.models import ApprovalRequest
-from tests.factories import ask_production, locked, make_model, make_version
+from tests.factories import ask_production, count_feature, locked, make_model, make_version
 from tests.web.visitors import browser
 from web.pages import notices
 
@@ -140,3 +141,22 @@ def test_the_count_is_one_query_and_the_page_stays_within_twenty(dana: Actor, ri
     with CaptureQueriesContext(connection) as counted:
         client.get("/notifications")
     assert len(counted) <= 20
+
+
+def test_the_owner_and_those_who_deploy_hear_of_drift(people: dict[str, Actor]) -> None:
+    made = make_model(people["dana"], "Fraud")
+    endpoints.create_endpoint("fraud", model=made, environment="staging", actor=people["eli"])
+    usual: list[Any] = [float(n) for n in range(1_000)]
+    moved = [value + 500 for value in usual]
+    count_feature("fraud", "2", "age", usual, moved, moved)
+    drift.judge_due()
+    alarms.tell()
+    for name in ("dana", "olga"):
+        (notice,) = notices.notices(again(people[name]))
+        assert (notice.words, notice.about, notice.needs) == ("age drifted at", "fraud (staging)", False)
+        assert notice.href == "/endpoints/fraud/drift?version=2&feature=age"
+        assert notice.detail == "Version 2, major: 0.5 from its reference"
+    for name in ("rita", "otto"):
+        assert told(people[name]) == []
+    registered.update_model(made, actor=people["dana"], restricted=True)
+    assert told(people["olga"]) == []

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable
 
 from django.contrib import messages
-from django.db.models import Prefetch, prefetch_related_objects
+from django.db.models import Prefetch, Q, prefetch_related_objects
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.views.decorators.http import require_GET, require_POST
@@ -14,7 +14,7 @@ from accounts.models import User
 from accounts.permissions import Permission, roles_with
 from core.refusals import Conflict, Denied, Invalid, Refusal
 from deployments.plans import Plan
-from registry import access, compare, decisions, discussion, evidence, history, manifests, requests, subjects
+from registry import access, compare, decisions, discussion, doubts, evidence, history, manifests, requests, subjects
 from registry.checks import as_of_now
 from registry.conditions import Condition, conditions_of, obstacles, standings
 from registry.delegations import had_part
@@ -79,12 +79,12 @@ def review_page(
     move, past = requests.move_of(found), stale(found)
     champion = subjects.compared_with(found)
     checks = as_of_now(found)
-    events = history.page_of(
-        history.events_visible_to(actor).filter(object_kind="approval_request", object_id=str(found.pk))
-    ).events
+    about, differing = Q(object_kind="approval_request", object_id=str(found.pk)), doubts.of_request(found)
+    events = history.page_of(doubts.told_with(history.events_visible_to(actor), about, differing)).events
     accepted = _accepted(events)
     context = {
         "approval": _approval(found),
+        "doubts": differing,
         "strip": _strip(found, move, past),
         "checks": [_check(check) for check in checks],
         "conditions": [_condition(one) for one in conditions_of(found)],

@@ -7,18 +7,19 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_http_methods
 
-from core.refusals import NotFound
-from deployments import endpoints
+from core.refusals import Invalid, NotFound
+from deployments import alarms, endpoints
 from monitoring import drift, folding
 from monitoring.drift import Seen
 from monitoring.stats.pictures import Bar, bars
 from monitoring.stats.profiles import MISSING, Severity
 from web.actors import actor_of
+from web.pages.forms import Form, posted
 from web.templatetags.signoff import num_filter
 
 LOOKS = {
@@ -32,6 +33,7 @@ HIGHEST_PCT = 92.0  # of a picture's height, that its highest bar takes
 WIDTH_PCT = 100.0
 EN_DASH = "\N{EN DASH}"
 GAP = 0.12  # of a bar's place, left free on either side
+CALM, UNJUDGED = "Not drifted: no more than chance, or too small to matter.", "No day of it is judged yet."
 WIDEST = "The widest gap between it and its reference is"
 MORE_MISSING = "The share of its rows that are missing differs from its reference's by"
 
@@ -73,6 +75,11 @@ class Row:
     def judged(self) -> list[dict[str, Any]]:
         """Its days that were judged, the newest first."""
         return [{**vars(day), "date": drift.date_of(day.day)} for day in reversed(self.seen.before)]
+
+    @property
+    def is_judged(self) -> bool:
+        """Whether any day of it was judged."""
+        return self.seen.feature.last_day > 0
 
     @property
     def days(self) -> list[float]:
@@ -123,10 +130,16 @@ def summary(version: str, rows: Sequence[Row]) -> str:
     """Return in words how many features of a version have drifted; nothing of none."""
     if not rows:
         return ""
+    if not any(row.is_judged for row in rows):
+        return f"Version {version}: {_many(rows)} counted, and no day is judged yet. {_rows_of(rows[0].seen)}"
     first, drifted = rows[0].seen, [row.seen.feature.name for row in rows if row.is_alarm]
     said = f"{drifted[0]} has" if len(drifted) == 1 else f"{len(drifted)} of {len(rows)} features have"
     told = f"{said} drifted." if drifted else f"None of {len(rows)} features has drifted."
     return f"Version {version}: {told} {_rows_of(first)}"
+
+
+def _many(rows: Sequence[Row]) -> str:
+    return "one feature is" if len(rows) == 1 else f"{len(rows)} features are"
 
 
 def _rows_of(seen: Seen) -> str:
@@ -136,16 +149,27 @@ def _rows_of(seen: Seen) -> str:
 
 
 @never_cache
-@require_GET
+@require_http_methods(["GET", "POST"])
 def feature(request: HttpRequest, name: str) -> HttpResponse:
-    """Show one feature of a version, or answer with its bars as CSV."""
-    found = endpoints.find_endpoint(name, actor=actor_of(request))
+    """Show one feature of a version, answer with its bars as CSV, or take who looked at its alarm."""
+    actor = actor_of(request)
+    found = endpoints.find_endpoint(name, actor=actor)
     version, wanted = (request.GET.get(key, "") for key in ("version", "feature"))
+    form = Form(comment=posted(request, "comment"))
+    if request.method == "POST":
+        try:
+            alarms.acknowledge(found, version, wanted, comment=str(form["comment"].value), actor=actor)
+        except Invalid as why:
+            form.blame(why)
+        else:
+            return HttpResponseRedirect(address(found.name, version, wanted))
     if (seen := drift.one(found.name, version, wanted)) is None:
         raise NotFound(f"Nothing is counted of a feature {wanted[:60]!r} of version {version[:20]!r}.")
     if request.GET.get("form") == "csv":
         return _csv(found.name, seen)
-    return render(request, "endpoints/drift.html", {"endpoint": found, **shown(found.name, seen)})
+    may = alarms.may_acknowledge(found, actor=actor)
+    context = {"endpoint": found, "form": form, "may_acknowledge": may, **shown(found.name, seen)}
+    return render(request, "endpoints/drift.html", context, status=400 if form.errors else 200)
 
 
 def shown(endpoint: str, seen: Seen) -> dict[str, Any]:
@@ -162,9 +186,8 @@ def sentence(seen: Seen) -> str:
         return "Nothing came on its newest day."
     gap = MORE_MISSING if effect.signal == MISSING else WIDEST
     index = f", its stability index {effect.stability:.2f}" if effect.stability is not None else ""
-    verdict = (
-        f"Drifted since {since:%-d %B}: {seen.severity}." if since else "No more than chance, or too small to matter."
-    )
+    calm = CALM if seen.feature.last_day else UNJUDGED
+    verdict = f"Drifted since {since:%-d %B}: {seen.severity}." if since else calm
     return f"{gap} {effect.distance:.3f}{index}. {verdict} {_rows_of(seen)}"
 
 

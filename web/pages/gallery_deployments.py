@@ -263,6 +263,7 @@ PAGES: dict[str, dict[str, Context]] = {
     "endpoints/drift": {
         "numbers": gallery_drift.page(gallery_drift.AGE, ENDPOINT),
         "words": gallery_drift.page(gallery_drift.CITY, ENDPOINT),
+        "acknowledged": gallery_drift.page(gallery_drift.SEEN, ENDPOINT),
         "first day": gallery_drift.page(gallery_drift.INCOME, ENDPOINT),
     },
     "endpoints/monitoring": {state: gallery_charts.page(state, ENDPOINT) for state in gallery_charts.STATES},

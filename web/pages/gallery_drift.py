@@ -9,6 +9,7 @@ from monitoring.models import Feature, FeatureDay
 from monitoring.stats.profiles import Baseline
 from web.pages import drift
 from web.pages.drift import Row, Waiting
+from web.pages.forms import Form
 from web.pages.gallery_stock import Context, at
 
 DAY = day_of(at(24, 9, 0, 0))
@@ -35,6 +36,7 @@ def _seen(
         endpoint="risk", version="6", name=name, source=Feature.Source.TRAINING, digest="5e" * 32,
         pinned_at=at(20, 9, 0, 0), alarm_since=None if since is None else date_of(DAY - since),
         distance=distances[-1] if distances else None,
+        last_day=DAY - 1 if distances else 0,
     )  # fmt: skip
     before = [
         FeatureDay(day=DAY - len(distances) + place, rows=1_440, signal="value", distance=distance)
@@ -53,6 +55,9 @@ SCORE = _seen(
     [0.02, 0.02, 0.01, 0.02, 0.03, 0.02, 0.02],
 )  # fmt: skip
 INCOME = _seen("a rather_long.name of an income that came from elsewhere", _ages(0, 900), _ages(0, 300), [])
+SEEN = _seen("age", _ages(0, REFERENCE), _ages(9, WINDOW), [0.02, 0.21], since=1)
+SEEN.feature.seen_since, SEEN.feature.seen_by = SEEN.feature.alarm_since, "olga"
+SEEN.feature.seen_comment = "A campaign for older customers since Monday; the model does as well on them."
 WAITS = Waiting("6", 2_140, ["prediction"])
 
 
@@ -72,4 +77,4 @@ TABLES = {
 
 def page(seen: Seen, endpoint: Context) -> Context:
     """Return the context of a feature's page."""
-    return {"endpoint": endpoint, **drift.shown("risk", seen)}
+    return {"endpoint": endpoint, "form": Form(comment=""), "may_acknowledge": True, **drift.shown("risk", seen)}

@@ -16,7 +16,7 @@ from core import clock
 from core.refusals import Invalid, NotFound, Refusal
 from deployments import endpoints
 from deployments import history as deployed
-from registry import access, history, registered
+from registry import access, doubts, history, registered
 from registry.listing import ModelFilter
 from registry.models import Alias, ApprovalRequest, MetricThreshold, ModelVersion, RegisteredModel
 from registry.models.registered import RiskTier
@@ -274,6 +274,7 @@ def model_history(request: HttpRequest, name: str) -> HttpResponse:
         "at_text": text,
         "at_error": error,
         "live": history.live_at(found, at),
+        "doubts": doubts.of_model(found),
         "served": deployed.served_at(found, at),
         "spans": spans[::-1],
         "servings": served[::-1],

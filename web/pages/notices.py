@@ -22,9 +22,10 @@ from audit.replay import mismatches
 from core import clock
 from deployments.models import Rollout
 from registry import history
-from registry.models import ApprovalRequest, BrokenGlass, Comment, Decision, PolicyVersion
+from registry.models import ApprovalRequest, BrokenGlass, Comment, Decision, PolicyVersion, RegisteredModel
 from registry.models.approvals import RequestState
 from web.pages import labels
+from web.pages.drift import address
 
 NEWS_DAYS = 30
 ENDING = timedelta(days=7)
@@ -93,6 +94,14 @@ def _rollouts(actor: Actor) -> QuerySet[Any]:
     return rows.annotate(moment=F("at"))
 
 
+def _drifted(actor: Actor) -> QuerySet[Any]:
+    """Return alarms of features: of one's own models, and all for those who deploy to production."""
+    rows = history.events_visible_to(actor).order_by().filter(action="feature.drifted").annotate(moment=F("at"))
+    if actor.holds(Permission.DEPLOY_PRODUCTION):
+        return rows
+    return rows.filter(model_uuid__in=RegisteredModel.objects.live().filter(owner=actor.user).values("uuid"))
+
+
 def _tokens(actor: Actor) -> QuerySet[Any]:
     soon = clock.now() + ENDING
     rows = ApiToken.objects.filter(user=actor.user, revoked_at=None, expires_at__gt=clock.now(), expires_at__lte=soon)
@@ -124,6 +133,7 @@ STANDING: dict[str, Callable[[Actor], QuerySet[Any]]] = {
 }  # fmt: skip
 NEWS: dict[str, Callable[[Actor], QuerySet[Any]]] = {
     "decision": _decided, "ended": _ended, "comment": _comments, "rollout": _rollouts,
+    "drift": _drifted,
 }  # fmt: skip
 
 
@@ -256,6 +266,18 @@ def _tell_rollouts(keys: list[int], actor: Actor) -> dict[int, Notice]:
     }  # fmt: skip
 
 
+def _tell_drifted(keys: list[int], actor: Actor) -> dict[int, Notice]:
+    events = [history.tell(row) for row in history.events_visible_to(actor).filter(pk__in=keys)]
+    return {
+        told.id: Notice(
+            "drift", told.id, told.at, f"{told.after['feature']} drifted at", told.label,
+            address(told.object_id, str(told.after["version"]), str(told.after["feature"])),
+            f"Version {told.after['version']}, {told.after['severity']}: {told.after['distance']} from its reference",
+        )
+        for told in events
+    }  # fmt: skip
+
+
 def _tell_tokens(keys: list[int], actor: Actor) -> dict[int, Notice]:
     del actor
     return {
@@ -297,5 +319,5 @@ def _tell_wishes(keys: list[int], actor: Actor) -> dict[int, Notice]:
 TELL: dict[str, Callable[[list[int], Actor], dict[int, Notice]]] = {
     "request": _tell_requests, "glass": _tell_glass, "policy": _tell_proposals, "token": _tell_tokens,
     "access": _tell_wishes, "decision": _tell_decisions, "ended": _tell_ended, "comment": _tell_comments,
-    "rollout": _tell_rollouts, "mismatch": _tell_mismatches,
+    "rollout": _tell_rollouts, "mismatch": _tell_mismatches, "drift": _tell_drifted,
 }  # fmt: skip

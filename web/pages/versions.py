@@ -4,6 +4,7 @@ from collections.abc import Collection
 from urllib.parse import quote
 
 from django.contrib import messages
+from django.db.models import Q
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.views.decorators.http import require_GET, require_POST
@@ -17,6 +18,7 @@ from registry import (
     cards,
     compare,
     comparison,
+    doubts,
     evidence,
     history,
     lineage,
@@ -52,11 +54,9 @@ def version(request: HttpRequest, name: str, number: int) -> HttpResponse:
 
 def version_page(request: HttpRequest, found: ModelVersion, actor: Actor, form: Form | None = None) -> HttpResponse:
     """Return the page, with the note form as it was typed where it was refused."""
-    told = history.page_of(
-        history.events_visible_to(actor).filter(
-            object_kind="model_version", object_id=f"{found.model.uuid}/{found.version}"
-        )
-    ).events
+    about = Q(object_kind="model_version", object_id=f"{found.model.uuid}/{found.version}")
+    differing = doubts.of_version(found)
+    told = history.page_of(doubts.told_with(history.events_visible_to(actor), about, differing)).events
     champion = subjects.champion_of(found)
     said = evidence.read(found)
     files, damaged = _files(found)
@@ -103,6 +103,7 @@ def version_page(request: HttpRequest, found: ModelVersion, actor: Actor, form: 
         "numbering": _numbering(found, form) if may_write else None,
         "snippets": _snippets(found),
         "events": told,
+        "doubts": differing,
     }
     return render(request, "models/version.html", context, status=400 if form and form.errors else 200)
 

@@ -35,6 +35,12 @@ class FeatureShape(serializers.Serializer[Any]):
     severity = OneOf(choices=list(Severity))
     alarm_since = serializers.DateField(source="feature.alarm_since", allow_null=True)
 
+    acknowledged_by = serializers.SerializerMethodField()
+
+    def get_acknowledged_by(self, seen: Seen) -> str:
+        """Return who looked at the alarm; nothing where nobody did."""
+        return seen.feature.seen_by if seen.feature.is_acknowledged else ""
+
     def get_day(self, seen: Seen) -> str:
         """Return the day, in UTC."""
         return drift.date_of(seen.day).isoformat()

@@ -40,7 +40,7 @@ class MismatchRead(MismatchShape):
 
 
 class Settlement(serializers.Serializer[Any]):
-    """The row as it was read (null: no such row), and why it may be so."""
+    """The row as it was read (null: no such row), and how it was put back."""
 
     found = serializers.CharField(allow_null=True, allow_blank=True)
     reason = serializers.CharField(max_length=10_000)
@@ -64,7 +64,7 @@ def mismatch(request: Request, number: int) -> Response:
 @extend_schema(operation_id="settle_mismatch", request=Settlement, responses={200: MismatchRead, **REFUSALS})
 @api_view(["POST"])
 def settle(request: Request, number: int) -> Response:
-    """Settle one with a reason: the row as you read it is what the ledger says from here on. Needs `decide`."""
+    """Settle one with a reason, once its row is back as the ledger says: 409 before. Needs `decide`."""
     actor = actor_of(request)
     row = replayed.find_mismatch(number, actor=actor)
     return Response(MismatchRead(replayed.settle(row, actor=actor, **checked(Settlement, request))).data)

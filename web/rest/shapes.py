@@ -283,7 +283,7 @@ class Compared(Comparison):
 class SpanShape(serializers.Serializer[Any]):
     """A version held a stage or an @alias from `start` to `end` (null: still). `seq` is the event that says so.
 
-    `approval` is the number of the request, or the word why there is none.
+    `approval` is the number of the request, or the word why there is none; `doubt` says why it is not what people did.
     """
 
     version = serializers.IntegerField()
@@ -294,6 +294,7 @@ class SpanShape(serializers.Serializer[Any]):
     comment = serializers.CharField()
     approval = serializers.JSONField(allow_null=True)
     seq = serializers.IntegerField(source="event.seq", allow_null=True)
+    doubt = serializers.CharField()
 
 
 class HeldShape(SpanShape):

@@ -14,6 +14,8 @@ from django.templatetags.static import static
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
+from web.markdown import rendered
+
 register = template.Library()
 
 UNMEASURED = "not measured"
@@ -211,6 +213,12 @@ def as_moment(value: object) -> datetime | None:
     if not isinstance(value, datetime):
         return None
     return (value if value.tzinfo else value.replace(tzinfo=UTC)).astimezone(UTC)
+
+
+@register.filter
+def markdown(text: object) -> SafeString:
+    """Return written text as safe markup."""
+    return rendered(str(text))
 
 
 @register.filter
