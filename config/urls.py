@@ -23,6 +23,7 @@ urlpatterns = [
     path("api/v1/", include((rest.urlpatterns, "rest"))),
     path("api/", include((mlflow.urlpatterns, "mlflow"))),
     path("ajax-api/", include((mlflow.urlpatterns, "mlflow"), namespace="mlflow-ajax")),
+    path("", include(mlflow.beside)),
     path("", include((pages.urlpatterns, "pages"))),
     re_path(r"^(?:api|ajax-api)/", errors.plain_not_found),
 ]

@@ -95,11 +95,30 @@ def put_file(place: Place, chunks: Iterable[bytes], *, actor: Actor, expected: i
     require_file(place, actor)
     written = blobs.write_blob(chunks, expected=expected)
     with transaction.atomic():
-        refuse_frozen(place)
-        blob = held_blob(written)
-        StoredFile.objects.update_or_create(
-            root=place.root, path=place.path, defaults={"blob": blob, "updated_at": clock.now()}
-        )
+        keep_file(place, written)
+
+
+def keep_file(place: Place, written: blobs.Written) -> None:
+    """Let the stored bytes stand at `place`, in the caller's transaction."""
+    refuse_frozen(place)
+    blob = held_blob(written)
+    _refuse_both(place)
+    StoredFile.objects.update_or_create(
+        root=place.root, path=place.path, defaults={"blob": blob, "updated_at": clock.now()}
+    )
+
+
+def _refuse_both(place: Place) -> None:
+    """Raise Invalid where the place is a folder already, or would make one of a file; its root has one writer then."""
+    owner = _owner(place.root)
+    if owner is not None:
+        owner.select_for_update().first()
+    above = ["/".join(place.path.split("/")[:depth]) for depth in range(1, place.path.count("/") + 1)]
+    rows = StoredFile.objects.filter(root=place.root)
+    if file := rows.filter(path__in=above).values_list("path", flat=True).first():
+        raise Invalid(f"{place.root}/{file} is a file, so nothing lies below it.", field="path")
+    if rows.below(place.path).exists():
+        raise Invalid(f"{place.whole} is a folder, not a file.", field="path")
 
 
 def require_file(place: Place, actor: Actor) -> None:

@@ -1,5 +1,7 @@
 """Experiments: folders of runs. Number 0, `Default`, always exists."""
 
+import re
+
 from django.db import IntegrityError, connection, transaction
 
 from accounts.actors import Actor
@@ -19,6 +21,7 @@ from registry.search import KINDS, NUMBER, Asked, Field, condition, inside, orde
 
 DEFAULT_ID = 0
 NAME_MAX, TAG_MAX, NUMBER_DIGITS = 500, 20_000, 18
+WHOLE = re.compile(r"-?[0-9]+\Z")
 FIELDS = {
     "name": Field("name"),
     "experiment_id": Field("pk", NUMBER, whole=True),
@@ -32,12 +35,20 @@ VIEWS = {"ACTIVE_ONLY": [Lifecycle.ACTIVE], "DELETED_ONLY": [Lifecycle.DELETED],
 def find_experiment(experiment_id: str, *, actor: Actor) -> Experiment:
     """Return the experiment, a deleted one too; raise NotFound where there is none."""
     require_reading(actor)
-    found = None
-    if experiment_id.isascii() and experiment_id.isdigit() and len(experiment_id) <= NUMBER_DIGITS:
-        found = Experiment.objects.filter(pk=int(experiment_id)).first()
+    found = Experiment.objects.filter(pk=number_of(experiment_id)).first()
     if found is None:
         raise NotFound(f"No Experiment with id={experiment_id[:80]} exists")
     return found
+
+
+def number_of(experiment_id: str) -> int:
+    """Return the number that stands for an experiment, -1 where none has it; raise Invalid for what is no number."""
+    if not WHOLE.match(experiment_id):
+        raise Invalid(
+            f"Invalid experiment ID '{experiment_id[:80]}'. Experiment ID must be a valid integer.",
+            field="experiment_id",
+        )
+    return int(experiment_id) if len(experiment_id) <= NUMBER_DIGITS else -1
 
 
 def find_experiment_by_name(name: str, *, actor: Actor) -> Experiment:
@@ -123,8 +134,7 @@ def delete_experiment(experiment: Experiment, *, actor: Actor) -> None:
         raise Conflict("The experiment Default is where runs go that name none; it cannot be deleted.")
     _require_alone(experiment, "delete", actor)
     with transaction.atomic():
-        row = _locked(experiment)
-        require_active(row)
+        row = _locked_as(experiment, Lifecycle.ACTIVE)
         refuse_registered(row.runs.all(), row.logged_models.all(), f"experiment {row.name}", actor=actor)
         runs = _mark(row, Lifecycle.DELETED)
         record("experiment.deleted", subject_of(row), actor=actor, change=Change(facts={"runs": runs}))
@@ -134,9 +144,7 @@ def restore_experiment(experiment: Experiment, *, actor: Actor) -> None:
     """Bring the experiment and its runs back."""
     _require_alone(experiment, "restore", actor)
     with transaction.atomic():
-        row = _locked(experiment)
-        if row.lifecycle_stage == Lifecycle.ACTIVE:
-            raise Invalid(f"The experiment {row.pk} must be in the 'deleted' state. Current state is active.")
+        row = _locked_as(experiment, Lifecycle.DELETED)
         runs = _mark(row, Lifecycle.ACTIVE)
         record("experiment.restored", subject_of(row), actor=actor, change=Change(facts={"runs": runs}))
 
@@ -167,6 +175,14 @@ def delete_experiment_tag(experiment: Experiment, key: str, *, actor: Actor) -> 
 
 def _locked(experiment: Experiment) -> Experiment:
     return Experiment.objects.select_for_update().get(pk=experiment.pk)
+
+
+def _locked_as(experiment: Experiment, stage: Lifecycle) -> Experiment:
+    """Return the experiment where it is in that stage; raise NotFound, as MLflow does, where it is in the other."""
+    row = _locked(experiment)
+    if row.lifecycle_stage != stage:
+        raise NotFound(f"No {stage} experiment with id={row.pk} exists")
+    return row
 
 
 def _mark(row: Experiment, stage: Lifecycle) -> int:

@@ -22,6 +22,7 @@ from registry.names import check_model_name
 from registry.stores.contract import CHUNK
 
 FILES_MAX = 1000
+BLOWN_UP_BYTES, BLOWN_UP_TIMES = 64 * 2**20, 100
 ENCRYPTED = 0x1
 JUNK = ("__MACOSX/", ".DS_Store")
 
@@ -130,13 +131,23 @@ def _unpacked(given: Given) -> list[Piece]:
     entries = [one for one in archive.infolist() if not one.is_dir() and not any(junk in one.filename for junk in JUNK)]
     if any(one.flag_bits & ENCRYPTED for one in entries):
         raise Invalid(f"{given.name} is encrypted; hand it in without a password.", field="files")
-    if sum(one.file_size for one in entries) > settings.MAX_UPLOAD_BYTES:
-        raise TooLarge(f"The files of {given.name} are over {settings.MAX_UPLOAD_BYTES // 2**20} MiB together.")
+    _check_size(given.name, sum(one.file_size for one in entries), sum(one.compress_size for one in entries))
     tops = sorted((one.filename for one in entries if one.filename.rpartition("/")[2] == MLMODEL), key=len)
     prefix = tops[0].removesuffix(MLMODEL) if tops else ""
     if outside := next((one.filename for one in entries if not one.filename.startswith(prefix)), ""):
         raise Invalid(f"{outside} lies outside the folder of MLmodel; zip that folder alone.", field="files")
     return [Piece(one.filename.removeprefix(prefix), archive, given, one.filename) for one in entries]
+
+
+def _check_size(name: str, size: int, packed: int) -> None:
+    """Refuse an archive whose files are over the limit together, or blow up as no model's do."""
+    if size > settings.MAX_UPLOAD_BYTES:
+        raise TooLarge(f"The files of {name} are over {settings.MAX_UPLOAD_BYTES // 2**20} MiB together.")
+    if size > BLOWN_UP_BYTES and size > packed * BLOWN_UP_TIMES:
+        raise TooLarge(
+            f"The files of {name} have {size // 2**20} MiB, over {BLOWN_UP_TIMES} times what the archive has.",
+            next_step="Zip them without compression if they are what you mean.",
+        )
 
 
 def _check_mlmodel(pieces: list[Piece]) -> None:

@@ -17,6 +17,7 @@ from core import clock
 from core.refusals import Invalid, NotFound
 from registry import names
 from registry.authorship import author_of, require_active, require_author, require_reading
+from registry.experiments import number_of
 from registry.filters import parse_filter
 from registry.measurements import PARAM_MAX, PARAMS_MAX, check_key
 from registry.models import Experiment, LoggedModel, Metric, Run
@@ -90,11 +91,12 @@ class Ordered:
     on: Dataset | None = None
 
 
-def find_logged_model(model_id: str, *, actor: Actor) -> LoggedModel:
-    """Return the active logged model; raise NotFound where there is none."""
+def find_logged_model(model_id: str, *, actor: Actor, deleted: bool = False) -> LoggedModel:
+    """Return the active logged model, or with `deleted` any; raise NotFound where there is none."""
     require_reading(actor)
     rows = shown(LoggedModel.objects.select_related("author", "source_run"), actor=actor)
-    found = rows.filter(model_id=model_id, lifecycle_stage=Lifecycle.ACTIVE).first()
+    stages = Lifecycle.values if deleted else [Lifecycle.ACTIVE]
+    found = rows.filter(model_id=model_id, lifecycle_stage__in=stages).first()
     if found is None:
         raise NotFound(f"Logged model with ID '{model_id[:80]}' not found.")
     return found
@@ -114,7 +116,7 @@ def search_logged_models(
     """
     require_reading(actor)
     size = check_size(asked.max_results, default=100, limit=1000)
-    numbers = [int(text) for text in experiment_ids if text.isascii() and text.isdigit() and len(text) < 19]  # noqa: PLR2004
+    numbers = [number_of(text) for text in experiment_ids]
     rows = shown(LoggedModel.objects.filter(experiment__in=numbers, lifecycle_stage=Lifecycle.ACTIVE), actor=actor)
     counted = reduce(or_, (one.measured for one in on), Q())
     if on:
@@ -194,8 +196,14 @@ def finalize_logged_model(model: LoggedModel, status: str, *, actor: Actor) -> L
 
 
 def delete_logged_model(model: LoggedModel, *, actor: Actor) -> None:
-    """Mark the logged model deleted. Raises Conflict while a live version was registered from it."""
+    """Mark the logged model deleted; one that is already is no error.
+
+    Raises Conflict while a live version was registered from it.
+    """
+    require_author(model, "delete this model", actor=actor)
     with transaction.atomic():
+        if not LoggedModel.objects.filter(pk=model.pk, lifecycle_stage=Lifecycle.ACTIVE).exists():
+            return
         row = _writable(model, "delete this model", actor)
         refuse_registered(
             Run.objects.none(), LoggedModel.objects.filter(pk=row.pk), f"logged model {row.name}", actor=actor
@@ -258,5 +266,6 @@ def _tags(tags: dict[str, str]) -> dict[str, str]:
     if len(tags) > TAGS_MAX:
         raise Invalid(f"A request has at most {TAGS_MAX} tags.", field="tags")
     for key in tags:
-        names.check_tag(key, "")
+        if not key or len(key) > names.KEY_MAX or not key.isprintable():  # MLflow takes any
+            raise Invalid(f"A tag's key has 1 to {names.KEY_MAX} printable characters.", field="tags")
     return {key: value[:TAG_MAX] for key, value in tags.items()}

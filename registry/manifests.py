@@ -5,6 +5,7 @@ import json
 from dataclasses import dataclass
 
 from core import canonical
+from core.refusals import Conflict
 from registry import blobs, mlmodel
 from registry.artifacts import Place
 from registry.models import Manifest, ManifestFile, StoredFile
@@ -32,6 +33,7 @@ def freeze(place: Place) -> Manifest | None:
     rows = list(StoredFile.objects.select_related("blob").filter(root=place.root).below(place.path).order_by("path"))
     if not rows:
         return None
+    _refuse_both({row.path for row in rows})
     lines = sorted((row.path.removeprefix(prefix), row.blob_id, row.blob.size) for row in rows)
     body = canonical.dump(
         {"type": "signoff.manifest/1", "files": [{"path": p, "sha256": s, "size": n} for p, s, n in lines]}
@@ -40,6 +42,15 @@ def freeze(place: Place) -> Manifest | None:
     if new:
         ManifestFile.objects.bulk_create(ManifestFile(manifest=manifest, path=p, blob_id=s) for p, s, _ in lines)
     return manifest
+
+
+def _refuse_both(paths: set[str]) -> None:
+    """Raise Conflict where a path is a file and a folder: of the two, a listing would hide one that is signed."""
+    for path in sorted(paths):
+        above = path
+        while above := above.rpartition("/")[0]:
+            if above in paths:
+                raise Conflict(f"{above} is a file and a folder.", next_step="Delete one of them, then register.")
 
 
 def files_of(manifest: Manifest) -> list[FileLine]:

@@ -107,6 +107,7 @@ def check_key(key: str, what: str) -> str:
             f"periods (.), spaces ( ), colon(:) and slashes (/), at most {names.KEY_MAX} characters.",
             field="key",
         )
+    names.check_plain(key)
     return key
 
 

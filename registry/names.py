@@ -1,5 +1,6 @@
 """What models, tags and aliases may be called. The sentences are those MLflow's clients match."""
 
+import posixpath
 import re
 import unicodedata
 
@@ -42,8 +43,20 @@ def check_tag(key: str, value: str) -> None:
             f"periods (.), spaces ( ), colon(:) and slashes (/), at most {KEY_MAX} characters.",
             field="key",
         )
+    check_plain(key)
     if len(value) > VALUE_MAX:
         raise Invalid(f"Tag value is over {VALUE_MAX} characters.", field="value")
+
+
+def check_plain(key: str) -> None:
+    """Raise Invalid for a key that, read as a path, is another one: MLflow keeps keys as files in places."""
+    plain = posixpath.normpath(key)
+    if plain != key or plain == "." or plain.startswith(("/", "..")):
+        raise Invalid(
+            f"Invalid value '{key[:80]}' for parameter 'key' supplied: Names may be treated as files in certain cases, "
+            f"and must not resolve to other names when treated as such. This name would resolve to '{plain[:80]}'",
+            field="key",
+        )
 
 
 def skeleton(text: str) -> str:

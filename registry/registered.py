@@ -179,7 +179,9 @@ def delete_model_tag(model: RegisteredModel, key: str, *, actor: Actor) -> None:
     with transaction.atomic():
         row = access.locked(model)
         tag = ModelTag.objects.filter(model=row, key=key).first()
-        if tag:
+        if tag is None:
+            names.check_tag(key, "")
+        else:
             tag.delete()
             record("model.tag.deleted", access.model_subject(row), actor=actor, change=Change(before={key: tag.value}))
 

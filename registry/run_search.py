@@ -9,7 +9,7 @@ from django.db.models.functions import Cast
 from accounts.actors import Actor
 from core.refusals import Invalid
 from registry.authorship import require_reading
-from registry.experiments import view_of
+from registry.experiments import number_of, view_of
 from registry.filters import Order, Value, parse_filter, parse_order
 from registry.models import Metric, Param, Run, RunInput, RunTag
 from registry.paging import Column, Listing, Page, by, check_size, page
@@ -48,7 +48,7 @@ def search_runs(experiment_ids: Sequence[str], asked: Asked, *, view: str, actor
     """Return the page of runs of these experiments, newest first unless ordered otherwise."""
     require_reading(actor)
     size = check_size(asked.max_results, default=1000, limit=50_000)
-    numbers = [int(text) for text in experiment_ids if text.isascii() and text.isdigit() and len(text) < 19]  # noqa: PLR2004
+    numbers = [number_of(text) for text in experiment_ids]
     rows = shown(Run.objects.filter(experiment__in=numbers, lifecycle_stage__in=view_of(view)), actor=actor)
     rows = rows.alias(**COMPUTED)
     related = {"tag": beside(RunTag, "run"), "param": beside(Param, "run"), "metric": measured("run"), "dataset": _read}

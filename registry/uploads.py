@@ -9,12 +9,11 @@ from django.db import transaction
 from django.db.models import QuerySet
 
 from accounts.actors import Actor
-from core import clock
 from core.refusals import Invalid, NotFound
 from registry import artifacts, blobs
 from registry.artifacts import Place
 from registry.authorship import author_of
-from registry.models import StoredFile, Upload, UploadPart
+from registry.models import Upload, UploadPart
 
 PARTS_MAX = 10_000
 
@@ -67,13 +66,9 @@ def complete_upload(upload_id: str, place: Place, sent: Sequence[Sent], *, actor
     total = sum(part.blob.size for part in parts)
     written = blobs.write_blob(_joined(parts), expected=total)
     with transaction.atomic():
-        artifacts.refuse_frozen(place)
-        blob = artifacts.held_blob(written)
         if not _open(upload_id).select_for_update().exists():
             return  # somebody completed or aborted it meanwhile
-        StoredFile.objects.update_or_create(
-            root=place.root, path=place.path, defaults={"blob": blob, "updated_at": clock.now()}
-        )
+        artifacts.keep_file(place, written)
         upload.parts.all().delete()
         Upload.objects.filter(pk=upload.pk).update(done=True)
 

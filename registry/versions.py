@@ -230,7 +230,9 @@ def delete_version_tag(version: ModelVersion, key: str, *, actor: Actor) -> None
     with transaction.atomic():
         row = access.reread(version, access.locked(version.model))
         tag = VersionTag.objects.filter(version=row, key=key).first()
-        if tag:
+        if tag is None:
+            names.check_tag(key, "")
+        else:
             tag.delete()
             record(
                 "version.tag.deleted", access.version_subject(row), actor=actor, change=Change(before={key: tag.value})

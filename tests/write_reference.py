@@ -33,6 +33,7 @@ FOLDER = Path(__file__).resolve().parent.parent / "docs" / "reference"
 BEGIN, END = "<!-- begin generated -->", "<!-- end generated -->"
 OUR_APPS = {"accounts", "audit", "config", "registry", "web"}
 MLFLOW = "/api/2.0/mlflow"
+BESIDE = ("/get-artifact", "/model-versions/get-artifact")
 
 
 def row(*cells: str) -> str:
@@ -204,9 +205,9 @@ def mlflow_lines() -> list[str]:
     rows = [
         (f"{one.methods} {code(one.address.removeprefix('/api/'))}", one.about)
         for one in routes()
-        if one.address.startswith(("/api/2.0/", "/api/3.0/"))
+        if one.address.startswith(("/api/2.0/", "/api/3.0/", *BESIDE))
     ]
-    return table(("call, below `/api/` and `/ajax-api/`", "what it does"), rows)
+    return table(("call, below `/api/` and `/ajax-api/` but where it begins with `/`", "what it does"), rows)
 
 
 def rest_lines() -> list[str]:

@@ -1,11 +1,13 @@
 """What an archive that people hand in may hold."""
 
 import io
+import os
 import zipfile
 
 import pytest
 
-from core.refusals import Invalid
+from core.refusals import Invalid, TooLarge
+from registry import handed_in
 from registry.handed_in import Given, Piece
 
 
@@ -19,3 +21,18 @@ def test_a_file_whose_compressed_bytes_are_damaged_is_refused_by_name() -> None:
     piece = Piece("MLmodel", zipfile.ZipFile(body), Given("model.zip", body), "MLmodel")
     with pytest.raises(Invalid, match="MLmodel cannot be read from the archive"):
         list(piece.chunks())
+
+
+def test_an_archive_that_blows_up_is_refused_before_it_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(handed_in, "BLOWN_UP_BYTES", 2**20)
+    for content, fine in ((bytes(2**21), False), (os.urandom(2**21), True), (bytes(2**19), True)):
+        packed = io.BytesIO()
+        with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr("MLmodel", "flavors: {}")
+            archive.writestr("model.bin", content)
+        given = [Given("model.zip", packed)]
+        if fine:
+            assert len(handed_in._pieces(given)) == 2
+            continue
+        with pytest.raises(TooLarge, match="have 2 MiB, over 100 times what the archive has"):
+            handed_in._pieces(given)

@@ -270,7 +270,7 @@ TRACKING = [
     anyhow("POST", f"{M}experiments/search", body={"max_results": 5}),
     anyhow("POST", f"{M}experiments/update", TRACKERS, body={**EXPERIMENT, "new_name": "other"}),
     anyhow("POST", f"{M}experiments/delete", TRACKERS, body=EXPERIMENT),
-    anyhow("POST", f"{M}experiments/restore", TRACKERS, body=EXPERIMENT),
+    anyhow("POST", f"{M}experiments/restore", TRACKERS, body={"experiment_id": "{gone}"}),
     anyhow("POST", f"{M}experiments/set-experiment-tag", TRACKERS, body={**EXPERIMENT, "key": "k", "value": "v"}),
     anyhow("POST", f"{M}experiments/delete-experiment-tag", TRACKERS, body={**EXPERIMENT, "key": "old"}),
     anyhow("POST", f"{M}runs/create", TRACKERS, body={"experiment_id": "0", "start_time": 1}),
@@ -283,7 +283,7 @@ TRACKING = [
     Deed("POST", f"{M}runs/log-parameter", TRACKERS, body={**OWN_RUN, "key": "k", "value": "1"}),
     Deed("POST", f"{M}runs/log-batch", TRACKERS, body={"run_id": "{run}"}),
     Deed("POST", f"{M}runs/log-inputs", TRACKERS, body={"run_id": "{run}"}),
-    Deed("POST", f"{M}runs/outputs", TRACKERS, body={"run_id": "{run}"}),
+    Deed("POST", f"{M}runs/outputs", TRACKERS, body={"run_id": "{run}", "models": []}),
     Deed("POST", f"{M}runs/set-tag", TRACKERS, body={**OWN_RUN, "key": "k", "value": "v"}),
     Deed("POST", f"{M}runs/delete-tag", TRACKERS, body={"run_id": "{run}", "key": "old"}),
     Deed("POST", f"{M}runs/log-model", TRACKERS, body={"run_id": "{run}", "model_json": "{}"}),
@@ -344,6 +344,8 @@ ARTIFACTS = [
     Deed("PUT", f"{PROXY}parts/<str:signed>", NOBODY, NOBODY),
     anyhow("GET", f"{PROXY}presigned/<path:path>", EVERYONE),
     anyhow("GET", "api/3.0/mlflow/server-info", EVERYONE),
+    Deed("GET", "get-artifact", query="?run_id={run}&path=plots/roc.png"),
+    Deed("GET", "model-versions/get-artifact", query="?name={name}&version=1&path=MLmodel"),
 ]
 
 EVENTS = [{"entity": "REGISTERED_MODEL", "action": "CREATED"}]

@@ -30,6 +30,7 @@ from deployments.plans import Plan
 from registry import discussion, registered, transitions, uploads
 from registry.artifacts import parse_place
 from registry.models import Experiment, LoggedModel
+from registry.models.tracking import Lifecycle
 from registry.policies import changes as policy_changes
 from registry.webhooks import deliveries, hooks
 from registry.webhooks.models import Channel
@@ -83,6 +84,7 @@ def scene(people: dict[str, Actor]) -> SimpleNamespace:
     seal.seal()
     event = Event.objects.select_related("seal").filter(model_uuid=model.uuid).latest("id")
     experiment = Experiment.objects.create(name="e", tags={"old": "x"})
+    gone = Experiment.objects.create(name="gone", lifecycle_stage=Lifecycle.DELETED)
     logged = LoggedModel.objects.create(
         model_id="m-" + "a" * 32, experiment_id=0, name="m", author=dana.person, tags={"old": "x"}
     )
@@ -107,7 +109,7 @@ def scene(people: dict[str, Actor]) -> SimpleNamespace:
         upload=upload.pk, mismatch=differs.pk, policy=policy.text, policy_digest=policy.digest,
         model=model, name="Scene", number=request.pk, version=1, run=first.run_id, root=f"0/{first.run_id}/artifacts",
         digest=request.subject_digest, comment_id=comment.pk, threshold_id=model.thresholds.get().pk, token_id=token.pk,
-        rollout=rollout.pk, caller=caller.pk, seq=event.seal.seq, row=event.pk, experiment=experiment.pk,
+        rollout=rollout.pk, caller=caller.pk, seq=event.seal.seq, row=event.pk, experiment=experiment.pk, gone=gone.pk,
         logged=logged.model_id, dana=dana, webhook=str(webhook.pk), delivery=delivery.pk, comment=comment.pk,
         verification=Verification.objects.create(asked_by="aude", began_at=clock.now(), seen_at=clock.now()).pk,
         workspace_hook=str(workspace_hook.pk), tomorrow=clock.iso(clock.now() + timedelta(days=1)),
@@ -156,7 +158,7 @@ def filled(text: str, scene: SimpleNamespace) -> str:
 
 def send(deed: Deed, scene: SimpleNamespace, actor: Actor | None) -> HttpResponseBase:
     client, url = Client(), address(deed, scene)
-    is_api = deed.route.startswith("api/")
+    is_api = deed.route.startswith(("api/", "get-artifact", "model-versions/"))
     headers = {}
     if actor and is_api:
         scopes = list(Scope)

@@ -52,6 +52,16 @@ def test_fewer_than_two_and_more_than_six_are_refused(model: RegisteredModel, br
     assert browser.get(f"/api/v1/models/Fraud/compare?{asked}").status_code == 400
 
 
+def test_the_first_is_held_against_no_other(dana: Actor, browser: Client) -> None:
+    model = make_model(dana, "Bare")
+    for number in range(3):
+        versions.register_version(model, versions.Registration(f"s3://bucket/{number}"), actor=dana)
+    page = browser.get("/models/Bare/compare?v=1&v=2&v=3").content.decode()
+    assert "Signature of version 1" not in page
+    assert "Signature of version 2" in page
+    assert b"Choose 2 to 6 versions" in browser.get("/models/Bare/compare?v=1").content
+
+
 def test_six_by_rest(model: RegisteredModel, browser: Client) -> None:
     said = browser.get("/api/v1/models/Fraud/compare?" + "&".join(f"v={n}" for n in range(1, 7))).json()
     assert (said["old"], said["new"]) == (1, 6)

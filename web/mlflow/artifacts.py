@@ -17,11 +17,13 @@ from django.http import (
 from django.http.request import UnreadablePostError
 from django.utils.http import content_disposition_header
 
-from core.refusals import Invalid, LengthRequired, Refusal
+from core.refusals import Invalid, LengthRequired, NotFound, Refusal
 from registry import artifacts, blobs
+from registry.access import named_version
 from registry.models import Blob
 from registry.runs import find_run
 from web.mlflow.fields import missing
+from web.mlflow.model_versions import number_of
 from web.mlflow.render import shape
 from web.mlflow.wire import Call, Json
 
@@ -78,7 +80,28 @@ def drain(request: HttpRequest) -> None:
 
 def get(call: Call) -> HttpResponseBase:
     """Return a file, or the part of it that Range asks for."""
+    return _file(call, call.fields.need("path"))
+
+
+def get_of_run(call: Call) -> HttpResponseBase:
+    """Return a file of a run."""
+    path, run_id = call.fields.need("path"), call.fields.text("run_id") or call.fields.text("run_uuid")
+    if not run_id:
+        raise missing("run_id")
+    return _file(call, f"{artifacts.run_root(find_run(run_id, actor=call.actor))}/{path}")
+
+
+def get_of_version(call: Call) -> HttpResponseBase:
+    """Return a file of a registered version, as it was frozen."""
     path = call.fields.need("path")
+    version = named_version(call.fields.need("name"), number_of(call.fields), actor=call.actor)
+    if not version.verified:
+        raise NotFound(f"The files of {version} are not here but at {artifacts.version_uri(version)}.")
+    root = artifacts.version_uri(version).partition(":/")[2]
+    return _file(call, f"{root}/{path}")
+
+
+def _file(call: Call, path: str) -> HttpResponseBase:
     blob = artifacts.find_file(artifacts.parse_place(path), actor=call.actor)
     etag = f'"{blob.sha256}"'
     if call.request.headers.get("If-None-Match") == etag:

@@ -64,6 +64,13 @@ class Fields:
             raise invalid(name, value)
         return value
 
+    def needed(self, name: str) -> int:
+        """Return a 64-bit whole number that must be there."""
+        value = self.whole(name)
+        if value is None:
+            raise missing(name)
+        return value
+
     def number(self, name: str) -> float:
         """Return a number that must be there; NaN and infinities come as words."""
         value = self.said.get(name)

@@ -48,8 +48,9 @@ def finalize(call: Call) -> Json:
 
 
 def delete(call: Call) -> Json:
-    """Delete a logged model."""
-    logged_models.delete_logged_model(_asked(call), actor=call.actor)
+    """Delete a logged model; one that was deleted already is no error."""
+    model = logged_models.find_logged_model(call.fields.need("model_id"), actor=call.actor, deleted=True)
+    logged_models.delete_logged_model(model, actor=call.actor)
     return {}
 
 

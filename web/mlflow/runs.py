@@ -2,7 +2,6 @@
 
 import json
 
-from core import clock
 from core.refusals import Invalid, TooLarge
 from registry import measurements, run_search, runs
 from registry.experiments import find_experiment
@@ -103,12 +102,11 @@ def log_batch(call: Call) -> Json:
 
 
 def _measurement(fields: Fields) -> Measurement:
-    timestamp = fields.whole("timestamp")
     dataset = {"name": fields.text("dataset_name"), "digest": fields.text("dataset_digest")}
     return Measurement(
         key=fields.need("key"),
         value=fields.number("value"),
-        timestamp=clock.millis(clock.now()) if timestamp is None else timestamp,
+        timestamp=fields.needed("timestamp"),
         step=fields.whole("step") or 0,
         model_id=fields.text("model_id"),
         dataset={name: text for name, text in dataset.items() if text},
@@ -162,6 +160,8 @@ def _dataset(part: Fields) -> Json:
 
 def log_outputs(call: Call) -> Json:
     """Log the models a run wrote."""
+    if call.fields.said.get("models") is None:
+        raise missing("models")
     models = {part.need("model_id"): part.whole("step") or 0 for part in call.fields.parts("models")}
     measurements.log_outputs(_asked(call), models, actor=call.actor)
     return {}

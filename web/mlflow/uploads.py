@@ -23,7 +23,8 @@ LIFE = timedelta(hours=3)
 
 def create(call: Call) -> Json:
     """Begin an upload in parts and return an address for each."""
-    parts = call.fields.whole("num_parts") or 1
+    said = call.fields.whole("num_parts")
+    parts = 1 if said is None else said
     upload = uploads.begin_upload(_place(call), parts=parts, actor=call.actor)
     base = call.request.path.partition("mpu/create/")[0]
     credentials = [

@@ -1,4 +1,4 @@
-"""Addresses of the MLflow-compatible REST below `/api/` and `/ajax-api/`, each with the function of each method."""
+"""Addresses of the MLflow-compatible REST below `/api/` and `/ajax-api/`, two beside them, and what answers each."""
 
 from django.urls import URLPattern, path
 
@@ -115,6 +115,10 @@ WORKSPACE = {
     "registry-webhooks/test": wire(POST=registry_webhooks.test),
 }
 
+beside = [  # where MLflow's server has them, below no `/api/`
+    path("get-artifact", wire(GET=artifacts.get_of_run)),
+    path("model-versions/get-artifact", wire(GET=artifacts.get_of_version)),
+]
 urlpatterns: list[URLPattern] = [
     *(path(f"2.0/mlflow/{route}", view) for route, view in {**REGISTRY, **TRACKING, **WEBHOOKS, **WORKSPACE}.items()),
     *(path(f"2.0/mlflow-artifacts/{route}", view) for route, view in ARTIFACTS.items()),

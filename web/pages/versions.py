@@ -442,7 +442,7 @@ def _picked(request: HttpRequest, model: RegisteredModel, actor: Actor) -> list[
     wished = [text for text in said if text.isascii() and text.isdigit() and len(text) < 10]  # noqa: PLR2004 - fits
     if not PAIR <= len(wished) <= comparison.MOST:
         raise Invalid(
-            f"Choose two to {comparison.MOST} versions to compare.", next_step="Tick them on the model's page."
+            f"Choose {PAIR} to {comparison.MOST} versions to compare.", next_step="Tick them on the model's page."
         )
     return [access.find_version(model.name, int(text), actor=actor) for text in wished]
 

@@ -147,7 +147,7 @@ def compare(request: Request, name: str) -> Response:
     numbers = list(dict.fromkeys(request.query_params.getlist("v")))
     readable = all(n.isascii() and n.isdigit() and len(n) < 10 for n in numbers)  # noqa: PLR2004 - fits 32 bits
     if not (readable and 1 < len(numbers) <= comparison.MOST):
-        raise Invalid(f"Name two to {comparison.MOST} versions: ?v=1&v=2.", field="v")
+        raise Invalid(f"Name 2 to {comparison.MOST} versions: ?v=1&v=2.", field="v")
     found = [access.find_version(name, int(number), actor=actor_of(request)) for number in numbers]
     difference = shapes.Comparison(comparison.comparison(found[0], found[-1])).data
     return Response({**difference, "versions": shapes.ColumnShape(comparison.columns(found), many=True).data})

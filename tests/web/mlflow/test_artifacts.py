@@ -7,7 +7,7 @@ import pytest
 from pytest_django import Settings
 
 from accounts.actors import Actor
-from registry import versions
+from registry import registered, versions
 from registry.models import StoredFile
 from tests.factories import make_model, make_run, make_version
 from tests.web.mlflow.conftest import Api, refused
@@ -159,6 +159,41 @@ def test_a_body_that_is_cut_off_is_not_kept(api: Api, root: str) -> None:
 def test_a_file_over_the_limit_is_refused(api: Api, root: str, settings: Settings) -> None:
     settings.MAX_UPLOAD_BYTES = 1024 * 1024
     refused(put(api, f"{root}/large", b"x" * (1024 * 1024 + 1)), 400, "INVALID_PARAMETER_VALUE", "1 MiB")
+
+
+def test_a_file_and_a_folder_never_share_a_name(api: Api, root: str, dana: Actor) -> None:
+    assert put(api, f"{root}/d/f", b"x").status_code == 200
+    refused(put(api, f"{root}/d", b"x"), 400, "INVALID_PARAMETER_VALUE", "is a folder")
+    for below in ("d/f/g", "d/f/g/h"):
+        refused(put(api, f"{root}/{below}", b"x"), 400, "INVALID_PARAMETER_VALUE", f"{root}/d/f is a file")
+    assert put(api, f"{root}/d/f", b"y").status_code == 200
+    assert put(api, f"{root}/d f", b"y").status_code == 200
+    StoredFile.objects.create(root=root, path="d", blob=StoredFile.objects.get(path="d/f").blob)
+    run_id = root.split("/")[1]
+    make_model(dana, "both")
+    clash = api.post("model-versions/create", name="both", source=f"runs:/{run_id}", run_id=run_id)
+    refused(clash, 409, "RESOURCE_CONFLICT", "d is a file and a folder")
+
+
+def test_files_are_read_where_mlflows_pages_read_them(api: Api, dana: Actor, engineer: Api) -> None:
+    model = make_model(dana)
+    version = make_version(model, dana)
+    of_run, of_version = {"run_id": version.run_id}, {"name": model.name, "version": "1"}
+    for path, asked, file in (
+        ("/get-artifact", of_run, "model/MLmodel"), ("/model-versions/get-artifact", of_version, "MLmodel"),
+    ):  # fmt: skip
+        answer: Any = api.http.get(path, {**asked, "path": file}, headers={"Range": "bytes=0-6"})
+        assert (answer.status_code, b"".join(answer.streaming_content)) == (206, b"flavors")
+        refused(api.http.get(path, {**asked, "path": "../x"}), 400, "INVALID_PARAMETER_VALUE")
+        refused(api.http.get(path, {**asked, "path": "nothing"}), 404, "RESOURCE_DOES_NOT_EXIST")
+        refused(api.http.get(path, {"path": file}), 400, "INVALID_PARAMETER_VALUE", "Missing value")
+        refused(api.http.get(path, asked), 400, "INVALID_PARAMETER_VALUE", "Missing value")
+    registered.update_model(model, actor=dana, restricted=True)
+    for path, asked in (("/get-artifact", of_run), ("/model-versions/get-artifact", of_version)):
+        refused(engineer.http.get(path, {**asked, "path": "x"}), 404, "RESOURCE_DOES_NOT_EXIST")
+    versions.register_version(model, versions.Registration("s3://b/m"), actor=dana)
+    elsewhere = api.http.get("/model-versions/get-artifact", {"name": model.name, "version": "2", "path": "MLmodel"})
+    refused(elsewhere, 404, "RESOURCE_DOES_NOT_EXIST", "s3://b/m")
 
 
 def test_presigned_reads_fall_back_to_this_server(api: Api, root: str) -> None:

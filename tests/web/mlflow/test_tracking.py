@@ -7,8 +7,9 @@ import pytest
 
 from accounts.actors import Actor
 from registry import registered
+from registry.models import RegisteredModel
 from registry.restricted import REGISTERED_AS
-from tests.factories import make_model
+from tests.factories import make_model, make_version
 from tests.web.mlflow.conftest import Api, refused
 
 pytestmark = pytest.mark.django_db
@@ -18,6 +19,11 @@ pytestmark = pytest.mark.django_db
 def run_id(api: Api) -> str:
     said = api.post("runs/create", experiment_id="0", start_time=5, tags=[{"key": "a", "value": "b"}]).json()["run"]
     return str(said["info"]["run_id"])
+
+
+@pytest.fixture
+def model(dana: Actor) -> RegisteredModel:
+    return make_model(dana)
 
 
 def test_a_run_is_shown_as_mlflow_does(api: Api, run_id: str) -> None:
@@ -108,7 +114,6 @@ def test_experiments_are_found_by_id_name_and_search(api: Api) -> None:
     found = api.post("experiments/search", max_results=10, order_by=["name ASC"]).json()["experiments"]
     assert [e["name"] for e in found] == ["Default", "trials"]
     refused(api.get("experiments/get-by-name", experiment_name="none"), 404, "RESOURCE_DOES_NOT_EXIST")
-    refused(api.get("experiments/get", experiment_id="x"), 404, "RESOURCE_DOES_NOT_EXIST")
     refused(api.post("experiments/create", name="trials"), 400, "RESOURCE_ALREADY_EXISTS")
     refused(api.post("experiments/create", name="b", artifact_location="s3://x"), 400, "INVALID_PARAMETER_VALUE")
     refused(api.post("experiments/search", max_results=50_001), 400, "INVALID_PARAMETER_VALUE")
@@ -146,6 +151,73 @@ def test_a_logged_model_lives_as_mlflow_3_has_it(api: Api, run_id: str) -> None:
     assert api.get(f"{path}/artifacts/directories").json() == {"root_uri": shown["info"]["artifact_uri"]}
     assert api.delete(path).json() == {}
     refused(api.get(path), 404, "RESOURCE_DOES_NOT_EXIST")
+
+
+def test_a_name_that_resolves_elsewhere_is_refused(api: Api, run_id: str, model: RegisteredModel) -> None:
+    for key in ("..", ".", "a/../b", "/abs", "a//b", "a/", "../m"):
+        resolves_elsewhere(api, run_id, model, key)
+
+
+def resolves_elsewhere(api: Api, run_id: str, model: RegisteredModel, key: str) -> None:
+    """Hold that every call but for a logged model's tags, which are no files in MLflow either, refuses the key."""
+    calls = [
+        ("registered-models/set-tag", {"name": model.name, "key": key, "value": "x"}),
+        ("registered-models/create", {"name": "other", "tags": [{"key": key, "value": "x"}]}),
+        ("experiments/set-experiment-tag", {"experiment_id": "0", "key": key, "value": "x"}),
+        ("runs/set-tag", {"run_id": run_id, "key": key, "value": "x"}),
+        ("runs/log-parameter", {"run_id": run_id, "key": key, "value": "x"}),
+        ("runs/log-metric", {"run_id": run_id, "key": key, "value": 1, "timestamp": 1}),
+        ("runs/log-batch", {"run_id": run_id, "params": [{"key": key, "value": "x"}]}),
+    ]
+    for path, body in calls:
+        refused(api.post(path, body), 400, "INVALID_PARAMETER_VALUE", "must not resolve to other names")
+    gone = api.delete("registered-models/delete-tag", name=model.name, key=key)
+    refused(gone, 400, "INVALID_PARAMETER_VALUE", "must not resolve")
+    logged: dict[str, Any] = {"experiment_id": "0", "tags": [{"key": key, "value": "x"}]}
+    assert api.post("logged-models", logged).status_code == 200
+    logged["tags"] = [{"key": "$", "value": "x"}, {"key": "a\nb", "value": "x"}]
+    refused(api.post("logged-models", logged), 400, "INVALID_PARAMETER_VALUE", "printable")
+    logged["tags"] = logged["tags"][:1]
+    assert api.post("logged-models", logged).status_code == 200
+
+
+def test_a_tag_that_cannot_be_is_not_deleted(api: Api, model: RegisteredModel, dana: Actor) -> None:
+    make_version(model, dana)
+    for path, of in (("registered-models", {}), ("model-versions", {"version": "1"})):
+        said = api.delete(f"{path}/delete-tag", name=model.name, key="$", **of)
+        refused(said, 400, "INVALID_PARAMETER_VALUE", "Names may only contain")
+        assert api.delete(f"{path}/delete-tag", name=model.name, key="absent", **of).json() == {}
+
+
+def test_what_mlflow_needs_is_needed(api: Api, run_id: str) -> None:
+    for path, body, name in (
+        ("runs/log-metric", {"key": "m", "value": 1}, "timestamp"),
+        ("runs/log-batch", {"metrics": [{"key": "m", "value": 1}]}, "timestamp"),
+        ("runs/outputs", {}, "models"),
+    ):
+        answer = api.post(path, {"run_id": run_id, **body})
+        refused(answer, 400, "INVALID_PARAMETER_VALUE", f"Missing value for required parameter '{name}'")
+    assert api.post("runs/outputs", run_id=run_id, models=[]).json() == {}
+
+
+def test_what_is_deleted_or_restored_twice(api: Api) -> None:
+    made = api.post("experiments/create", name="twice").json()["experiment_id"]
+    for path in ("delete", "restore"):
+        assert api.post(f"experiments/{path}", experiment_id=made).json() == {}
+        refused(api.post(f"experiments/{path}", experiment_id=made), 404, "RESOURCE_DOES_NOT_EXIST", f"id={made}")
+    logged = api.post("logged-models", experiment_id="0").json()["model"]["info"]["model_id"]
+    for _ in range(2):
+        assert api.delete(f"logged-models/{logged}").json() == {}
+    refused(api.get(f"logged-models/{logged}"), 404, "RESOURCE_DOES_NOT_EXIST")
+
+
+def test_an_experiments_id_is_a_number(api: Api) -> None:
+    for path, name in (("runs/search", "experiment_ids"), ("logged-models/search", "experiment_ids")):
+        refused(api.post(path, {name: ["x"]}), 400, "INVALID_PARAMETER_VALUE", "Invalid experiment ID 'x'")
+        assert api.post(path, {name: ["-1", "9" * 30]}).json() == {}
+    for text in ("x", "1.5"):
+        refused(api.post("runs/create", experiment_id=text), 400, "INVALID_PARAMETER_VALUE", "valid integer")
+    refused(api.get("experiments/get", experiment_id="-1"), 404, "RESOURCE_DOES_NOT_EXIST")
 
 
 def test_a_deleted_tag_that_is_absent_is_told(api: Api, run_id: str) -> None:
