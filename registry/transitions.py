@@ -168,7 +168,7 @@ def set_alias(version: ModelVersion, name: str, *, actor: Actor, comment: str = 
 
 
 def delete_alias(model: RegisteredModel, name: str, *, actor: Actor) -> None:
-    """Take alias `name` away; an absent one is no error. Conflict while the gate is shut for one that takes a signature."""
+    """Take alias `name` away; an absent one is no error. One that takes a signature stays while the gate is shut."""
     move = AliasMove(name, gone=True)
     with transaction.atomic():
         row = access.locked(model)
