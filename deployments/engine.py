@@ -19,7 +19,7 @@ from audit.models import Checkpoint, Event
 from audit.record import Change, record
 from audit.replay.mismatches import open_count
 from core import clock
-from deployments import freezing, holders, orders, plan, reach, rollouts, steering, watching
+from deployments import freezing, holders, orders, plan, reach, rollouts, steering, used, watching
 from deployments.history import serves
 from deployments.models import Rollout, RolloutStep
 from deployments.plan import Act, Sight, StepView
@@ -248,6 +248,7 @@ def _finish(rollout: Rollout, holder: str) -> bool:
             rollouts.install(row)
         if row.state == RolloutState.RUNNING:
             rollouts.advance(row, RolloutState.DONE)
+            used.use_up(row)
         elif withdraws:
             rollouts.advance(row, RolloutState.NEEDS_OPERATOR, why=f"Requests are refused. {row.why}")
         else:

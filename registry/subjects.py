@@ -94,16 +94,11 @@ def champion_of(version: ModelVersion) -> ModelVersion | None:
     return rows.order_by("-named", "-version").first()
 
 
-def compared_with(request: ApprovalRequest) -> ModelVersion | None:
-    """Return the version the reviewer compares with: the newest that the subject displaces, else the live champion.
-
-    The subject's own word comes first, so that a page read later shows what was decided on.
-    """
-    displaced_numbers = [int(other["version"]) for other in document(request)["displaces"]]  # type: ignore[attr-defined]
-    if not displaced_numbers:
-        return champion_of(request.version) if request.state in {"open", "approved"} else None
+def displaced_version(request: ApprovalRequest) -> ModelVersion | None:
+    """Return the newest version that the subject displaces, or None: what was decided on, whenever the page is read."""
+    numbers = [int(other["version"]) for other in document(request)["displaces"]]  # type: ignore[attr-defined]
     rows = ModelVersion.objects.select_related("model", "manifest", "registered_by")
-    return rows.filter(model=request.model, version=max(displaced_numbers)).first()
+    return rows.filter(model=request.model, version=max(numbers)).first() if numbers else None
 
 
 def current(request: ApprovalRequest, move: Move) -> dict[str, object]:

@@ -58,7 +58,7 @@ def transition(
         granted = authorise(row, move, need, actor=actor, reason=comment)
         if isinstance(granted, ApprovalRequired):
             return granted
-        if to == Stage.PRODUCTION:
+        if need.approvals or to == Stage.PRODUCTION:
             require_open_gate(move.goal)
         return _apply(row, move, others, approval_facts(need, granted), actor, comment)
 
@@ -160,7 +160,7 @@ def set_alias(version: ModelVersion, name: str, *, actor: Actor, comment: str = 
         granted = authorise(row, move, need, actor=actor, reason=comment)
         if isinstance(granted, ApprovalRequired):
             return granted
-        if row.model.protects(name):
+        if need.approvals or row.model.protects(name):
             require_open_gate(move.goal)
         aliases.point(row, name, actor=actor, facts=approval_facts(need, granted))
         requests.end_stale(row.model)
@@ -168,7 +168,7 @@ def set_alias(version: ModelVersion, name: str, *, actor: Actor, comment: str = 
 
 
 def delete_alias(model: RegisteredModel, name: str, *, actor: Actor) -> None:
-    """Take alias `name` away; an absent one is no error."""
+    """Take alias `name` away; an absent one is no error. One that takes a signature stays while the gate is shut."""
     move = AliasMove(name, gone=True)
     with transaction.atomic():
         row = access.locked(model)
@@ -176,6 +176,8 @@ def delete_alias(model: RegisteredModel, name: str, *, actor: Actor) -> None:
         need = requirement(move, row)
         access.require(actor, need.permission, row, f"delete the alias {name} of {row.name}")
         if held:
+            if row.protects(name) or requirement(AliasMove(name), row).approvals:
+                require_open_gate(move.goal)
             held.version.model = row
             aliases.remove(held, actor=actor, facts=approval_facts(need, None))
             requests.end_stale(row)

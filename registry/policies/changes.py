@@ -1,5 +1,6 @@
 """Changes of policies: proposed by one person, accepted by another, never edited. Both are events."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from django.contrib.auth.models import Group
@@ -18,7 +19,8 @@ from registry import requests
 from registry.models import Policy, PolicyState, PolicyVersion
 from registry.models.policies import POLICY_MOVES
 from registry.policies.book import BUILT_IN, in_force
-from registry.policies.documents import PolicyDocument, digest_of, normal, parse
+from registry.policies.documents import BadPolicy, PolicyDocument, digest_of, normal, parse
+from registry.policies.strict_yaml import Path, read
 
 WORDS_MAX = 10_000
 
@@ -60,25 +62,33 @@ def find_policy_version(name: str, number: int, *, actor: Actor) -> PolicyVersio
 
 
 def checked(text: str, *, name: str = "") -> PolicyDocument:
-    """Return the policy that `text` states; raise Invalid where it is none, or could never be satisfied here.
+    """Return the policy that `text` states; raise BadPolicy where it is none, or could never be satisfied here.
 
     With `name`, that is what it has to be called.
     """
-    said = parse(normal(text))
+    said, found = parse(normal(text)), read(normal(text))
+    if problems := [found.problem(path, why) for path, why in _unfit(said, name)]:
+        raise BadPolicy(problems)
+    return said
+
+
+def _unfit(said: PolicyDocument, name: str) -> Iterator[tuple[Path, str]]:
+    """Yield what cannot hold on this server, and where in the text it stands."""
     if name and said.name != name:
-        raise Invalid(f"The text is called {said.name}, not {name}.", field="text")
+        yield ("policy",), f"the text is called {said.name}, not {name}"
     if said.name in BUILT_IN:
-        raise Invalid(f"{said.name} is built in; call the policy something else.", field="text")
-    deciders = roles_with(Permission.REQUEST_DECIDE)
-    for group in [rule.group for rule in said.rules]:
-        if group in set(Role) and group not in deciders:
-            raise Invalid(f"The role {group} decides nothing: name {deciders[0]} or a team.", field="text")
-        if not Group.objects.filter(name=group).exists():
-            raise Invalid(f"There is no role and no team named {group}.", field="text")
+        yield ("policy",), f"{said.name} is built in; call the policy something else"
     taken = next((one for one in in_force() if one.document.order == said.order and one.name != said.name), None)
     if taken and said.enabled:
-        raise Invalid(f"The order {said.order} is taken by {taken.name}; give another number.", field="text")
-    return said
+        yield ("order",), f"the order {said.order} is taken by {taken.name}; give another number"
+    deciders = roles_with(Permission.REQUEST_DECIDE)
+    known = set(Group.objects.filter(name__in=[rule.group for rule in said.rules]).values_list("name", flat=True))
+    for index, rule in enumerate(said.rules):
+        place = ("approvals", index, "group")
+        if rule.group in set(Role) and rule.group not in deciders:
+            yield place, f"the role {rule.group} decides nothing: name {deciders[0]} or a team"
+        elif rule.group not in known:
+            yield place, f"there is no role and no team named {rule.group}"
 
 
 def propose(text: str, *, actor: Actor, reason: str = "", name: str = "") -> Proposed:

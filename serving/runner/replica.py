@@ -268,13 +268,20 @@ def void(_: object) -> None:
 
 
 def _clear(folder: Path, kept: str) -> None:
-    """Empty what a replica wrote, but for its last records: who carries them removes them."""
-    for path in folder.iterdir() if folder.is_dir() else ():
+    """Empty what a replica wrote, but for its last records: who carries them removes them, maybe at the same time."""
+    with suppress(FileNotFoundError, NotADirectoryError):
+        for path in list(folder.iterdir()):
+            _drop(path, kept)
+    with suppress(OSError):
+        folder.rmdir()
+
+
+def _drop(path: Path, kept: str) -> None:
+    """Remove one thing, unless it is records of a bearable size; what is gone already is no fault."""
+    with suppress(FileNotFoundError):
         if path.name.startswith(kept) and path.lstat().st_size <= MOST_KEPT:
-            continue
+            return
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path, ignore_errors=True)
         else:
             path.unlink(missing_ok=True)
-    with suppress(OSError):
-        folder.rmdir()

@@ -282,6 +282,32 @@ def test_a_version_goes_to_production_only_through_an_open_gate(shut: Mismatch, 
     transitions.transition(version, to=Stage.STAGING, actor=people["eli"])
 
 
+def test_the_gate_holds_for_whatever_a_policy_asks_a_signature_for(shut: Mismatch, people: dict[str, Actor]) -> None:
+    dana, rita, eli = (people[name] for name in ("dana", "rita", "eli"))
+    put_in_force(
+        text_of(order=1, actions='[{alias: "prod*"}, {stage: Staging}]', approvals="[{group: reviewer, count: 1}]"),
+        people,
+    )
+    version = make_version(make_model(dana, "Second"), dana)
+    waiting = transitions.set_alias(version, "prod-eu", actor=dana)
+    assert isinstance(waiting, ApprovalRequired)
+    approve(waiting.request, rita)
+    with pytest.raises(Conflict, match="cannot become @prod-eu"):
+        transitions.set_alias(version, "prod-eu", actor=dana)
+    staged = transitions.transition(version, to=Stage.STAGING, actor=eli)
+    assert isinstance(staged, ApprovalRequired)
+    approve(staged.request, rita)
+    with pytest.raises(Conflict, match="cannot go to Staging"):
+        transitions.transition(version, to=Stage.STAGING, actor=eli)
+    sql(PUT_BACK)
+    replayed.settle(shut, found="None", reason="put back", actor=people["ada"])
+    transitions.set_alias(version, "prod-eu", actor=dana)
+    sql(CHANGES["stage"])
+    turn()
+    with pytest.raises(Conflict, match="cannot lose @prod-eu"):
+        transitions.delete_alias(version.model, "prod-eu", actor=dana)
+
+
 def test_what_is_queued_waits_and_what_goes_back_goes(
     story: ModelVersion, people: dict[str, Actor], staging: Endpoint, hands: Hands
 ) -> None:

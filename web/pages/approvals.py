@@ -13,6 +13,7 @@ from accounts.actors import Actor, roles_of
 from accounts.models import User
 from accounts.permissions import Permission, roles_with
 from core.refusals import Conflict, Denied, Invalid, Refusal
+from deployments import used
 from deployments.plans import Plan
 from registry import access, compare, decisions, discussion, doubts, evidence, history, manifests, requests, subjects
 from registry.checks import as_of_now
@@ -46,14 +47,14 @@ def inbox(request: HttpRequest) -> HttpResponse:
     actor = actor_of(request)
     tab = request.GET.get("tab", "")
     tab = tab if tab in TABS else ""
-    rows = requests_in(Box(tab), actor=actor).prefetch_related("checks", "decisions")
+    rows = requests_in(Box(tab), actor=actor).select_related("rollout").prefetch_related("checks", "decisions")
     page = listed(request, rows, "pk")
     context = {
         "tabs": [
             {"label": label, "href": f"/approvals?tab={key}" if key else "/approvals", "current": key == tab}
             for key, label in TABS.items()
         ],
-        "rows": [labels.request_row(row) for row in page.rows],
+        "rows": [{**labels.request_row(row), "rollout": (one := used.of(row)) and one.pk} for row in page.rows],
         "newer": page.newer,
         "older": page.older,
         "shown": counted(rows, "request"),
@@ -77,13 +78,13 @@ def review_page(
     decided = Prefetch("decisions", Decision.objects.select_related("person", "for_person"))
     prefetch_related_objects([found], "checks", "rules", decided)
     move, past = requests.move_of(found), stale(found)
-    champion = subjects.compared_with(found)
+    champion, rollout = used.compared_with(found), used.of(found)
     checks = as_of_now(found)
     about, differing = Q(object_kind="approval_request", object_id=str(found.pk)), doubts.of_request(found)
     events = history.page_of(doubts.told_with(history.events_visible_to(actor), about, differing)).events
     accepted = _accepted(events)
     context = {
-        "approval": _approval(found),
+        "approval": {**_approval(found), "rollout": rollout.pk if rollout else None},
         "doubts": differing,
         "strip": _strip(found, move, past),
         "checks": [_check(check) for check in checks],
@@ -188,8 +189,9 @@ def _differences(version: ModelVersion, champion: ModelVersion | None) -> dict[s
 
 def _hint(version: ModelVersion, champion: ModelVersion | None) -> str:
     if champion is None:
-        return "nothing to compare with: there was no champion"
-    return f"signature {compare.compare_signatures(champion.signature, version.signature).verdict}"
+        return "nothing to compare with: no other version was live"
+    verdict = compare.compare_signatures(champion.signature, version.signature).verdict
+    return f"against version {champion.version}, signature {verdict}"
 
 
 def _digests(version: ModelVersion | None) -> dict[str, object]:

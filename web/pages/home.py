@@ -16,6 +16,7 @@ from accounts.permissions import Permission
 from audit.models import Mismatch
 from audit.replay import mismatches
 from core import clock
+from deployments import used
 from deployments.models import Rollout, RolloutStep
 from deployments.states import LIVE, RolloutState
 from registry import access, history
@@ -64,7 +65,7 @@ def needs(actor: Actor, live: Iterable[Rollout]) -> list[dict[str, object]]:
     """Return what waits for the actor to decide, carry out, mend, renew or grant; of the `live` rollouts too."""
     rows = ApprovalRequest.objects.select_related("model", "version", "requester").order_by("expires_at")
     found = [_to_decide(row) for row in rows.waiting_for(actor).prefetch_related("checks")[:SHOWN]]
-    found += [_to_carry_out(row) for row in rows.usable_by(actor)[:SHOWN]]
+    found += [_to_carry_out(row) for row in used.left(rows.usable_by(actor))[:SHOWN]]
     broken = BrokenGlass.objects.waiting_for(actor).select_related("person", "request__version__model")
     found += [_to_review(row) for row in broken.order_by("opened_at")[:SHOWN]]
     if actor.holds(Permission.MODEL_READ_RESTRICTED):

@@ -13,7 +13,7 @@ from django.views.decorators.http import require_GET
 from accounts.actors import Actor
 from accounts.models import User
 from accounts.permissions import Permission
-from deployments import endpoints
+from deployments import endpoints, used
 from registry.models import ApprovalRequest, ModelVersion, RegisteredModel
 from web.actors import actor_of
 from web.pages import labels, versions
@@ -98,7 +98,9 @@ def _deeds(here: str, actor: Actor) -> list[Item]:
     """Return what the actor may do: on this page, then anywhere."""
     found = _here(here, actor)
     waiting = ApprovalRequest.objects.waiting_for(actor).select_related("model", "version").order_by("expires_at")
-    usable = ApprovalRequest.objects.usable_by(actor).select_related("model", "version").order_by("expires_at")
+    usable = (
+        used.left(ApprovalRequest.objects.usable_by(actor)).select_related("model", "version").order_by("expires_at")
+    )
     found += [Item(f"Review request {_named(row)}", f"/approvals/{row.pk}", "do") for row in waiting[:EACH]]
     found += [Item(f"Make the approved move {_named(row)}", f"/approvals/{row.pk}", "do") for row in usable[:EACH]]
     found += [Item(label, href, "do") for need, label, href in ANYWHERE if actor.holds(need)]

@@ -121,7 +121,7 @@ def new(request: HttpRequest) -> HttpResponse:
 def _editor(request: HttpRequest, form: Form, *, name: str = "", problems: Sequence[Problem] = ()) -> HttpResponse:
     """Return the editor; with problems, its text by lines, to which the errors lead."""
     notes = {problem.line: problem.message for problem in reversed(problems)}
-    at_lines = [{"field": f"line-{one.line}", "message": str(one).capitalize()} for one in problems]
+    at_lines = [{"field": f"line-{one.line}", "message": f"L{str(one)[1:]}"} for one in problems]
     context = {
         "form": form,
         "errors": at_lines or form.errors,

@@ -12,6 +12,7 @@ from audit.models import Checkpoint, OutsideCopy
 from audit.replay.mismatches import unsettled
 from core import clock, rows
 from core.version import VERSION
+from deployments import used
 from registry.models import ApprovalRequest
 from web.pages import notices
 from web.pages.glass_parts import banner
@@ -74,7 +75,7 @@ def latest_seal() -> dict[str, object] | None:
 
 def _waiting(actor: Actor) -> QuerySet[ApprovalRequest]:
     asked = ApprovalRequest.objects
-    return asked.waiting_for(actor) if actor.holds(Permission.REQUEST_DECIDE) else asked.usable_by(actor)
+    return asked.waiting_for(actor) if actor.holds(Permission.REQUEST_DECIDE) else used.left(asked.usable_by(actor))
 
 
 def _section(label: str, href: str, path: str, waiting: int) -> dict[str, object]:

@@ -12,6 +12,7 @@ from django.views.decorators.http import require_GET, require_POST
 from accounts.actors import Actor
 from accounts.permissions import Permission, roles_with
 from core.refusals import Conflict, Invalid
+from deployments import used
 from deployments.models import Rollout
 from registry import (
     access,
@@ -134,7 +135,7 @@ def moves_of(found: ModelVersion, pending: list[ApprovalRequest], actor: Actor) 
 
 def pending_of(found: ModelVersion) -> list[ApprovalRequest]:
     """Return the requests for the version that can still come to something, newest first."""
-    return list(ApprovalRequest.objects.pending().filter(version=found).order_by("-pk"))
+    return list(used.left(ApprovalRequest.objects.pending()).filter(version=found).order_by("-pk"))
 
 
 def _others(found: ModelVersion) -> dict[str, list[int]]:

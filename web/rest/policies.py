@@ -8,7 +8,6 @@ from rest_framework.response import Response
 
 from accounts.permissions import Permission
 from accounts.policy import require
-from core.refusals import Invalid
 from registry.policies import changes
 from registry.policies.documents import SCHEMA, BadPolicy
 from registry.policies.dry_run import dry_run
@@ -62,8 +61,6 @@ def _problems(text: str, name: str) -> list[dict[str, object]]:
         changes.checked(text, name=name)
     except BadPolicy as why:
         return [vars(problem) for problem in why.problems]
-    except Invalid as why:
-        return [{"line": 1, "column": 1, "message": why.message}]
     return []
 
 

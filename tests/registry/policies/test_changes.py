@@ -14,6 +14,7 @@ from registry import decisions
 from registry.models import PolicyState, PolicyVersion
 from registry.models.approvals import RequestState
 from registry.policies import book, changes
+from registry.policies.documents import BadPolicy
 from tests.factories import ask_production, make_model, make_version
 from tests.registry.policies.hands import put_in_force, text_of
 
@@ -98,16 +99,30 @@ def test_a_policy_is_switched_off_by_a_version_that_says_so(people: dict[str, Ac
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        (text_of(approvals="[{group: ops, count: 1}]"), "The role ops decides nothing: name reviewer or a team"),
-        (text_of(approvals="[{group: nobodies, count: 1}]"), "no role and no team named nobodies"),
-        (text_of("default"), "default is built in"),
-        (text_of("another"), "The order 10 is taken by careful"),
+        (
+            text_of(approvals="[{group: ops, count: 1}]"),
+            r"line 6, column 14: the role ops decides nothing",
+        ),
+        (
+            text_of(approvals="[{group: nobodies, count: 1}]"),
+            r"line 6, column 14: there is no role and no team",
+        ),
+        (text_of("default"), r"line 2, column 1: default is built in"),
+        (text_of("another"), r"line 3, column 1: the order 10 is taken by careful"),
     ],
 )
 def test_a_policy_that_could_never_work_is_refused(text: str, says: str, people: dict[str, Actor]) -> None:
     put_in_force(TEXT, people)
     with pytest.raises(Invalid, match=says):
         changes.propose(text, actor=people["rita"])
+
+
+def test_all_that_cannot_hold_is_named_at_once(people: dict[str, Actor]) -> None:
+    put_in_force(TEXT, people)
+    wrong = text_of("another", approvals="[{group: ops, count: 1}, {group: Nobodies, count: 1}]")
+    with pytest.raises(BadPolicy) as refused:
+        changes.propose(wrong, actor=people["rita"], name="third")
+    assert [(one.line, one.column) for one in refused.value.problems] == [(2, 1), (3, 1), (6, 14), (6, 38)]
 
 
 def test_a_team_may_be_asked_for(people: dict[str, Actor]) -> None:

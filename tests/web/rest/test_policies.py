@@ -46,7 +46,7 @@ def test_a_text_is_validated_without_being_kept(rita: Actor, dana: Actor) -> Non
     assert body["problems"] == [{"line": 3, "column": 1, "message": "'order' has to be a whole number, not text"}]
     assert Caller(rita, Scope.WRITE).put(text=TEXT, validate_only=True)[1]["problems"] == []
     wrong = Caller(rita, Scope.WRITE).put(text=text_of("other"), validate_only=True)[1]["problems"]
-    assert wrong == [{"line": 1, "column": 1, "message": "The text is called other, not careful."}]
+    assert wrong == [{"line": 2, "column": 1, "message": "the text is called other, not careful"}]
     assert Caller(rita, Scope.READ).client.get(AT).status_code == 404
     assert Caller(dana, Scope.WRITE).put(text=TEXT, validate_only=True)[0] == 403
 
