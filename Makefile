@@ -61,8 +61,9 @@ docs: install ## write the tables of docs/reference anew, from the code
 bench: install .venv-peer/.installed .venv-kserve/.installed ## timings, one process, in a fixed order
 	$(PYTEST) -p no:randomly -s -m bench
 
-soak: install .venv-client-2/.installed ## long runs, and the newest client before MLflow 3
+soak: install .venv-client-2/.installed ## long runs, the newest client before MLflow 3, and properties over many examples
 	$(PYTEST) -m soak
+	$(PYTEST) --hypothesis-profile=explore -m "hypothesis and not ($(SLOW))"
 
 lock: .venv/bin/uv ## resolve the lock files anew; UPGRADE=--upgrade takes newer releases
 	$(LOCK) requirements/uv.in -o requirements/uv.lock

@@ -11,6 +11,8 @@ import pytest
 from django.conf import settings
 from django.db import connections
 from django.test.utils import setup_databases, teardown_databases
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 from pytest_django import DjangoDbBlocker
 
 from accounts.actors import COMMAND, Actor, Via, person
@@ -33,6 +35,12 @@ PEOPLE = {
     "ada": [Role.ADMIN],
     "otto": [],
 }
+
+# A busy machine is no fault of a property, and a commit is judged by the same examples each time; `make soak` explores.
+PATIENT = hypothesis_settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+hypothesis_settings.register_profile("same", PATIENT, derandomize=True)
+hypothesis_settings.register_profile("explore", PATIENT, max_examples=1_000)
+hypothesis_settings.load_profile("same")
 
 
 def pytest_configure(config: pytest.Config) -> None:
