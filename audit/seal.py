@@ -57,6 +57,13 @@ def signer() -> notes.Signer:
     return notes.kept_signer(settings.HOME / "keys", ORIGIN)
 
 
+def altered_key() -> str:
+    """Return why the home's ledger.pub, which people keep and hand on, is not the key that signs; empty where it is."""
+    key, path = signer().verifier_key, settings.HOME / "keys" / "ledger.pub"
+    same = path.read_text(encoding="utf-8", errors="replace").strip() == key
+    return "" if same else f"{path} is not the key that signs: nobody should keep or hand it on"
+
+
 def checkpoint() -> Checkpoint | None:
     """Sign the tree as far as it is sealed; return the new checkpoint, or None where nothing is new.
 

@@ -11,7 +11,7 @@ from accounts.actors import Actor
 from accounts.permissions import Permission
 from audit.catalogue import sentence
 from audit.models import Event
-from core import clock
+from core import clock, words
 from core.refusals import NotFound
 from registry import evidence
 from registry.models import ModelVersion, RegisteredModel
@@ -138,7 +138,7 @@ def _brief(value: object) -> str:
     """Return a value short enough for a table."""
     if isinstance(value, dict) and {"from", "to"} <= value.keys():
         return f"{value['from']} → {value['to']}"
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    text = value if isinstance(value, str) else words.told(value)
     if len(text) == DIGEST_LENGTH:
         return text[:12] + "…"
     return text if len(text) <= BRIEF else text[: BRIEF - 1] + "…"

@@ -1,5 +1,6 @@
 import pytest
 from django.test import Client
+from rest_framework.exceptions import ValidationError
 
 from accounts.actors import Actor
 from registry import decisions, transitions
@@ -7,6 +8,7 @@ from registry.models import ApprovalRequest
 from registry.stages import Stage
 from tests.factories import ask_production, make_model, make_version
 from tests.registry.policies.hands import put_in_force, text_of
+from web.rest.request_shapes import SubjectDigest
 
 pytestmark = pytest.mark.django_db
 BACKEND = "django.contrib.auth.backends.ModelBackend"
@@ -39,7 +41,20 @@ def test_a_request_whose_version_was_archived_offers_no_decision_and_says_why(
     assert STRIP not in after
     assert "Version 1 is archived." in after
     assert "What changed since this was asked" in after
+    assert "What was asked for" in after
+    assert "button on this page" not in after
+    assert "archive existing: yes, from: None" in after
+    done = client_of(rita).get("/approvals?tab=done").content.decode()
+    assert "ended</span>" in done
+    assert "expires</span>" not in done
     assert "Fraud-Detection" not in client_of(rita).get("/approvals").content.decode()
+
+
+def test_a_digest_may_be_sent_as_other_tools_print_it() -> None:
+    field = SubjectDigest()
+    assert field.run_validation("sha256:" + "a" * 64) == field.run_validation("a" * 64) == "a" * 64
+    with pytest.raises(ValidationError):
+        field.run_validation("sha512:" + "a" * 64)
 
 
 def test_the_page_says_whether_the_environment_was_locked(dana: Actor, rita: Actor) -> None:

@@ -12,6 +12,7 @@ from django.views.decorators.http import require_GET, require_POST
 from accounts.actors import Actor, roles_of
 from accounts.models import User
 from accounts.permissions import Permission, roles_with
+from core import words
 from core.refusals import Conflict, Denied, Invalid, Refusal
 from deployments import used
 from deployments.plans import Plan
@@ -93,6 +94,7 @@ def review_page(
         **_differences(found.version, champion),
         "examined": found.version.facts.all(),
         "effects": _effects(found, move),
+        "effects_title": "What was asked for" if found.ended_at else "What happens then",
         "picture": _picture(found),
         "decision": {
             **_subject_parts(found),
@@ -142,7 +144,7 @@ def _status(refusal: Refusal | None) -> int:
 
 
 def _plain(value: object) -> object:
-    return json.dumps(value, ensure_ascii=False) if isinstance(value, (dict, list)) else value
+    return words.told(value) if isinstance(value, (dict, list)) else value
 
 
 def _approval(found: ApprovalRequest) -> dict[str, object]:
@@ -205,8 +207,8 @@ def _effects(found: ApprovalRequest, move: object) -> list[str]:
         return _deployed(found)
     if not isinstance(move, StageMove):
         return [f"@{said['move']['alias']} points at version {found.version.version}."]  # type: ignore[index]
-    then = "when the call is repeated or the button on this page is pressed"
-    effects = [f"Version {found.version.version} goes from {move.from_stage} to {move.to_stage}, {then}."]
+    then = "" if found.ended_at else ", when the call is repeated or the button on this page is pressed"
+    effects = [f"Version {found.version.version} goes from {move.from_stage} to {move.to_stage}{then}."]
     effects += [
         f"{other} goes to Archived." if move.archive_existing else f"{other} stays in {move.to_stage} beside it."
         for other in others

@@ -31,7 +31,7 @@ from audit.catalogue import EVENTS
 from audit.copies import own_copies
 from audit.models import Checkpoint, Verification
 from audit.record import Subject, record
-from core import clock
+from core import clock, words
 from core.refusals import Invalid, NotFound
 from registry import compare, history
 from web.actors import actor_of
@@ -157,7 +157,7 @@ def _event_page(request: HttpRequest, actor: Actor, where: dict[str, int], absen
 
 
 def _plain(value: object) -> object:
-    return json.dumps(value, ensure_ascii=False) if isinstance(value, (dict, list, bool)) else value
+    return words.told(value) if isinstance(value, (dict, list, bool)) else value
 
 
 def _path(told: history.Told) -> str:

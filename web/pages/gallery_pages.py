@@ -336,6 +336,7 @@ APPROVAL_PAGE: Context = {
     "files": FILES,
     "signature": {"verdict": "compatible", "reasons": ["new optional input age (long)"]},
     "picture": planned(Plan.of({"strategy": "canary", "shares": [5, {"pct": 25, "gate": True}, 50]})),
+    "effects_title": "What happens then",
     "effects": ["Version 5 goes to Production and @champion points at it.", "Version 3 goes to Archived."],
     "decision": {
         **DECISION,

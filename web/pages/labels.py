@@ -60,6 +60,7 @@ def request_row(request: ApprovalRequest) -> dict[str, object]:
         "due_at": request.due_at,
         "overdue": request.state == RequestState.OPEN and request.due_at is not None and request.due_at < clock.now(),
         "expires_at": request.expires_at,
+        "ended_at": request.ended_at,
         "checks": check_summary(request.checks.all()),
         "approvals": len({d.person_id for d in request.decisions.all() if d.verdict == "approve"}),
         "approvals_needed": request.approvals_needed,

@@ -12,6 +12,17 @@ from registry.stages import Stage
 from web.rest.one_of import OneOf
 
 
+class SubjectDigest(serializers.RegexField):
+    """The SHA-256 of a subject in hex; `sha256:` before it, as other tools print it, may stay."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(r"^(sha256:)?[0-9a-f]{64}$", **kwargs)
+
+    def to_internal_value(self, data: Any) -> str:
+        """Return the digest alone."""
+        return str(super().to_internal_value(data)).removeprefix("sha256:")
+
+
 class Move(serializers.Serializer[Any]):
     """A move of one version: to a stage, or to an alias."""
 
@@ -110,7 +121,7 @@ class GlassShape(serializers.Serializer[Any]):
 class Glass(serializers.Serializer[Any]):
     """An emergency: why exactly this digest is let through."""
 
-    subject_digest = serializers.RegexField(r"^[0-9a-f]{64}$")
+    subject_digest = SubjectDigest()
     reason = serializers.CharField(max_length=10_000)
 
 
@@ -163,7 +174,7 @@ class NewDecision(serializers.Serializer[Any]):
     """A word on one digest. `accepted` lists the ids of warnings accepted."""
 
     verdict = OneOf(choices=Decision.Verdict.choices)
-    subject_digest = serializers.RegexField(r"^[0-9a-f]{64}$")
+    subject_digest = SubjectDigest()
     comment = serializers.CharField(max_length=10_000)
     accepted = serializers.ListField(child=serializers.IntegerField(), required=False, default=list)
     up_to_pct = serializers.IntegerField(

@@ -47,6 +47,8 @@ class Command(BaseCommand):
         report = verify(seal.signer().verifier_key, kept=kept, anchors=anchors)
         if kept.why:
             self.stderr.write(f"{kept.path} {kept.why}: the ledger was not held against it.")
+        if why := seal.altered_key():
+            report.blame(None, why)
         if missing := missing_triggers():
             report.blame(None, f"the ledger lost its guards: {', '.join(missing)}")
         self.stdout.write(as_json(report) if options["json"] else as_text(report))
