@@ -6,9 +6,11 @@ from web.pages.gallery_pages import (
     APPROVAL,
     APPROVAL_PAGE,
     AUDIT,
+    DIFFERS,
     MODEL,
     PAGES,
     REQUEST_ROWS,
+    SETTLED,
     VERSION,
     event,
 )
@@ -60,6 +62,11 @@ STATES: dict[str, dict[str, Context]] = {
         "withdrawn": ended(
             "withdrawn", "dana: trained on the wrong month."
         ),
+        "in doubt": {
+            **APPROVAL_PAGE,
+            "doubts": [DIFFERS, SETTLED],
+            "decision": {**DECISION, "may_decide": False, "blocked": "Rows of request #128 differ from the ledger."},
+        },
         "executed": ended(
             "executed", "", decisions=[{"id": 7, **DECISIONS[0]}]
         ),
