@@ -11,26 +11,29 @@ from urllib.parse import urlencode
 import pytest
 
 from tests.bench.load import Measured, measure, request
-from tests.bench.registries import PER_MODEL, Registry, mlflow, signoff
+from tests.bench.registries import PER_MODEL, Registry, mlflow, postgresql, signoff
 from tests.bench.usage import cpu_s, pss_mib
 
 pytestmark = pytest.mark.bench
 CONNECTIONS, ROUNDS = 8, 3
 SECONDS = float(os.environ.get("BENCH_SECONDS", "3"))
 SIZES = [int(size) for size in os.environ.get("BENCH_VERSIONS", "100,10000,100000").split(",")]
+DATABASES = os.environ.get("BENCH_DATABASES", "sqlite,postgresql").split(",")
 NAME = "model-00000"
 Calls = Callable[[Registry], list[bytes]]
 READ_TIMES, WRITE_TIMES, SEARCH_TIMES = 10, 5, 20  # how many times faster than the peer each must be
 
 
-@pytest.fixture(scope="module")
-def sides(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Registry]]:
-    """Both servers, running."""
-    folder = tmp_path_factory.mktemp("registries")
+@pytest.fixture(scope="module", params=DATABASES)
+def sides(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Registry]]:
+    """Both servers, running, on databases of the same kind."""
+    folder, mine, theirs = tmp_path_factory.mktemp("registries"), "", ""
     with ExitStack() as running:
+        if request.param == "postgresql":
+            mine, theirs = running.enter_context(postgresql(folder / "postgresql"))
         yield [
-            running.enter_context(mlflow(folder / "mlflow")),
-            running.enter_context(signoff(folder / "signoff")),
+            running.enter_context(mlflow(folder / "mlflow", theirs)),
+            running.enter_context(signoff(folder / "signoff", mine)),
         ]
 
 
@@ -56,7 +59,12 @@ def create_version(to: Registry) -> list[bytes]:
 
 
 def set_alias(to: Registry) -> list[bytes]:
-    return [call(to, "POST", "registered-models/alias", name=NAME, alias="next", version=str(n)) for n in range(1, 65)]
+    """Aliases of their own: on PostgreSQL the peer refuses one that two callers set for the first time at once."""
+    names = [f"next-{n}" for n in range(64)]
+    return [
+        call(to, "POST", "registered-models/alias", name=NAME, alias=name, version=str(n))
+        for n, name in enumerate(names, 1)
+    ]
 
 
 def transition(to: Registry) -> list[bytes]:
