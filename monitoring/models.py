@@ -296,7 +296,8 @@ class FeatureSample(models.Model):
     version = models.CharField(max_length=20)
     digest = models.CharField(max_length=64)  # of the version's files, where a reference may lie
     at = models.DateTimeField()
-    of = models.PositiveIntegerField()  # rows that these were drawn from
+    of = models.PositiveIntegerField()  # rows that were answered
+    chosen = models.PositiveIntegerField(default=0)  # of those, the policy's share: these were drawn from them. 0: all
     rows = models.PositiveIntegerField()
     columns = models.JSONField()  # values by feature
     waits = models.BooleanField(default=False)  # counted already, but for features that have no reference yet
