@@ -8,14 +8,15 @@ from rest_framework.decorators import api_view
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from deployments import endpoints
+from deployments import alarms, endpoints
 from monitoring import drift
 from monitoring.drift import Seen
 from monitoring.models import Feature
 from monitoring.stats.profiles import Severity
 from web.rest.authentication import actor_of
+from web.rest.models import REFUSALS
 from web.rest.one_of import OneOf
-from web.rest.reading import text_of
+from web.rest.reading import checked, text_of
 
 
 class FeatureShape(serializers.Serializer[Any]):
@@ -34,7 +35,6 @@ class FeatureShape(serializers.Serializer[Any]):
     stability_index = serializers.FloatField(source="effect.stability", allow_null=True, default=None)
     severity = OneOf(choices=list(Severity))
     alarm_since = serializers.DateField(source="feature.alarm_since", allow_null=True)
-
     acknowledged_by = serializers.SerializerMethodField()
 
     def get_acknowledged_by(self, seen: Seen) -> str:
@@ -54,6 +54,14 @@ class DriftShape(serializers.Serializer[Any]):
     features = FeatureShape(many=True)
 
 
+class Acknowledgement(serializers.Serializer[Any]):
+    """Which alarm somebody looked at, and what she found."""
+
+    version = serializers.CharField(max_length=20)
+    feature = serializers.CharField(max_length=250, trim_whitespace=False)
+    comment = serializers.CharField(max_length=alarms.LONGEST)
+
+
 @extend_schema(
     operation_id="read_drift",
     responses={200: DriftShape},
@@ -67,3 +75,13 @@ def endpoint_drift(request: Request, name: str) -> Response:
     version = text_of(request, "version") or next(iter(versions), "")
     features = drift.seen(found.name, version)
     return Response(DriftShape({"version": version, "versions": versions, "features": features}).data)
+
+
+@extend_schema(operation_id="acknowledge_drift", request=Acknowledgement, responses={200: FeatureShape, **REFUSALS})
+@api_view(["POST"])
+def acknowledgement(request: Request, name: str) -> Response:
+    """Say that somebody looked at a feature's alarm; 409 where there is none, or somebody did already."""
+    actor, asked = actor_of(request), checked(Acknowledgement, request)
+    found = endpoints.find_endpoint(name, actor=actor)
+    alarms.acknowledge(found, asked["version"], asked["feature"], comment=asked["comment"], actor=actor)
+    return Response(FeatureShape(drift.one(found.name, asked["version"], asked["feature"])).data)
