@@ -352,6 +352,26 @@ class Feature(models.Model):
         return self.alarm_since is not None and self.seen_since == self.alarm_since
 
 
+class Opinion(models.Model):
+    """What a detector that somebody plugged in says of the newest day of a feature that it was asked about."""
+
+    feature = models.ForeignKey(Feature, on_delete=models.CASCADE, related_name="opinions")
+    detector = models.CharField(max_length=250)
+    day = models.PositiveIntegerField()  # since 1970
+    drifted = models.BooleanField(null=True)  # None where it did not say
+    score = models.FloatField(null=True)
+    note = models.CharField(max_length=500, blank=True, default="")
+    fault = models.CharField(max_length=500, blank=True, default="")  # why it did not say
+
+    class Meta:
+        """One row a detector."""
+
+        constraints = [models.UniqueConstraint(fields=["feature", "detector"], name="opinion_once")]
+
+    def __str__(self) -> str:
+        return f"{self.detector} of feature {self.feature_id}, day {self.day}"
+
+
 class FeatureHour(models.Model):
     """What was counted of a feature in an hour, in the cells of its reference. Hours of a feature add up."""
 

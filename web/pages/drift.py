@@ -77,6 +77,11 @@ class Row:
         return [{**vars(day), "date": drift.date_of(day.day)} for day in reversed(self.seen.before)]
 
     @property
+    def opinions(self) -> list[dict[str, Any]]:
+        """What other detectors say of it."""
+        return [{**vars(said), "date": drift.date_of(said.day)} for said in self.seen.opinions]
+
+    @property
     def is_judged(self) -> bool:
         """Whether any day of it was judged."""
         return self.seen.feature.last_day > 0

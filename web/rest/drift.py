@@ -11,12 +11,27 @@ from rest_framework.response import Response
 from deployments import alarms, endpoints
 from monitoring import drift
 from monitoring.drift import Seen
-from monitoring.models import Feature
+from monitoring.models import Feature, Opinion
 from monitoring.stats.profiles import Severity
 from web.rest.authentication import actor_of
 from web.rest.models import REFUSALS
 from web.rest.one_of import OneOf
 from web.rest.reading import checked, text_of
+
+
+class OpinionShape(serializers.Serializer[Any]):
+    """What a detector that was plugged in says of a day; `drifted` is null where it failed, and `fault` says how."""
+
+    detector = serializers.CharField()
+    day = serializers.SerializerMethodField()
+    drifted = serializers.BooleanField(allow_null=True)
+    score = serializers.FloatField(allow_null=True)
+    note = serializers.CharField()
+    fault = serializers.CharField()
+
+    def get_day(self, opinion: Opinion) -> str:
+        """Return the day, in UTC."""
+        return drift.date_of(opinion.day).isoformat()
 
 
 class FeatureShape(serializers.Serializer[Any]):
@@ -36,6 +51,7 @@ class FeatureShape(serializers.Serializer[Any]):
     severity = OneOf(choices=list(Severity))
     alarm_since = serializers.DateField(source="feature.alarm_since", allow_null=True)
     acknowledged_by = serializers.SerializerMethodField()
+    opinions = OpinionShape(many=True)
 
     def get_acknowledged_by(self, seen: Seen) -> str:
         """Return who looked at the alarm; nothing where nobody did."""
