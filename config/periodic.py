@@ -7,7 +7,7 @@ from audit import denials, seal
 from core import hints
 from deployments import alarms, autoscaling, feed, fetching, locks, replayed
 from deployments import collection as deployed
-from monitoring import drift, folding, ingest, resources, retention, windows
+from monitoring import drift, folding, ingest, opinions, resources, retention, windows
 from registry import collection, examining, requests
 from registry.webhooks import deliveries, lanes
 
@@ -46,6 +46,7 @@ DEPLOYING = (
     Periodic("work.close_windows", 15, windows.close_due),
     Periodic("work.count_features", 10, folding.fold),
     Periodic("work.judge_features", 300, drift.judge_due),
+    Periodic("work.ask_detectors", 300, opinions.ask),
     Periodic("work.tell_alarms", 60, alarms.tell),
     Periodic("work.forget_predictions", 600, retention.forget),
 )

@@ -11,7 +11,7 @@ from django.db.models import F, Max
 
 from core import clock
 from monitoring.folding import HOUR_S
-from monitoring.models import Feature, FeatureDay, FeatureHour
+from monitoring.models import Feature, FeatureDay, FeatureHour, Opinion
 from monitoring.packing import baseline_of, window_of
 from monitoring.samples import PREDICTION
 from monitoring.stats.profiles import Baseline, Effect, Severity, Window, severity_of
@@ -21,7 +21,7 @@ HOURS = 24
 GRACE = timedelta(minutes=15)  # what a day holds has come by then; what comes later is counted and not judged
 SHOWN_DAYS = 30
 EPOCH = date(1970, 1, 1)
-Part = TypeVar("Part", FeatureHour, FeatureDay)
+Part = TypeVar("Part", FeatureHour, FeatureDay, Opinion)
 
 
 def day_of(moment: datetime) -> int:
@@ -58,6 +58,11 @@ def _judge(feature_id: int, over: int) -> int:
         feature.watches = {name: asdict(watch) for name, watch in watches.items()}
         feature.save(update_fields=["watches", "last_day", "alarm_since", "signal", "distance"])
     return len(days)
+
+
+def window_of_day(feature: Feature, day: int) -> Window:
+    """Return what was counted of a feature on a day; nothing where that is no longer kept."""
+    return _days(feature, day, day + 1).get(day, Window())
 
 
 def _signals(feature: Feature) -> int:
@@ -114,6 +119,7 @@ class Seen:
     of: int  # rows that the window's were drawn from
     is_over: bool
     before: Sequence[FeatureDay]
+    opinions: Sequence[Opinion] = ()
 
     @property
     def effect(self) -> Effect | None:
@@ -149,7 +155,8 @@ def seen(endpoint: str, version: str) -> list[Seen]:
     day = last // HOURS
     hours = _grouped(FeatureHour.objects.filter(feature__in=features, hour__gte=day * HOURS))
     days = _grouped(FeatureDay.objects.filter(feature__in=features, day__gt=day - SHOWN_DAYS).order_by("day"))
-    found = [_seen(feature, day, hours[feature.pk], days[feature.pk]) for feature in features]
+    opinions = _grouped(Opinion.objects.filter(feature__in=features).order_by("detector"))
+    found = [_seen(row, day, hours[row.pk], days[row.pk], opinions[row.pk]) for row in features]
     return sorted(found, key=_urgency)
 
 
@@ -166,10 +173,17 @@ def _grouped(rows: Iterable[Part]) -> dict[int, list[Part]]:
     return found
 
 
-def _seen(feature: Feature, day: int, hours: Sequence[FeatureHour], days: Sequence[FeatureDay]) -> Seen:
+def _seen(
+    feature: Feature,
+    day: int,
+    hours: Sequence[FeatureHour],
+    days: Sequence[FeatureDay],
+    opinions: Sequence[Opinion],
+) -> Seen:
     window = sum((window_of(row.window) for row in hours), Window())
     is_over = day_of(clock.now() - GRACE) > day
-    return Seen(feature, baseline_of(feature.reference), window, day, sum(row.of for row in hours), is_over, days)
+    of = sum(row.of for row in hours)
+    return Seen(feature, baseline_of(feature.reference), window, day, of, is_over, days, opinions)
 
 
 def _urgency(row: Seen) -> tuple[object, ...]:

@@ -20,7 +20,7 @@ from monitoring import training
 from monitoring.models import Feature, FeatureHour, FeatureSample
 from monitoring.packing import baseline_of, pack_window, packed, window_of
 from monitoring.samples import MOST_COLUMNS, allowed
-from monitoring.stats.profiles import Baseline, Window
+from monitoring.stats.profiles import Baseline, Weighed, Window
 from serving.contract import ContractError, FeaturePolicy, Layout, load
 
 HOUR_S = 3_600
@@ -36,7 +36,7 @@ class Counted:
     """What samples say of a feature in one hour."""
 
     of: int = 0
-    values: list[Any] = field(default_factory=list)
+    values: dict[int, list[Any]] = field(default_factory=lambda: defaultdict(list))  # by how many rows each stands for
 
 
 def fold() -> int:
@@ -81,14 +81,14 @@ def _features(part: Part, samples: Iterable[FeatureSample], trained: training.Co
     known = {row.name: row for row in Feature.objects.filter(endpoint=endpoint, version=version)}
     asked = {name for sample in samples for name in sample.columns}
     for name in sorted(asked & trained.keys() - known.keys())[:MOST_COLUMNS]:
-        known[name] = _pin(part, name, trained[name], Sources.TRAINING)
+        known[name] = _pin(part, name, {1: trained[name]}, Sources.TRAINING)
     return known
 
 
-def _pin(part: Part, name: str, values: Iterable[Any], source: Sources) -> Feature:
+def _pin(part: Part, name: str, values: Weighed, source: Sources) -> Feature:
     """Make these values the feature's reference, for ever."""
     endpoint, version = part
-    kept = packed(Baseline.of(values).document)
+    kept = packed(Baseline.of_weighed(values).document)
     return Feature.objects.create(
         endpoint=endpoint, version=version, name=name, source=source, reference=kept, pinned_at=clock.now(),
         digest=hashlib.sha256(kept).hexdigest(),
@@ -101,8 +101,15 @@ def _by_hour(samples: Iterable[FeatureSample], name: str) -> Mapping[int, Counte
         if name in sample.columns:
             counted = found[int(sample.at.timestamp()) // HOUR_S]
             counted.of += sample.of
-            counted.values += sample.columns[name]
+            _weigh(sample, name, counted.values)
     return found
+
+
+def _weigh(sample: FeatureSample, name: str, found: dict[int, list[Any]]) -> None:
+    """Add a sample's values by how many rows each stands for: whole numbers that sum to what they were drawn from."""
+    rows, of = sample.rows, sample.chosen or sample.of
+    for place, value in enumerate(sample.columns[name]):
+        found[(place + 1) * of // rows - place * of // rows].append(value)
 
 
 def _count(feature: Feature, hours: Mapping[int, Counted]) -> None:
@@ -113,7 +120,7 @@ def _count(feature: Feature, hours: Mapping[int, Counted]) -> None:
     known = {row.hour: row for row in feature.hours.select_for_update().filter(hour__in=hours)}
     for hour, counted in hours.items():
         row = known.get(hour) or FeatureHour(feature=feature, hour=hour, rows=0, of=0, window=pack_window(Window()))
-        window = window_of(row.window) + baseline.count(counted.values)
+        window = window_of(row.window) + baseline.count_weighed(counted.values)
         row.rows, row.of, row.window = window.rows, row.of + counted.of, pack_window(window)
         row.save()
 
@@ -137,10 +144,10 @@ def _pin_waiting(part: Part, features: Mapping[str, Feature]) -> None:
         rows, oldest = rows + count, min(oldest, at)
     if rows < ENOUGH and (rows < LEAST or oldest > clock.now() - LONG):
         return
-    gathered: dict[str, list[Any]] = defaultdict(list)
+    gathered: dict[str, dict[int, list[Any]]] = defaultdict(lambda: defaultdict(list))
     for sample in waiting.order_by("pk").iterator():
-        for name, values in sample.columns.items():
-            gathered[name] += values
+        for name in sample.columns:
+            _weigh(sample, name, gathered[name])
     room = MOST_COLUMNS - len(features)
     for name in sorted(gathered.keys() - features.keys())[: max(0, room)]:
         _pin(part, name, gathered[name], Sources.TRAFFIC)

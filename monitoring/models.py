@@ -296,7 +296,8 @@ class FeatureSample(models.Model):
     version = models.CharField(max_length=20)
     digest = models.CharField(max_length=64)  # of the version's files, where a reference may lie
     at = models.DateTimeField()
-    of = models.PositiveIntegerField()  # rows that these were drawn from
+    of = models.PositiveIntegerField()  # rows that were answered
+    chosen = models.PositiveIntegerField(default=0)  # of those, the policy's share: these were drawn from them. 0: all
     rows = models.PositiveIntegerField()
     columns = models.JSONField()  # values by feature
     waits = models.BooleanField(default=False)  # counted already, but for features that have no reference yet
@@ -349,6 +350,26 @@ class Feature(models.Model):
     def is_acknowledged(self) -> bool:
         """Whether somebody looked at the alarm that there is."""
         return self.alarm_since is not None and self.seen_since == self.alarm_since
+
+
+class Opinion(models.Model):
+    """What a detector that somebody plugged in says of the newest day of a feature that it was asked about."""
+
+    feature = models.ForeignKey(Feature, on_delete=models.CASCADE, related_name="opinions")
+    detector = models.CharField(max_length=250)
+    day = models.PositiveIntegerField()  # since 1970
+    drifted = models.BooleanField(null=True)  # None where it did not say
+    score = models.FloatField(null=True)
+    note = models.CharField(max_length=500, blank=True, default="")
+    fault = models.CharField(max_length=500, blank=True, default="")  # why it did not say
+
+    class Meta:
+        """One row a detector."""
+
+        constraints = [models.UniqueConstraint(fields=["feature", "detector"], name="opinion_once")]
+
+    def __str__(self) -> str:
+        return f"{self.detector} of feature {self.feature_id}, day {self.day}"
 
 
 class FeatureHour(models.Model):

@@ -22,6 +22,8 @@ def why_no_sample(said: Inference) -> str:
     rows = len(sample.predictions)
     if not 0 < rows <= min(sample.of, MOST_ROWS) or sample.of >= 2**31:
         return f"{rows} rows of {sample.of}."
+    if sample.chosen is not None and not rows <= sample.chosen <= sample.of:
+        return f"{rows} rows of {sample.chosen} that were chosen from {sample.of}."
     if len(sample.columns) > MOST_COLUMNS or not all(0 < len(name) <= LONGEST_NAME for name in sample.columns):
         return f"{len(sample.columns)} columns, or a name that is not 1 to {LONGEST_NAME} characters."
     if any(len(values) != rows for values in sample.columns.values()):
@@ -41,7 +43,8 @@ def _row(said: Inference, sample: Sample) -> FeatureSample:
     answered = {} if all(value is None for value in sample.predictions) else {PREDICTION: sample.predictions}
     return FeatureSample(
         endpoint=said.endpoint, version=said.version, digest=said.digest, at=moment, of=sample.of,
-        rows=len(sample.predictions), columns={**columns, **answered},
+        chosen=sample.of if sample.chosen is None else sample.chosen, rows=len(sample.predictions),
+        columns={**columns, **answered},
     )  # fmt: skip
 
 

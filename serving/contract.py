@@ -146,6 +146,7 @@ class Sample:
     of: int  # rows that were answered in that moment
     columns: dict[str, list[Any]]
     predictions: list[Any]
+    chosen: int | None = None  # of those, how many fell to the policy's share: these were drawn from them. None: all
 
 
 @dataclass(frozen=True)

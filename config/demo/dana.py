@@ -9,6 +9,7 @@ Reads MLFLOW_TRACKING_URI and MLFLOW_TRACKING_TOKEN; the notebook is given the t
 import json
 import os
 import sys
+import tempfile
 import traceback
 import warnings
 from collections.abc import Callable
@@ -67,13 +68,21 @@ def train(number: int) -> dict[str, object]:
             model,
             name="model",
             signature=infer_signature(x, model.predict(x)),
-            input_example=x,  # the whole training sample: what callers send is compared with it
-            registered_model_name=NAME,
+            input_example=x.head(3),
         )
-    version = int(logged.registered_model_version)
+    version = int(registered(logged, x.assign(prediction=model.predict(x))).version)
     words = f"A {params['kind']} trained on {len(x)} rows, measured on {len(x_valid)} rows held out."
     MlflowClient().update_model_version(NAME, str(version), description=words)
     return {"version": version, **metrics}
+
+
+def registered(logged: Any, reference: Any) -> Any:
+    """Register a logged model with its training sample: what comes, and what is answered, is compared with it."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = f"{folder}/reference.csv"
+        reference.to_csv(path, index=False)
+        MlflowClient().log_model_artifact(logged.model_id, path)
+    return mlflow.register_model(logged.model_uri, NAME)
 
 
 def promote(version: int) -> dict[str, object]:

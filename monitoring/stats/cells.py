@@ -5,11 +5,11 @@ Of numbers the distance errs by one cell's part of the reference at most (1 in 5
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from math import inf, log, nextafter
-from typing import Any
+from typing import Any, NamedTuple
 
 from monitoring.stats.references import RARE, bound, variation
 from monitoring.stats.sequential import LOG2
@@ -33,20 +33,22 @@ class NumberCells:
     log_sides = LOG2
 
     @classmethod
-    def of(cls, values: Iterable[float]) -> "NumberCells":
-        """Return the cells of a reference that is not empty, each of about the same part of it."""
-        ordered = sorted(values)
-        size = len(ordered)
-        edges = {ordered[-(-place * size // CELLS) - 1] for place in range(1, CELLS + 1)} | {ordered[0]}
-        heavy = {value for value, count in Counter(ordered).items() if count * CELLS > size}
+    def of(cls, seen: Mapping[float, int]) -> "NumberCells":
+        """Return the cells of a reference that is not empty, how often by value, each of about the same part of it."""
+        ordered = sorted(seen)
+        reached = list(accumulate(seen[value] for value in ordered))
+        size = reached[-1]
+        places = (bisect_left(reached, -(-place * size // CELLS)) for place in range(1, CELLS + 1))
+        edges = {ordered[place] for place in places} | {ordered[0]}
+        heavy = {value for value, count in seen.items() if count * CELLS > size}
         made = cls(sorted(edges | heavy | {nextafter(value, -inf) for value in heavy}), ())
-        return cls(made.edges, made.count(ordered))
+        return cls(made.edges, made.count(seen))
 
-    def count(self, values: Iterable[float]) -> Counts:
-        """Return how many of the values lie in each cell."""
+    def count(self, seen: Mapping[float, int]) -> Counts:
+        """Return how much lies in each cell, of how often by value."""
         counts = [0] * (len(self.edges) + 1)
-        for value in values:
-            counts[bisect_left(self.edges, value)] += 1
+        for value, count in seen.items():
+            counts[bisect_left(self.edges, value)] += count
         return counts
 
     def distance(self, counts: Sequence[int]) -> float:
@@ -64,11 +66,10 @@ class LevelCells:
     counts: Sequence[int]
 
     @classmethod
-    def of(cls, values: Iterable[str]) -> "LevelCells":
-        """Return the cells of a reference that is not empty, the most usual level first."""
-        seen = Counter(values)
+    def of(cls, seen: Mapping[str, int]) -> "LevelCells":
+        """Return the cells of a reference that is not empty, how often by level, the most usual one first."""
         size = sum(seen.values())
-        levels = [level for level, count in seen.most_common() if count >= RARE * size]
+        levels = [level for level, count in Counter(seen).most_common() if count >= RARE * size]
         known = [seen[level] for level in levels]
         return cls(levels, [*known, size - sum(known)])
 
@@ -77,11 +78,10 @@ class LevelCells:
         """The logarithm of how many sets of levels there are."""
         return (len(self.levels) + 1) * LOG2
 
-    def count(self, values: Iterable[str]) -> Counts:
-        """Return how many of the values are of each level."""
-        seen = Counter(values)
-        known = [seen[level] for level in self.levels]
-        return [*known, seen.total() - sum(known)]
+    def count(self, seen: Mapping[str, int]) -> Counts:
+        """Return how much is of each level, of how often by value."""
+        known = [seen.get(level, 0) for level in self.levels]
+        return [*known, sum(seen.values()) - sum(known)]
 
     def distance(self, counts: Sequence[int]) -> float:
         """Return the total variation; of windows that are not empty."""
@@ -91,18 +91,25 @@ class LevelCells:
 Cells = NumberCells | LevelCells
 
 
-def log_p(cells: Cells, counts: Sequence[int], signals: int) -> float:
+class Sizes(NamedTuple):
+    """How many rows of one weight tell as much as those that were seen."""
+
+    window: float
+    reference: float
+
+
+def log_p(cells: Cells, counts: Sequence[int], sizes: Sizes, signals: int) -> float:
     """Return the logarithm of a bound on how likely a window is within the tolerance; 0 for as it should be."""
-    return bound(cells.distance(counts), sum(counts), sum(cells.counts), signals, cells.log_sides)
+    return bound(cells.distance(counts), sizes.window, sizes.reference, signals, cells.log_sides)
 
 
-def stability(cells: Cells, counts: Sequence[int]) -> float:
+def stability(cells: Cells, counts: Sequence[int], sizes: Sizes) -> float:
     """Return the population stability index over about ten groups, less what chance alone makes of it; 0 at least."""
     of, size = sum(counts), sum(cells.counts)
     groups = _grouped(cells.counts, counts, size / GROUPS)
     shares = [(max(now / of, LEAST_SHARE), max(then / size, LEAST_SHARE)) for then, now in groups]
     index = sum((now - then) * log(now / then) for now, then in shares)
-    return max(0.0, index - (len(groups) - 1) * (1 / of + 1 / size))
+    return max(0.0, index - (len(groups) - 1) * (1 / sizes.window + 1 / sizes.reference))
 
 
 def _grouped(then: Sequence[int], now: Sequence[int], least: float) -> list[tuple[int, int]]:

@@ -1,9 +1,11 @@
 """One feature as its reference and its windows: what is counted of each, how far apart they are, and how sure that is.
 
 The rule is the replay's. Texts are watched by their length, embeddings by mean and length: what is counted as it comes
-can only be what a value says by itself.
+can only be what a value says by itself. A row that was drawn stands for as many rows as it was drawn from: it counts so
+often, and makes nothing surer than the rows do that were really seen.
 """
 
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -11,7 +13,7 @@ from statistics import fmean
 from typing import Any
 
 from monitoring.stats import cells
-from monitoring.stats.cells import Cells, Counts, LevelCells, NumberCells
+from monitoring.stats.cells import Cells, Counts, LevelCells, NumberCells, Sizes
 from monitoring.stats.features import Kind, Signal, kind_of_all, length_of, number_of, word_of
 from monitoring.stats.references import Rate
 from monitoring.stats.sequential import Watch
@@ -27,6 +29,7 @@ SIGNALS: Mapping[Kind, Sequence[Signal]] = {
     ],
 }
 Watches = Mapping[str, Watch]  # by signal
+Weighed = Mapping[int, Sequence[Any]]  # values by how many rows each stands for
 
 
 def _is_row(value: Any) -> bool:
@@ -52,17 +55,38 @@ def severity_of(distance: float) -> Severity:
 
 @dataclass
 class Window:
-    """What was counted of a feature in a span of time. Windows of one feature add up."""
+    """What was counted of a feature in a span of time. Windows of one feature add up.
 
-    rows: int = 0
+    `missing` and `counts` are of the rows `stands_for`; of one weight each where nothing else is said.
+    """
+
+    rows: int = 0  # seen
     missing: int = 0
     counts: dict[str, Counts] = field(default_factory=dict)  # by signal
+    stands_for: int = 0
+    squares: dict[str, int] = field(default_factory=dict)  # sums of the weights' squares, by signal and of all rows
+
+    def __post_init__(self) -> None:
+        self.stands_for = self.stands_for or self.rows
 
     def __add__(self, other: "Window") -> "Window":
         """Return what was counted in both spans."""
         names = self.counts.keys() | other.counts.keys()
         counts = {name: _sum(self.counts.get(name), other.counts.get(name)) for name in names}
-        return Window(self.rows + other.rows, self.missing + other.missing, counts)
+        return Window(
+            self.rows + other.rows, self.missing + other.missing, counts, self.stands_for + other.stands_for,
+            dict(Counter(self.squares) + Counter(other.squares)),
+        )  # fmt: skip
+
+    @property
+    def missing_share(self) -> float:
+        """Which part has no value; of a window that has rows."""
+        return self.missing / self.stands_for
+
+    def size(self, signal: str) -> float:
+        """Return how many rows of one weight tell as much of a signal, or of what is missing, as these (Kish)."""
+        of = self.stands_for if signal == MISSING else sum(self.counts[signal])
+        return of**2 / self.squares[signal] if signal in self.squares else of
 
 
 def _sum(one: Counts | None, other: Counts | None) -> Counts:
@@ -85,43 +109,65 @@ class Baseline:
     """What is usual of a feature."""
 
     kind: Kind
-    rows: int
-    missing: int
     cells: Mapping[str, Cells]  # by signal
+    usual: Window  # the reference itself, in its own cells
 
     @classmethod
     def of(cls, values: Iterable[Any]) -> "Baseline":
         """Return what is usual where these values are; at least one."""
-        known = list(values)
-        kind = kind_of_all(value for value in known if value is not None)
-        seen = _seen(kind, known)
+        return cls.of_weighed({1: list(values)})
+
+    @classmethod
+    def of_weighed(cls, weighed: Weighed) -> "Baseline":
+        """Return what is usual where these values are, by how many rows each stands for; at least one."""
+        kind = kind_of_all(value for values in weighed.values() for value in values if value is not None)
+        seen: dict[str, Counter[Any]] = defaultdict(Counter)
+        for weight, values in weighed.items():
+            for name, found in _seen(kind, values).items():
+                seen[name].update(_times(weight, Counter(found)))
         made = {
             signal.name: (LevelCells if signal.is_word else NumberCells).of(seen[signal.name])
             for signal in SIGNALS[kind]
             if seen[signal.name]
         }
-        return cls(kind, len(known), len(known) - len(seen[SIGNALS[kind][0].name]), made)
+        return cls(kind, made, cls(kind, made, Window()).count_weighed(weighed))
 
     @property
     def size(self) -> int:
         """How many signals it has, the missing share among them."""
         return len(self.cells) + 1
 
+    @property
+    def rows(self) -> int:
+        """How many rows the reference was made of."""
+        return self.usual.rows
+
     def count(self, values: Iterable[Any]) -> Window:
         """Return a window of these values; one that is not what the reference's are counts as missing."""
-        known = list(values)
-        seen = _seen(self.kind, known)
-        counts = {name: cells.count(seen[name]) for name, cells in self.cells.items()}
-        return Window(len(known), len(known) - len(seen[SIGNALS[self.kind][0].name]), counts)
+        return self.count_weighed({1: list(values)})
+
+    def count_weighed(self, weighed: Weighed) -> Window:
+        """Return a window of values by how many rows each stands for."""
+        return sum((self._count(values, weight) for weight, values in weighed.items()), Window())
+
+    def _count(self, values: Sequence[Any], weight: int) -> Window:
+        seen = _seen(self.kind, values)
+        counts = {name: cells.count(_times(weight, Counter(seen[name]))) for name, cells in self.cells.items()}
+        squares = {name: weight**2 * len(seen[name]) for name in self.cells if seen[name]}
+        missing, rows = len(values) - len(seen[SIGNALS[self.kind][0].name]), len(values)
+        return Window(rows, weight * missing, counts, weight * rows, {**squares, MISSING: weight**2 * rows})
 
     def effect(self, window: Window) -> Effect:
         """Return what is furthest; of a window that has rows."""
         found = [
-            Effect(name, self.cells[name].distance(counts), cells.stability(self.cells[name], counts))
+            Effect(
+                name, self.cells[name].distance(counts),
+                cells.stability(self.cells[name], counts, self._sizes(window, name)),
+            )
             for name, counts in window.counts.items()
             if sum(counts)
-        ]
-        gone = abs(window.missing / window.rows - self.missing / self.rows)
+        ]  # fmt: skip
+        gone = abs(window.missing_share - self.usual.missing_share)
         return max([*found, Effect(MISSING, gone)], key=lambda effect: effect.distance)
 
     def watches(self, signals: int) -> dict[str, Watch]:
@@ -131,25 +177,36 @@ class Baseline:
     def look(self, window: Window, watches: Watches) -> bool:
         """Take one window of rows into the watches; return whether an alarm begins."""
         was_told = any(watch.is_told for watch in watches.values())
-        usual, gone = Rate(self.missing / self.rows, self.rows), watches[MISSING]
-        found = gone.look(usual.log_p_of(window.missing / window.rows, window.rows, gone.signals))
+        sizes, gone = self._sizes(window, MISSING), watches[MISSING]
+        usual = Rate(self.usual.missing_share, sizes.reference)
+        found = gone.look(usual.log_p_of(window.missing_share, sizes.window, gone.signals))
         for name, counts in window.counts.items():
             if sum(counts):
                 watch = watches[name]
-                found |= watch.look(cells.log_p(self.cells[name], counts, watch.signals))
+                log_p = cells.log_p(self.cells[name], counts, self._sizes(window, name), watch.signals)
+                found |= watch.look(log_p)
         return found and not was_told
+
+    def _sizes(self, window: Window, signal: str) -> Sizes:
+        return Sizes(window.size(signal), self.usual.size(signal))
 
     @property
     def document(self) -> dict[str, Any]:
         """As JSON has it."""
         known = {name: cells.to_document(one) for name, one in self.cells.items()}
-        return {"kind": str(self.kind), "rows": self.rows, "missing": self.missing, "cells": known}
+        told = {name: said for name, said in vars(self.usual).items() if name != "counts"}  # the cells have them
+        return {"kind": str(self.kind), "cells": known, "usual": told}
 
     @classmethod
     def of_document(cls, said: Mapping[str, Any]) -> "Baseline":
         """Return the baseline of a document."""
         known = {name: cells.of_document(one) for name, one in said["cells"].items()}
-        return cls(Kind(said["kind"]), said["rows"], said["missing"], known)
+        counts = {name: list(one.counts) for name, one in known.items()}
+        return cls(Kind(said["kind"]), known, Window(**said["usual"], counts=counts))
+
+
+def _times(weight: int, seen: Counter[Any]) -> Counter[Any]:
+    return seen if weight == 1 else Counter({value: weight * count for value, count in seen.items()})
 
 
 def _seen(kind: Kind, values: Sequence[Any]) -> dict[str, list[Any]]:

@@ -38,7 +38,7 @@ def variation(reference: Sequence[float], window: Sequence[float]) -> float:
     return sum(abs(now / of - then / size) for then, now in zip(reference, window, strict=True)) / 2
 
 
-def bound(distance: float, of: int, size: int, signals: int, log_sides: float) -> float:
+def bound(distance: float, of: float, size: float, signals: int, log_sides: float) -> float:
     """Return the logarithm of a bound on how likely `of` values are so far from a reference of `size`, or further.
 
     0 for what lies within the tolerance.
@@ -83,7 +83,7 @@ class Rate:
     """A mean of numbers from 0 to 1, such as a share; with `only_more`, less of it is no matter."""
 
     mean: float
-    size: int
+    size: float
     only_more: bool = False
 
     def log_p(self, window: Sequence[float], signals: int) -> float:

@@ -15,7 +15,7 @@ POWER = 0.8  # e = 0.2 p^-0.8
 LOG2 = log(2.0)
 
 
-def tolerance(size: int, signals: int, log_sides: float = LOG2) -> float:
+def tolerance(size: float, signals: int, log_sides: float = LOG2) -> float:
     """Return how far a window may be from a reference of `size` values: what is nothing, or the reference's own error.
 
     `log_sides` is the logarithm of how many events the distance is the largest difference of.

@@ -46,12 +46,13 @@ class Sampler:
         if policy is None or not policy.share_pct or not asked:
             return b""
         of = sum(given.rows for given, _ in asked)
-        drawn = self._drawn(of, policy.share_pct)
-        return _written(of, *_values(_chosen(asked, drawn)), policy) if drawn else b""
+        chosen = self._chosen(of, policy.share_pct)
+        drawn = sorted(self.lot.sample(range(of), min(chosen, ROWS)))
+        return _written(of, chosen, *_values(_asked(asked, drawn)), policy) if drawn else b""
 
-    def _drawn(self, of: int, share_pct: float) -> list[int]:
-        wanted = of if share_pct == WHOLE else sum(self.lot.random() * WHOLE < share_pct for _ in range(of))
-        return sorted(self.lot.sample(range(of), min(wanted, ROWS)))
+    def _chosen(self, of: int, share_pct: float) -> int:
+        """Return how many rows fall to the share."""
+        return of if share_pct == WHOLE else sum(self.lot.random() * WHOLE < share_pct for _ in range(of))
 
     def _read(self) -> FeaturePolicy | None:
         """Return the policy as it stands; one that cannot be read lets nothing be told."""
@@ -64,7 +65,7 @@ class Sampler:
         return self._policy
 
 
-def _chosen(asked: Sequence[tuple[Fitted, Any]], drawn: Sequence[int]) -> list[Chosen]:
+def _asked(asked: Sequence[tuple[Fitted, Any]], drawn: Sequence[int]) -> list[Chosen]:
     """Return the requests of which rows were drawn, each with the places of those rows in it."""
     ends = list(accumulate(given.rows for given, _ in asked))
     found: dict[int, list[int]] = {}
@@ -135,12 +136,14 @@ def _predictions(answer: Any, rows: int, places: list[int]) -> list[Any]:
     return _listed(answer, places) or [None] * len(places)
 
 
-def _written(of: int, columns: Mapping[str, list[Any]], predictions: list[Any], policy: FeaturePolicy) -> bytes:
+def _written(
+    of: int, chosen: int, columns: Mapping[str, list[Any]], predictions: list[Any], policy: FeaturePolicy
+) -> bytes:
     """Return the sample as JSON, of fewer rows where all would be too long; nothing where one row is."""
     told = {name: _told(name, values, policy) for name, values in columns.items() if name not in policy.dropped}
     said = [_short(value) for value in predictions]
     while said:
-        text = answers.dump({"of": of, "columns": told, "predictions": said})
+        text = answers.dump({"of": of, "chosen": chosen, "columns": told, "predictions": said})
         if len(text) <= BYTES:
             return text
         keep = slice(1, None, 2)

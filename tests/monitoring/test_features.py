@@ -53,12 +53,13 @@ def told(sample: Any) -> dict[str, Any]:
 
 
 def test_a_sample_comes_with_its_record_once(stream: Stream) -> None:
-    said = {"of": 70, "columns": {"age": [30, 40]}, "predictions": [0, 1]}
+    said = {"of": 70, "chosen": 7, "columns": {"age": [30, 40]}, "predictions": [0, 1]}
     for _ in range(3):
         stream.answered("q", 1, **told(said))
         ingest.drain()
     kept = FeatureSample.objects.get()
-    assert (kept.endpoint, kept.version, kept.at, kept.of, kept.rows) == ("fraud", "2", NOON, 70, 2)
+    assert (kept.endpoint, kept.version, kept.at) == ("fraud", "2", NOON)
+    assert (kept.of, kept.chosen, kept.rows) == (70, 7, 2)
     assert kept.columns == {"age": [30, 40], "prediction": [0, 1]}
 
 
@@ -78,6 +79,8 @@ def test_a_copy_of_a_request_has_no_sample(stream: Stream) -> None:
         {"of": 1, "columns": {"x" * 251: [1]}, "predictions": [0]},
         {"of": 1, "columns": {str(n): [1] for n in range(1_001)}, "predictions": [0]},
         {"of": 2**31, "columns": {"age": [1]}, "predictions": [0]},
+        {"of": 9, "chosen": 10, "columns": {"age": [1]}, "predictions": [0]},
+        {"of": 9, "chosen": 1, "columns": {"age": [1, 2]}, "predictions": [0, 1]},
     ],
 )
 def test_what_is_no_sample_is_put_aside_with_its_record(stream: Stream, said: Any) -> None:
@@ -97,7 +100,7 @@ def test_samples_become_hours_and_the_values_are_gone() -> None:
     assert folding.fold() == 0
     assert not FeatureSample.objects.exists()
     first, second = sorted(hours("age").items())
-    assert (first[1].rows, first[1].missing, sum(first[1].counts["value"])) == (4, 1, 3)
+    assert (first[1].rows, first[1].missing, sum(first[1].counts["value"])) == (4, 10, 21)
     assert (second[0] - first[0], second[1].counts["value"][-1]) == (1, 1)
     assert FeatureHour.objects.get(feature__name="age", hour=first[0]).of == 31
     feature = Feature.objects.get(name="city")
@@ -116,6 +119,45 @@ def test_hours_that_are_counted_in_pieces_say_what_one_counting_says() -> None:
     ((_, window),) = hours("age").items()
     feature = Feature.objects.get(name="age")
     assert window == baseline_of(feature.reference).count(values)
+
+
+@pytest.mark.usefixtures("trained")
+def test_a_busy_moment_counts_as_much_as_it_was_and_is_no_surer_than_its_rows() -> None:
+    sample(age=[900.0] * 50, of=330)  # busy, and all old
+    for _ in range(33):
+        sample(age=[100.0] * 10)  # quiet
+    folding.fold()
+    ((_, window),) = hours("age").items()
+    assert (window.rows, window.stands_for, sum(window.counts["value"])) == (380, 660, 660)
+    baseline = baseline_of(Feature.objects.get(name="age").reference)
+    assert baseline.effect(window).distance == pytest.approx(0.4, abs=0.003)  # half of it at 100, half at 900
+    assert window.size("value") == pytest.approx(660**2 / (330 + 330**2 / 50), rel=0.01)
+
+
+@pytest.mark.usefixtures("trained")
+def test_of_a_share_a_row_stands_for_those_that_fell_to_the_share() -> None:
+    for _ in range(2):
+        sample(age=[1.0], of=10)
+    FeatureSample.objects.update(chosen=1)
+    folding.fold()
+    ((_, window),) = hours("age").items()
+    assert (window.rows, window.stands_for) == (2, 2)
+    assert FeatureHour.objects.get(feature__name="age").of == 20
+
+
+def test_first_rows_are_weighed_as_the_days_that_follow(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(folding, "ENOUGH", 150)
+    for _ in range(2):
+        sample(age=[900.0] * 50, of=500)
+        sample(age=[100.0] * 25)
+        folding.fold()
+    baseline = baseline_of(Feature.objects.get().reference)
+    assert (baseline.rows, baseline.usual.stands_for) == (150, 1_050)
+    sample(age=[900.0] * 50, of=500)
+    sample(age=[100.0] * 25)
+    folding.fold()
+    ((_, window),) = hours("age").items()
+    assert baseline.effect(window).distance == 0
 
 
 def test_without_a_training_sample_the_first_rows_are_the_reference(

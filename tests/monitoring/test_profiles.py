@@ -4,6 +4,7 @@ import json
 import random
 import zlib
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -120,6 +121,35 @@ def test_a_month_of_thirty_features_that_do_not_change_cries_wolf_not_once() -> 
     for _ in range(30):
         for baseline, each in zip(features, watches, strict=True):
             assert not baseline.look(baseline.count(rng.gauss(0, 1) for _ in range(500)), each)
+
+
+def test_weights_make_nothing_surer_than_the_rows_that_were_seen() -> None:
+    """A fifth of the rows stand for twenty each: most of a day's distance is chance, and it is no alarm."""
+    rng = random.Random(5)
+    features = [Baseline.of(drawn_or_missing(rng, 2_000)) for _ in range(20)]
+    watches, sure = ([baseline.watches(40) for baseline in features] for _ in range(2))
+    cried = False
+    for _ in range(30):
+        for baseline, each, false in zip(features, watches, sure, strict=True):
+            window = baseline.count_weighed({1: drawn_or_missing(rng, 240), 20: drawn_or_missing(rng, 60)})
+            assert not baseline.look(window, each)
+            cried |= baseline.look(replace(window, squares={}), false)
+    assert cried, "taken for so many rows, chance is an alarm"
+
+
+def drawn_or_missing(rng: random.Random, count: int) -> list[float | None]:
+    return [None if rng.random() < 0.03 else rng.gauss(0, 1) for _ in range(count)]
+
+
+def test_rows_of_one_weight_are_as_sure_as_without_one() -> None:
+    values: list[Any] = [*drawn(SHAPES["normal"], 500, 1), None]
+    baseline = Baseline.of(values)
+    plain, heavy = baseline.count(values[::2]), baseline.count_weighed({7: values[::2]})
+    assert heavy.size("value") == pytest.approx(plain.size("value"))
+    assert baseline.effect(heavy) == baseline.effect(plain)
+    weighed = Baseline.of_weighed({7: values})
+    assert vars(weighed.cells["value"])["edges"] == vars(baseline.cells["value"])["edges"]
+    assert weighed.effect(heavy).stability == pytest.approx(baseline.effect(plain).stability)
 
 
 def test_chance_is_taken_off_the_stability_index() -> None:

@@ -28,6 +28,7 @@ def said(home: Home, onnx_folder: Path, tmp_path_factory: pytest.TempPathFactory
 def test_the_requests_of_a_moment_are_one_sample_by_column(said: dict[str, Any]) -> None:
     assert said["joined"] == {
         "of": 3,
+        "chosen": 3,
         "columns": {"age": [30, 40, 50], "sum": [1.5, 2.5, None], "city": [None, None, "Bern"]},
         "predictions": [0, 1, 1],
     }

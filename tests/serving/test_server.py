@@ -289,7 +289,7 @@ def test_values_are_told_with_the_record_as_the_policy_of_the_moment_says(onnx: 
     assert "sample" not in record("told-of-none"), "nobody said that it may be told"
     dump(layout.feature_policy("fraud"), FeaturePolicy(100.0, ("f1",), (), "salt"))
     f0, _, f2 = ROW
-    sample = {"of": 1, "columns": {"f0": [f0], "f2": [f2]}, "predictions": [SCORE["score"]]}
+    sample = {"of": 1, "chosen": 1, "columns": {"f0": [f0], "f2": [f2]}, "predictions": [SCORE["score"]]}
     assert record("told-some")["sample"] == sample
     layout.feature_policy("fraud").unlink()
     assert "sample" not in record("told-of-none-again")

@@ -152,6 +152,10 @@ PAGES = [
         query="?version=1&feature=age",
     ),
     Deed("GET", f"{R}endpoints/<slug:name>/drift"),
+    Deed(
+        "POST", f"{R}endpoints/<slug:name>/drift/acknowledgement", frozenset({"dana", "eli", "olga"}),
+        body={"version": "1", "feature": "age", "comment": "x"},
+    ),
     Deed("GET", "endpoints/<slug:name>/monitoring"), Deed("GET", "endpoints/<slug:name>/series.<str:form>"),
     Deed("POST", "endpoints/<slug:name>/plan", body={"strategy": "canary"}),
     Deed("POST", "endpoints/<slug:name>/deploy", DEPLOYERS, body={"version": "1", "strategy": "all-at-once"}),

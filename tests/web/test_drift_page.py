@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from accounts import tokens
 from accounts.actors import Actor
+from accounts.permissions import Scope
 from core import clock
 from deployments import endpoints
 from monitoring import drift
@@ -91,6 +93,45 @@ def test_an_alarm_is_acknowledged_on_its_page(client: Client) -> None:
     assert "Look at it" not in shown
     assert "seen by dana" in page(client, f"{AT}/monitoring")
     assert json.loads(client.get("/api/v1/endpoints/fraud/drift").content)["features"][0]["acknowledged_by"] == "dana"
+
+
+def test_an_alarm_is_acknowledged_by_own_rest_with_the_page_s_refusals(
+    client: Client, people: dict[str, Actor]
+) -> None:
+    dana = people["dana"]
+    token = tokens.mint(dana.person, label="x", scopes=[Scope.READ, Scope.WRITE], days=1, actor=dana, fresh=True)[1]
+
+    def acknowledge(**said: str) -> tuple[int, Any]:
+        body = {"version": "2", "feature": "age", "comment": "a campaign", **said}
+        answer = Client().post(
+            "/api/v1/endpoints/fraud/drift/acknowledgement", body, content_type="application/json",
+            headers={"Authorization": f"Bearer {token}"},
+        )  # fmt: skip
+        return answer.status_code, answer.json()
+
+    count_feature("fraud", "2", "age", USUAL, MOVED, MOVED)
+    assert acknowledge()[0] == 409
+    drift.judge_due()
+    assert acknowledge(feature="none")[0] == 404
+    assert acknowledge(comment=" ")[0] == 400
+    status, said = acknowledge()
+    assert (status, said["name"], said["acknowledged_by"]) == (200, "age", "dana")
+    status, said = acknowledge()
+    assert (status, said["message"]) == (409, "dana looked at it already.")
+    assert "dana: a campaign" in page(client, f"{AT}/drift?version=2&feature=age")
+
+
+def test_what_another_detector_says_stands_beside_the_rule_by_name(client: Client) -> None:
+    feature = count_feature("fraud", "2", "age", USUAL, MOVED)
+    day = drift.day_of(clock.now())
+    feature.opinions.create(detector="house_psi", day=day, drifted=True, score=0.5, note="<i>ten</i>")
+    feature.opinions.create(detector="nightly", day=day, fault="No answer within 60 s.")
+    shown = page(client, f"{AT}/drift?version=2&feature=age")
+    assert ">house_psi</th>" in shown
+    assert "&lt;i&gt;ten" in shown
+    assert "No answer within 60 s." in shown
+    (said,) = json.loads(client.get("/api/v1/endpoints/fraud/drift").content)["features"]
+    assert [(one["detector"], one["drifted"]) for one in said["opinions"]] == [("house_psi", True), ("nightly", None)]
 
 
 def test_names_of_features_and_levels_are_text(client: Client) -> None:

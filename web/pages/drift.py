@@ -63,18 +63,23 @@ class Row:
     @property
     def missing_then(self) -> str:
         """Which part of the reference has no value."""
-        return percent(self.seen.baseline.missing / self.seen.baseline.rows)
+        return percent(self.seen.baseline.usual.missing_share)
 
     @property
     def missing_now(self) -> str:
         """Which part of the newest day has none."""
         window = self.seen.window
-        return percent(window.missing / window.rows if window.rows else None)
+        return percent(window.missing_share if window.rows else None)
 
     @property
     def judged(self) -> list[dict[str, Any]]:
         """Its days that were judged, the newest first."""
         return [{**vars(day), "date": drift.date_of(day.day)} for day in reversed(self.seen.before)]
+
+    @property
+    def opinions(self) -> list[dict[str, Any]]:
+        """What other detectors say of it."""
+        return [{**vars(said), "date": drift.date_of(said.day)} for said in self.seen.opinions]
 
     @property
     def is_judged(self) -> bool:

@@ -1,11 +1,12 @@
 """Made-up features that the gallery shows, counted and judged by the code that does the real ones."""
 
 import random
+from dataclasses import replace
 from typing import Any
 
 from monitoring.drift import Seen, date_of, day_of
 from monitoring.folding import ENOUGH
-from monitoring.models import Feature, FeatureDay
+from monitoring.models import Feature, FeatureDay, Opinion
 from monitoring.stats.profiles import Baseline
 from web.pages import drift
 from web.pages.drift import Row, Waiting
@@ -58,6 +59,13 @@ INCOME = _seen("a rather_long.name of an income that came from elsewhere", _ages
 SEEN = _seen("age", _ages(0, REFERENCE), _ages(9, WINDOW), [0.02, 0.21], since=1)
 SEEN.feature.seen_since, SEEN.feature.seen_by = SEEN.feature.alarm_since, "olga"
 SEEN.feature.seen_comment = "A campaign for older customers since Monday; the model does as well on them."
+SEEN = replace(
+    SEEN,
+    opinions=[
+        Opinion(detector="house_psi", day=DAY - 1, drifted=True, score=0.271, note="Above 0.2 over ten groups."),
+        Opinion(detector="nightly", day=DAY - 1, fault="No answer within 60 s."),
+    ],
+)
 WAITS = Waiting("6", 2_140, ["prediction"])
 
 

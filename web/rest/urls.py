@@ -74,6 +74,7 @@ urlpatterns = [
     path("policies/<slug:name>/versions/<int:number>/turn-down", policies.turn_down, name="turn-policy-down"),
     path("labels", labels.labels, name="labels"),
     path("endpoints/<slug:name>/drift", drift.endpoint_drift, name="endpoint-drift"),
+    path("endpoints/<slug:name>/drift/acknowledgement", drift.acknowledgement, name="acknowledge-drift"),
     path("endpoints/<slug:name>/series", series.endpoint_series, name="endpoint-series"),
     path("endpoints", endpoints.endpoints, name="endpoints"),
     path("endpoints/<slug:name>", endpoints.endpoint, name="endpoint"),
