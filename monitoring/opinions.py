@@ -22,6 +22,7 @@ from monitoring.stats import plugged
 
 LIMIT_S = 60.0  # for AT_ONCE features, the detector's imports among it
 AT_ONCE = 100
+GONE = "What was counted on that day is no longer kept."
 KEPT = ("PATH", "HOME", "TMPDIR", "LANG", "PYTHONPATH")  # of our environment: no secret is given to another's code
 
 
@@ -33,11 +34,13 @@ def ask() -> int:
 def _ask(name: str) -> int:
     given = Opinion.objects.filter(feature=OuterRef("pk"), detector=name, day__gte=OuterRef("last_day"))
     features = list(Feature.objects.filter(~Exists(given), last_day__gt=0).order_by("pk")[:AT_ONCE])
-    asked = [(feature, line) for feature in features if (line := _question(feature))]
-    for (feature, _), said in zip(asked, _answers(name, [line for _, line in asked]), strict=True):
+    questions = [_question(feature) for feature in features]
+    answers = _answers(name, [line for line in questions if line])
+    for feature, line in zip(features, questions, strict=True):
+        said = next(answers) if line else {"fault": GONE}
         told = {"drifted": None, "score": None, "note": "", "fault": "", **said, "day": feature.last_day}
         Opinion.objects.update_or_create(feature=feature, detector=name, defaults=told)
-    return len(asked)
+    return len(features)
 
 
 def _question(feature: Feature) -> str:

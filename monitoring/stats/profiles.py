@@ -68,6 +68,8 @@ class Window:
 
     def __post_init__(self) -> None:
         self.stands_for = self.stands_for or self.rows
+        if self.rows and not self.squares:
+            self.squares = {MISSING: self.stands_for, **{name: sum(counts) for name, counts in self.counts.items()}}
 
     def __add__(self, other: "Window") -> "Window":
         """Return what was counted in both spans."""
@@ -86,7 +88,7 @@ class Window:
     def size(self, signal: str) -> float:
         """Return how many rows of one weight tell as much of a signal, or of what is missing, as these (Kish)."""
         of = self.stands_for if signal == MISSING else sum(self.counts[signal])
-        return of**2 / self.squares[signal] if signal in self.squares else of
+        return of**2 / self.squares[signal]
 
 
 def _sum(one: Counts | None, other: Counts | None) -> Counts:
@@ -199,10 +201,11 @@ class Baseline:
 
     @classmethod
     def of_document(cls, said: Mapping[str, Any]) -> "Baseline":
-        """Return the baseline of a document."""
+        """Return the baseline of a document; one from before rows had weights says rows and missing by itself."""
         known = {name: cells.of_document(one) for name, one in said["cells"].items()}
         counts = {name: list(one.counts) for name, one in known.items()}
-        return cls(Kind(said["kind"]), known, Window(**said["usual"], counts=counts))
+        usual = said.get("usual") or {name: said[name] for name in ("rows", "missing")}
+        return cls(Kind(said["kind"]), known, Window(**usual, counts=counts))
 
 
 def _times(weight: int, seen: Counter[Any]) -> Counter[Any]:

@@ -21,7 +21,7 @@ def test_values_a_second_from_samples_into_hours(capsys: pytest.CaptureFixture[s
         count_feature("fraud", "2", name, [rng.gauss(0, 1) for _ in range(10_000)])
     FeatureSample.objects.bulk_create(
         FeatureSample(
-            endpoint="fraud", version="2", digest="d", at=clock.now(), of=ROWS, rows=ROWS,
+            endpoint="fraud", version="2", digest="d", at=clock.now(), of=rng.randint(ROWS, 12 * ROWS), rows=ROWS,
             columns={name: [rng.gauss(0, 1) for _ in range(ROWS)] for name in names},
         )
         for _ in range(SAMPLES)

@@ -2,6 +2,8 @@
 
 import json
 import random
+import re
+from pathlib import Path
 
 import pytest
 
@@ -16,6 +18,7 @@ from monitoring.models import Feature
 from tests.factories import count_feature
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("dana")]
+HOW_TO = Path(__file__).resolve().parents[2] / "docs" / "how-to" / "bring-a-drift-detector.md"
 RNG = random.Random(2)
 USUAL = [RNG.gauss(40, 10) for _ in range(1_000)]
 MOVED = [value + 8 for value in USUAL]
@@ -34,6 +37,8 @@ def test_an_alarm_is_told_once_and_the_next_one_again(staging: Endpoint, eli: Ac
     assert event.model_uuid == staging.model.uuid, "who may not see the model does not see its features"
     said = json.loads(bytes(event.body))["after"]
     assert (said["feature"], said["version"], said["severity"]) == ("age", "2", "major")
+    documented = re.findall(r"`(\w+)`", " ".join(re.findall(r"^\| (`.*?) \|", HOW_TO.read_text(), re.MULTILINE)[-4:]))
+    assert said.keys() == set(documented)
     assert said["since"] == str(drift.date_of(drift.day_of(clock.now()) - 1))
     Feature.objects.filter(pk=feature.pk).update(alarm_since=clock.now().date())
     assert alarms.tell() == 1

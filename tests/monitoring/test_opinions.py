@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from monitoring import drift, opinions
-from monitoring.models import Feature, Opinion
+from monitoring.models import Feature, FeatureHour, Opinion
 from monitoring.stats import plugged
 from tests.factories import count_feature
 
@@ -101,6 +101,15 @@ def test_a_detector_sees_no_setting(site: Path, monkeypatch: pytest.MonkeyPatch)
     judged(age=USUAL)
     opinions.ask()
     assert Opinion.objects.get().drifted is False
+
+
+def test_days_that_are_no_longer_kept_hold_nobody_up(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(opinions, "AT_ONCE", 1)
+    install(site, "def detect(*_): return {'drifted': True}")
+    judged(old=USUAL, young=USUAL)
+    FeatureHour.objects.filter(feature__name="old").delete()
+    assert [opinions.ask() for _ in range(3)] == [1, 1, 0]
+    assert dict(Opinion.objects.values_list("feature__name", "fault")) == {"old": opinions.GONE, "young": ""}
 
 
 def test_without_detectors_nothing_is_asked() -> None:

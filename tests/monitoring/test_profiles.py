@@ -11,7 +11,7 @@ import pytest
 
 from monitoring.stats.features import Kind
 from monitoring.stats.inputs import FeatureWatch
-from monitoring.stats.profiles import MISSING, Baseline, Severity, severity_of
+from monitoring.stats.profiles import MISSING, Baseline, Severity, Window, severity_of
 from monitoring.stats.references import Levels, ks
 
 Draw = Callable[[random.Random], float]
@@ -150,6 +150,19 @@ def test_rows_of_one_weight_are_as_sure_as_without_one() -> None:
     weighed = Baseline.of_weighed({7: values})
     assert vars(weighed.cells["value"])["edges"] == vars(baseline.cells["value"])["edges"]
     assert weighed.effect(heavy).stability == pytest.approx(baseline.effect(plain).stability)
+
+
+def test_what_was_kept_before_rows_had_weights_is_read_as_rows_of_weight_one() -> None:
+    values: list[Any] = [*drawn(SHAPES["normal"], 300, 1), None]
+    baseline = Baseline.of(values)
+    document = baseline.document
+    usual = document.pop("usual")
+    before = Baseline.of_document({**document, "rows": usual["rows"], "missing": usual["missing"]})
+    window = baseline.count(values[::3])
+    old = Window(window.rows, window.missing, window.counts)
+    assert before.effect(old) == baseline.effect(window)
+    assert (before.usual.size("value"), old.size(MISSING)) == (300, window.rows)
+    assert (old + window).size("value") == 2 * window.size("value")
 
 
 def test_chance_is_taken_off_the_stability_index() -> None:
