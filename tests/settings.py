@@ -14,21 +14,23 @@ os.environ["SIGNOFF_GALLERY"] = "on"
 os.environ["SIGNOFF_WEBHOOK_ALLOW_PRIVATE"] = "on"  # receivers stand on loopback
 os.environ["SIGNOFF_WEBHOOK_ALLOWED_SCHEMES"] = "https,http"
 
+from config import databases  # noqa: E402
 from config.settings import *  # noqa: E402, F403
 from config.settings import DATABASES, STORAGES  # noqa: E402
 
 POSTGRESQL = os.environ.get("TEST_DATABASE") == "postgresql"
 if POSTGRESQL:
     DATABASES["default"] = {
-        "ENGINE": "django.db.backends.postgresql",
+        "ENGINE": "core.postgresql",
         "NAME": "postgres",
         "USER": "postgres",
         "HOST": os.environ.get("TEST_POSTGRESQL_SOCKET", ""),
+        "OPTIONS": databases.PREPARED,
         "TEST": {"NAME": f"signoff_{WORKER}"},
     }
     DATABASES["telemetry"] = {
         **DATABASES["default"],
-        "OPTIONS": {"options": "-c search_path=telemetry"},
+        "OPTIONS": {**databases.PREPARED, "options": "-c search_path=telemetry"},
         "TEST": {"NAME": f"signoff_{WORKER}_telemetry"},
     }
 else:
