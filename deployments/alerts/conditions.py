@@ -8,7 +8,7 @@ from typing import Any
 from django.db.models import Sum
 
 from core import clock
-from deployments.alerts.documents import Bound, BurnRate, Coverage, Drifted, Silence
+from deployments.alerts.documents import Bound, BurnRate, Coverage, Drifted, Silence, in_words
 from deployments.endpoints import serving, serving_since
 from deployments.models import Endpoint
 from monitoring import late
@@ -142,13 +142,3 @@ def _grid(endpoint: Endpoint, span: timedelta, after: timedelta = timedelta()) -
     minutes = max(1, round(span.total_seconds() / WINDOW_S))
     last = min(last_told(endpoint.name), minute_of(clock.now() - after))
     return Grid(last - minutes + 1, minutes, 1)
-
-
-def in_words(span: timedelta) -> str:
-    """Return a span of whole minutes as people say it."""
-    minutes = round(span.total_seconds() / WINDOW_S)
-    for size, word in ((1440, "day"), (60, "hour"), (1, "minute")):
-        if minutes % size == 0:
-            count = minutes // size
-            return f"{count:,} {word}{'' if count == 1 else 's'}"
-    raise AssertionError(minutes)  # one minute divides all

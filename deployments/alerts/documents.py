@@ -20,7 +20,18 @@ VALIDATOR = Draft202012Validator(SCHEMA)
 UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 LONGEST = timedelta(days=90)
 HOUR, FIVE_MINUTES, DAY = timedelta(hours=1), timedelta(minutes=5), timedelta(days=1)
+MINUTE_S = 60
 FEWEST = 20  # requests without which a number says nothing, where a rule does not say how many
+
+
+def in_words(span: timedelta) -> str:
+    """Return a span of whole minutes as people say it."""
+    minutes = round(span.total_seconds() / MINUTE_S)
+    for size, word in ((1440, "day"), (60, "hour"), (1, "minute")):
+        if minutes % size == 0:
+            count = minutes // size
+            return f"{count:,} {word}{'' if count == 1 else 's'}"
+    raise AssertionError(minutes)  # one minute divides all
 
 
 class BadAlerts(BadText):
@@ -37,6 +48,19 @@ class Then(StrEnum):
     REVIEW = "review"
     ROLL_BACK = "roll_back"
 
+    @property
+    def words(self) -> str:
+        """What it does, as a sentence."""
+        return WORDS[self]
+
+
+WORDS = {
+    Then.NOTIFY: "Tells.",
+    Then.FREEZE: "Tells, and nothing grows at the endpoint while it lasts.",
+    Then.REVIEW: "Tells, and nothing grows until a reviewer has looked at it.",
+    Then.ROLL_BACK: "Tells, and sends back what grows, else what serves.",
+}
+
 
 @dataclass(frozen=True)
 class Bound:
@@ -48,6 +72,10 @@ class Bound:
     over: timedelta
     fewest: int
 
+    def __str__(self) -> str:
+        than = f"{'above' if self.is_above else 'below'} {self.bound:g}"
+        return f"{self.metric} {than} over {in_words(self.over)}, of {self.fewest:,} requests or more"
+
 
 @dataclass(frozen=True)
 class BurnRate:
@@ -58,12 +86,18 @@ class BurnRate:
     over: timedelta
     fewest: int
 
+    def __str__(self) -> str:
+        return f"errors burn {self.rate:g} times what {self.objective_pct:g} % allows, over {in_words(self.over)}"
+
 
 @dataclass(frozen=True)
 class Silence:
     """Something serves, and nobody asked for so long."""
 
     span: timedelta
+
+    def __str__(self) -> str:
+        return f"nobody asked for {in_words(self.span)}"
 
 
 @dataclass(frozen=True)
@@ -75,6 +109,9 @@ class Coverage:
     over: timedelta
     fewest: int
 
+    def __str__(self) -> str:
+        return f"fewer than {self.below_pct:g} % have a label {in_words(self.after)} later, over {in_words(self.over)}"
+
 
 @dataclass(frozen=True)
 class Drifted:
@@ -82,6 +119,9 @@ class Drifted:
 
     severity: Severity
     feature: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.feature or 'any feature'} drifted, {self.severity} or more"
 
 
 Condition: TypeAlias = Bound | BurnRate | Silence | Coverage | Drifted

@@ -29,6 +29,11 @@ def firing(endpoint: Endpoint) -> list[Alert]:
     return list(alerts_of(endpoint).filter(ended_at=None))
 
 
+def waits(alert: Alert) -> bool:
+    """Whether a reviewer has to look at it, over or not."""
+    return alert.then == Then.REVIEW and alert.seen_at is None
+
+
 def kept_words(endpoint: Endpoint) -> str:
     """Return why nothing may grow at the endpoint now, as a sentence, or an empty string."""
     alert = Alert.objects.filter(KEEPS, endpoint=endpoint).order_by("began_at").first()

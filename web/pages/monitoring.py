@@ -15,6 +15,7 @@ from django.views.decorators.http import require_GET
 
 from core.refusals import Invalid, NotFound
 from deployments import endpoints
+from deployments.alerts import looking
 from deployments.models import Endpoint
 from deployments.shifts import Shift, shifts
 from monitoring import letters
@@ -103,6 +104,7 @@ def monitoring(request: HttpRequest, name: str) -> HttpResponse:
         "charts": [draw(figure, table, grid.starts, now, around) for figure in FIGURES],
         "is_empty": not table,
         "drift": drift.table(found.name, request.GET.get("version", "")),
+        "firing": looking.firing(found),
         "floods": letters.floods(found.name),
         "shifts": moved[::-1],
         "source": f"/endpoints/{found.name}/series.json?{span.query()}",
