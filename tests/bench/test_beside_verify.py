@@ -73,7 +73,7 @@ def test_rest_answers_while_a_million_events_are_verified(tmp_path: Path, capsys
     finally:
         stack.stop()
     with capsys.disabled():
-        print(f"\n{size} events verified in {took_s:.1f} s beside callers on {CONNECTIONS} connections: p99 {worst:.1f} ms")
+        print(f"\n{size} events verified in {took_s:.1f} s, callers on {CONNECTIONS} connections: p99 {worst:.1f} ms")
         print(f"alone {alone.p99_ms:.1f} ms, {alone.per_s:,.0f}/s; {rounds} rounds, the last {beside.per_s:,.0f}/s")
     assert (state, checked) == ("ok", size), why
     assert rounds
