@@ -60,6 +60,8 @@ class Label(models.Model):
     revision = models.PositiveSmallIntegerField(default=1)
     value = models.JSONField(null=True)  # what was true; None where only its worth was told
     worth = models.FloatField(null=True)
+    at = models.DateTimeField(null=True)  # since when it was true, where that was said
+    segment = models.CharField(max_length=64, blank=True, default="")  # of the callers, as who gave it knows them
     received_at = models.DateTimeField(default=timezone.now)
     by = models.CharField(max_length=150)
 
@@ -72,6 +74,36 @@ class Label(models.Model):
 
     def __str__(self) -> str:
         return f"{self.request_id} at {self.endpoint}, revision {self.revision}"
+
+
+class LabelFile(models.Model):
+    """A file of labels that somebody uploaded, and what became of its rows; `fault`: why it was not read to its end."""
+
+    endpoint = models.CharField(max_length=63)
+    name = models.CharField(max_length=250)
+    by = models.CharField(max_length=150)
+    at = models.DateTimeField(default=timezone.now)
+    rows = models.PositiveIntegerField(default=0)
+    new = models.PositiveIntegerField(default=0)
+    revised = models.PositiveIntegerField(default=0)
+    repeated = models.PositiveIntegerField(default=0)
+    waiting = models.PositiveIntegerField(default=0)  # of those new or revised
+    refused = models.PositiveIntegerField(default=0)
+    refusals = models.JSONField(default=list)  # [line, request id, why] of the first refused
+    fault = models.CharField(max_length=500, blank=True, default="")
+
+    class Meta:
+        """Read by endpoint, newest first."""
+
+        indexes = [models.Index(fields=["endpoint", "id"], name="label_file_endpoint")]
+
+    def __str__(self) -> str:
+        return f"{self.name} for {self.endpoint}"
+
+    @property
+    def counted(self) -> int:
+        """How many rows said something new."""
+        return self.new + self.revised
 
 
 class Copy(models.Model):

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from django.conf import settings
 
 from core import clock
-from monitoring.models import Copy, FeatureHour, FeatureSample, Label, Prediction
+from monitoring.models import Copy, FeatureHour, FeatureSample, Label, LabelFile, Prediction
 
 MOST = 20_000  # rows of a kind and call
 UNCOUNTED = timedelta(days=7)  # values that cannot be counted, or wait for a reference that does not come
@@ -30,4 +30,5 @@ def forget() -> int:
     old = FeatureHour.objects.filter(hour__lt=(clock.now() - HOURS).timestamp() // HOUR_S).values_list("pk", flat=True)
     counted, _ = FeatureHour.objects.filter(pk__in=list(old[:MOST])).delete()
     told, _ = Label.objects.filter(pk__in=[pk for pk, at in labels if at < since]).delete()
-    return gone + told + copies + waiting + counted
+    files, _ = LabelFile.objects.filter(at__lt=since).delete()
+    return gone + told + copies + waiting + counted + files

@@ -156,6 +156,8 @@ PAGES = [
         "POST", f"{R}endpoints/<slug:name>/drift/acknowledgement", frozenset({"dana", "eli", "olga"}),
         body={"version": "1", "feature": "age", "comment": "x"},
     ),
+    Deed("GET", "endpoints/<slug:name>/labels"), Deed("GET", "endpoints/<slug:name>/labels/<int:number>"),
+    Deed("POST", "endpoints/<slug:name>/labels", LABELLERS),
     Deed("GET", "endpoints/<slug:name>/monitoring"), Deed("GET", "endpoints/<slug:name>/series.<str:form>"),
     Deed("POST", "endpoints/<slug:name>/plan", body={"strategy": "canary"}),
     Deed("POST", "endpoints/<slug:name>/deploy", DEPLOYERS, body={"version": "1", "strategy": "all-at-once"}),
