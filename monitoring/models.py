@@ -30,6 +30,7 @@ class Prediction(models.Model):
     digest = models.CharField(max_length=64, blank=True, default="")
     rows = models.PositiveIntegerField(null=True)
     prediction = models.JSONField(null=True)
+    score = models.JSONField(null=True)  # the chance of the positive class, of several rows a list
     # What came of it
     drawn = models.BooleanField(default=False)  # its track is in the watch's split, in the router's order
     counted = models.BooleanField(null=True)
@@ -298,6 +299,43 @@ class Hour(models.Model):
 
     def __str__(self) -> str:
         return f"{self.metric} of {self.endpoint}, {self.track}, hour {self.hour}"
+
+
+class OpenOutcome(models.Model):
+    """An hour of an endpoint in which a prediction or a label came that no row of `Outcome` tells of yet."""
+
+    endpoint = models.CharField(max_length=63)
+    hour = models.PositiveIntegerField()  # since 1970
+    touched_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        """One row an hour."""
+
+        constraints = [models.UniqueConstraint(fields=["endpoint", "hour"], name="outcome_open_once")]
+
+    def __str__(self) -> str:
+        return f"{self.endpoint}, hour {self.hour}"
+
+
+class Outcome(models.Model):
+    """What labels say of one version on one track in one hour, or one day: counts that add up."""
+
+    endpoint = models.CharField(max_length=63)
+    hour = models.PositiveIntegerField()  # the first, since 1970
+    hours = models.PositiveSmallIntegerField()  # 1 or 24
+    version = models.CharField(max_length=20, blank=True, default="")
+    track = models.CharField(max_length=8)
+    told = models.BinaryField()  # monitoring.stats.told.Told
+
+    class Meta:
+        """One row a window, version and track."""
+
+        constraints = [
+            models.UniqueConstraint(fields=["endpoint", "hours", "hour", "track", "version"], name="outcome_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.track} v{self.version} of {self.endpoint}, {self.hours} h from {self.hour}"
 
 
 class Usage(models.Model):

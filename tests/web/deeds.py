@@ -151,6 +151,8 @@ PAGES = [
         "POST", "endpoints/<slug:name>/drift", frozenset({"dana", "eli", "olga"}), body={"comment": "x"},
         query="?version=1&feature=age",
     ),
+    Deed("GET", f"{R}endpoints/<slug:name>/outcomes"),
+    Deed("GET", "endpoints/<slug:name>/outcomes.csv", query="?since=2026-11-01&until=2026-11-02"),
     Deed("GET", f"{R}endpoints/<slug:name>/drift"),
     Deed(
         "POST", f"{R}endpoints/<slug:name>/drift/acknowledgement", frozenset({"dana", "eli", "olga"}),
