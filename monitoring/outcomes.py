@@ -211,7 +211,7 @@ def report(endpoint: str, since: datetime, until: datetime, as_of: datetime | No
     for hour, part, told in read:
         windows[part][_start(hour)] = told
     now, step = as_of or clock.now(), timedelta(hours=hours)
-    known = _by_version(endpoint, end, as_of) if windows else {}
+    known = _by_version(endpoint, windows, first, end, as_of)
     lines = [_line(part, found, known, now, step) for part, found in sorted(windows.items(), key=_order)]
     return Report(_start(first), _start(end), step, now, lines)
 
@@ -230,13 +230,19 @@ def _order(found: tuple[Part, Any]) -> tuple[bool, float, str]:
     return track != "stable", -float(version) if version.isdecimal() else 0.0, version
 
 
-def _by_version(endpoint: str, end: int, as_of: datetime | None) -> dict[str, Told]:
-    """Return what is known of each version up to the span's end, 90 days back: what its scores mean."""
-    first = end - end % DAY - LONGEST.days * DAY
-    if as_of is not None:
-        first = max(first, hour_of(kept_since()))
-    read = _kept(endpoint, first, end, DAY) if as_of is None else counted(endpoint, first, end, DAY, as_of)
+def _by_version(
+    endpoint: str, windows: dict[Part, dict[datetime, Told]], first: int, end: int, as_of: datetime | None
+) -> dict[str, Told]:
+    """Return what is known of each version: the windows of the span, and the days before it, 90 in all."""
     found: dict[str, Told] = defaultdict(Told)
-    for _, part, told in read:
+    for part, each in windows.items():
+        for told in each.values():
+            found[part.version] += told
+    begin, day = end - LONGEST.days * DAY, first - first % DAY
+    if as_of is not None:
+        begin = max(begin, hour_of(kept_since()))
+    begin -= begin % DAY
+    read = _kept(endpoint, begin, day, DAY) if as_of is None else counted(endpoint, begin, day, DAY, as_of)
+    for _, part, told in read if windows else ():
         found[part.version] += told
     return found

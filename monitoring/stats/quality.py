@@ -3,10 +3,10 @@
 Intervals are of 95 %: Wilson's for rates, Hanley and McNeil's for the area under the curve, the normal one for means.
 """
 
-from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from math import sqrt
+from operator import add
 from statistics import NormalDist
 
 from monitoring.stats.calibration import Calibration, auc_of, calibrated_of
@@ -81,16 +81,25 @@ def measures(told: Told) -> dict[str, Measure]:
     return {name: measure for name, measure in found.items() if measure is not None}
 
 
+def head_of(told: Told) -> tuple[str, Measure] | None:
+    """Return the one measure that says most, with its name: accuracy, or of numbers their mean error; None of none."""
+    if is_regression(told):
+        errors, mean = told.errors, told.errors.absolute / told.errors.of
+        return "mae", _mean(mean, errors.squares / errors.of - mean**2, errors.of)
+    found = _rate(told.right, told.rows)
+    return ("accuracy", found) if found else None
+
+
 def _of_numbers(told: Told) -> dict[str, Measure | None]:
     errors = told.errors
-    mean, squares = errors.absolute / errors.of, errors.squares / errors.of
+    squares = errors.squares / errors.of
     half = Z95 * sqrt(max(0.0, errors.fourths / errors.of - squares**2) / errors.of)
     rmse = Measure(sqrt(squares), sqrt(max(0.0, squares - half)), sqrt(squares + half), errors.of)
-    return {"mae": _mean(mean, squares - mean**2, errors.of), "rmse": rmse}
+    return {**dict([head] if (head := head_of(told)) else []), "rmse": rmse}
 
 
 def _of_classes(told: Told) -> dict[str, Measure | None]:
-    found = {"accuracy": _rate(told.right, told.rows)}
+    found: dict[str, Measure | None] = {"accuracy": _rate(told.right, told.rows)}
     positive = positive_of(told)
     if positive is not None and len(classes(told)) == PAIR:
         found |= {"precision": precision(told, positive), "recall": recall(told, positive)}
@@ -115,12 +124,11 @@ def _of_scores(told: Told) -> dict[str, Measure | None]:
 
 
 def _cells(told: Told, positive: str) -> list[tuple[int, int, int]]:
-    """Return cell, positives and others."""
-    hits = told.scores.get(positive, Counter())
-    others: Counter[int] = Counter()
+    """Return cell, positives and others, of the cells that hold any."""
+    hits, others = told.scores.get(positive, [0] * CELLS), [0] * CELLS
     for name, cells in told.scores.items():
-        others.update(cells if name != positive else {})
-    return [(cell, hits[cell], others[cell]) for cell in sorted(hits.keys() | others.keys())]
+        others = others if name == positive else list(map(add, others, cells))
+    return [(cell, *counts) for cell, counts in enumerate(zip(hits, others, strict=True)) if any(counts)]
 
 
 def _auc(cells: Iterable[tuple[int, int, int]]) -> Measure | None:
@@ -179,12 +187,12 @@ def estimate(told: Told, known: Told) -> Estimate | None:
     A label takes the place of its request's estimate. None where too few rows of `known` have both, or none waits.
     """
     calibration, positive = calibration_of(known), positive_of(known)
-    waiting = sum(cells.total() for cells in told.unlabelled.values())
+    waiting = sum(map(sum, told.unlabelled.values()))
     if calibration is None or positive is None or not waiting:
         return None
     right = 0.0
     for said, cells in told.unlabelled.items():
-        for cell, count in cells.items():
+        for cell, count in enumerate(cells):
             right += count * calibration.right(middle_of(cell), is_positive=said == positive)
     unlabelled = max(0, told.asked - told.labelled)
     part = unlabelled / (told.rows + unlabelled)
@@ -204,7 +212,7 @@ def calibration_of(known: Told) -> Calibration | None:
 
 
 def _scored(told: Told) -> int:
-    return sum(cells.total() for cells in told.scores.values())
+    return sum(map(sum, told.scores.values()))
 
 
 def slices(told: Told) -> list[Slice]:
@@ -212,8 +220,8 @@ def slices(told: Told) -> list[Slice]:
     is_numbers = is_regression(told)
     parts = {name: part for name, part in told.segments.items() if part.rows >= LEAST}
     z = NormalDist().inv_cdf(1 - ALPHA / 2 / max(1, len(parts)))
-    whole = measures(told).get("mae" if is_numbers else "accuracy")
-    found = [_slice(name, part, whole, z, is_numbers=is_numbers) for name, part in parts.items() if whole]
+    head = head_of(told)
+    found = [_slice(name, part, head[1], z, is_numbers=is_numbers) for name, part in parts.items() if head]
     return sorted(found, key=lambda one: (-one.measure.value if is_numbers else one.measure.value, one.name))
 
 

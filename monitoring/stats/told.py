@@ -6,6 +6,7 @@ Scores are counted in CELLS equal cells from 0 to 1, and their moments are kept 
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from operator import add
 from typing import Any, Self
 
 from monitoring.stats.answers import bare, is_same
@@ -19,6 +20,7 @@ HALF = 0.5
 MOMENTS = 5  # number of scores, and the sums of their first four powers
 DELAYS_S = (60, 600, 3_600, 21_600, 86_400, 3 * 86_400, 7 * 86_400, 30 * 86_400)
 BOTH = (False, True)
+Cells = list[int]  # how many scores lie in each
 
 
 @dataclass
@@ -70,9 +72,9 @@ class Told:
     pairs: Counter[tuple[str, str]] = field(default_factory=Counter)  # rows by (truth, what was said)
     right: int = 0  # rows
     errors: Errors = field(default_factory=Errors)
-    scores: dict[str, Counter[int]] = field(default_factory=dict)  # cells of labelled rows, by truth
+    scores: dict[str, Cells] = field(default_factory=dict)  # of labelled rows, by truth
     moments: dict[str, list[float]] = field(default_factory=dict)  # of their scores, by truth
-    unlabelled: dict[str, Counter[int]] = field(default_factory=dict)  # cells of rows without a label, by what was said
+    unlabelled: dict[str, Cells] = field(default_factory=dict)  # of rows without a label, by what was said
     segments: dict[str, Part] = field(default_factory=dict)
 
     def label(self, said: Any, truth: Any, score: Any, delay_s: float, segment: str = "") -> None:
@@ -111,7 +113,7 @@ class Told:
         self.errors += other.errors
         for mine, theirs in ((self.scores, other.scores), (self.unlabelled, other.unlabelled)):
             for name, cells in theirs.items():
-                _at(mine, name).update(cells)
+                _add(mine, name, cells)
         for name, sums in other.moments.items():
             before = self.moments.get(name, [0.0] * MOMENTS)
             self.moments[name] = [one + more for one, more in zip(before, sums, strict=True)]
@@ -135,9 +137,9 @@ class Told:
             "delays": _listed(self.delays),
             "pairs": [[*pair, count] for pair, count in sorted(self.pairs.items())],
             "errors": vars(self.errors),
-            "scores": {name: _listed(cells) for name, cells in self.scores.items()},
+            "scores": self.scores,
             "moments": self.moments,
-            "unlabelled": {name: _listed(cells) for name, cells in self.unlabelled.items()},
+            "unlabelled": self.unlabelled,
             "segments": {name: [part.rows, part.right, vars(part.errors)] for name, part in self.segments.items()},
         }
 
@@ -147,8 +149,7 @@ class Told:
         return cls(
             said["asked"], said["labelled"], Counter(dict(said["delays"])),
             Counter({(truth, answer): count for truth, answer, count in said["pairs"]}), said["right"],
-            Errors(**said["errors"]), {name: Counter(dict(cells)) for name, cells in said["scores"].items()},
-            said["moments"], {name: Counter(dict(cells)) for name, cells in said["unlabelled"].items()},
+            Errors(**said["errors"]), said["scores"], said["moments"], said["unlabelled"],
             {name: Part(rows, right, Errors(**errors)) for name, (rows, right, errors) in said["segments"].items()},
         )  # fmt: skip
 
@@ -209,5 +210,11 @@ def _known(name: str, known: Any, most: int) -> str:
     return name if name in known or len(known) < most else OTHER
 
 
-def _at(cells: dict[str, Counter[int]], name: str) -> Counter[int]:
-    return cells.setdefault(_known(name, cells, CLASSES), Counter())
+def _at(cells: dict[str, Cells], name: str) -> Cells:
+    return cells.setdefault(_known(name, cells, CLASSES), [0] * CELLS)
+
+
+def _add(cells: dict[str, Cells], name: str, more: Cells) -> None:
+    """Add counts to those of a class; the sum is a list of its own."""
+    known = _known(name, cells, CLASSES)
+    cells[known] = list(map(add, cells[known], more)) if known in cells else list(more)

@@ -5,6 +5,7 @@ import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
@@ -31,7 +32,6 @@ WORDS = {
     "mae": "Mean error",
     "rmse": "Root mean square error",
 }
-HEADS = ("accuracy", "mae")  # what a version is told by first
 SPANS = ((86_400, "day"), (3_600, "hour"), (60, "minute"))
 WIDE, HIGH = 100.0, 22.0
 LONE = 1.5  # how wide a window between gaps is drawn
@@ -69,27 +69,28 @@ class Row:
         """Which part of its estimate rests on scores alone."""
         return f"{100 * self.line.estimate.part:.0f} %" if self.line.estimate else ""
 
-    @property
+    @cached_property
     def measures(self) -> dict[str, Measure]:
         """What its labels say."""
         return quality.measures(self.line.told)
 
-    @property
+    @cached_property
     def head(self) -> str:
         """The measure that it is told by; nothing without labels."""
-        return next((name for name in HEADS if name in self.measures), "")
+        found = quality.head_of(self.line.told)
+        return found[0] if found else ""
 
     @property
     def estimate(self) -> Estimate | None:
         """Its accuracy with what scores say of requests without a label."""
         return self.line.estimate
 
-    @property
+    @cached_property
     def worst(self) -> Slice | None:
         """Its worst segment, where that is worse by more than chance."""
-        return next((one for one in quality.slices(self.line.told) if one.is_worse), None)
+        return next((one for one in self.segments if one.is_worse), None)
 
-    @property
+    @cached_property
     def segments(self) -> list[Slice]:
         """Its segments, the worst first."""
         return quality.slices(self.line.told)
@@ -109,10 +110,11 @@ class Row:
         parts = [f"{_percent(point.labelled, point.of)} within {span_words(point)}" for point in self.line.delays]
         return ", ".join(parts)
 
-    @property
+    @cached_property
     def trend(self) -> list[str]:
         """Its first measure over time as lines of a small picture, 100 by 24; a window without labels is a gap."""
-        values = [self.at(start) for start in self.starts]
+        found = {at: measure.value for at, _, measure in self.windows if measure}
+        values = [found.get(start) for start in self.starts]
         known = [value for value in values if value is not None]
         if not known[1:]:
             return []
@@ -123,19 +125,11 @@ class Row:
             for run in _runs(values, LONE / step)
         ]
 
-    def at(self, start: datetime) -> float | None:
-        """Return its first measure in one window."""
-        told = self.line.windows.get(start)
-        found = quality.measures(told).get(self.head) if told and told.labelled else None
-        return found.value if found else None
-
-    @property
+    @cached_property
     def windows(self) -> list[tuple[datetime, Told, Measure | None]]:
         """Its windows with requests, the newest first."""
-        return [
-            (at, told, quality.measures(told).get(self.head) if told.labelled else None)
-            for at, told in sorted(self.line.windows.items(), reverse=True)
-        ]
+        found = [(at, told, quality.head_of(told)) for at, told in sorted(self.line.windows.items(), reverse=True)]
+        return [(at, told, head[1] if head and head[0] == self.head else None) for at, told, head in found]
 
 
 def _runs(values: Sequence[float | None], lone: float) -> Iterator[list[tuple[float, float]]]:
