@@ -108,7 +108,7 @@ def _close(endpoint: str, hour: int) -> bool:
             return False  # somebody else did
         _write(endpoint, hour, 1, _together(counted(endpoint, hour, hour + 1)))
         day = hour - hour % DAY
-        _write(endpoint, day, DAY, _together(_kept(endpoint, day, day + DAY, 1)))
+        _write(endpoint, day, DAY, _together(kept(endpoint, day, day + DAY, 1)))
     return True
 
 
@@ -131,11 +131,11 @@ def _together(windows: Iterable[Window]) -> dict[Part, Told]:
     return found
 
 
-def _kept(endpoint: str, first: int, end: int, hours: int) -> Iterator[Window]:
-    """Yield what was counted."""
+def kept(endpoint: str, first: int, end: int, hours: int) -> Iterator[Window]:
+    """Yield the windows of 1 or 24 hours that were counted, from the hour `first` on, before `end`."""
     rows = Outcome.objects.filter(endpoint=endpoint, hours=hours, hour__gte=first, hour__lt=end).order_by("hour")
-    for hour, version, track, kept in rows.values_list("hour", "version", "track", "told"):
-        yield hour, Part(version, track), told_of(kept)
+    for hour, version, track, counts in rows.values_list("hour", "version", "track", "told"):
+        yield hour, Part(version, track), told_of(counts)
 
 
 def counted(endpoint: str, first: int, end: int, hours: int = 1, as_of: datetime | None = None) -> Iterator[Window]:
@@ -206,7 +206,7 @@ def report(endpoint: str, since: datetime, until: datetime, as_of: datetime | No
     hours = DAY if until - since > BY_HOURS else 1
     first, end = hour_of(since) // hours * hours, hour_of(until - timedelta(microseconds=1)) + 1
     end += -end % hours
-    read = _kept(endpoint, first, end, hours) if as_of is None else counted(endpoint, first, end, hours, as_of)
+    read = kept(endpoint, first, end, hours) if as_of is None else counted(endpoint, first, end, hours, as_of)
     windows: dict[Part, dict[datetime, Told]] = defaultdict(dict)
     for hour, part, told in read:
         windows[part][_start(hour)] = told
@@ -242,7 +242,7 @@ def _by_version(
     if as_of is not None:
         begin = max(begin, hour_of(kept_since()))
     begin -= begin % DAY
-    read = _kept(endpoint, begin, day, DAY) if as_of is None else counted(endpoint, begin, day, DAY, as_of)
+    read = kept(endpoint, begin, day, DAY) if as_of is None else counted(endpoint, begin, day, DAY, as_of)
     for _, part, told in read if windows else ():
         found[part.version] += told
     return found

@@ -109,3 +109,27 @@ def test_a_report_as_of_before_the_labels_has_none(client: Client, dana: Actor) 
 def test_without_predictions_the_panel_says_what_will_stand_there(client: Client, dana: Actor) -> None:
     assert "No prediction was made in this range." in read(client, f"{AT}/monitoring")
     assert rest(dana)["lines"] == []
+
+
+@pytest.mark.usefixtures("labelled")
+def test_two_versions_stand_side_by_side_and_as_a_csv(client: Client, dana: Actor) -> None:
+    made = [seen(request_id=f"c{n}", version="3", track="canary", prediction=[1], latency_ms=80.0) for n in range(90)]
+    for row in made:
+        row.at = clock.now() - timedelta(hours=3)
+    observe(*made)
+    windows.close_due()
+    labels.record_labels("fraud", [Given(f"c{n}", int(n < 30)) for n in range(90)], actor=dana)
+    windows.close_due()
+    shown = read(client, f"{AT}/beside?range=6h")
+    assert "v3 beside v2, in the one hour in which both were asked: worse in" in shown
+    assert "no more than chance" in shown
+    table = io.StringIO(read(client, f"{AT}/beside?range=6h&form=csv"))
+    rows = {row["measure"]: row for row in csv.DictReader(table)}
+    assert (float(rows["p95_ms"]["v2"]), float(rows["p95_ms"]["v3"])) == (10.0, 80.0)
+    assert rows["accuracy"]["is"] == "worse"
+    assert float(rows["accuracy"]["difference"]) == pytest.approx(1 / 3 - 118 / 150)
+
+
+def test_one_version_alone_is_compared_with_nothing(client: Client) -> None:
+    assert "Fewer than two versions were asked" in read(client, f"{AT}/beside")
+    assert "7 days at most" in client.get(f"{AT}/beside?range=90d").content.decode()
