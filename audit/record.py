@@ -12,6 +12,8 @@ from audit.models import Event
 from core import canonical, clock, rows
 
 BODY_TYPE = "signoff.event/1"
+# PostgreSQL's id of this transaction: the sealer waits until no older one is running.
+TRANSACTION = (("xact", "pg_current_xact_id()::text::bigint"),)
 SEAL = "INSERT INTO audit_seal (seq, event_id, leaf) SELECT COALESCE(MAX(seq) + 1, 0), %s, %s FROM audit_seal"
 
 
@@ -74,11 +76,12 @@ def record(
         object_id=about.id,
         object_label=about.label[:400],
         model_uuid=about.model,
-        xact=_transaction_id(),
     )
-    rows.insert(event)
     if connection.vendor == "sqlite":
+        rows.insert(event)
         _seal_now(event)
+    else:
+        rows.insert(event, TRANSACTION)
     return event
 
 
@@ -99,15 +102,6 @@ def _body(
         "comment": change.comment,
         "facts": change.facts,
     }
-
-
-def _transaction_id() -> int:
-    """PostgreSQL's id of this transaction: the sealer waits until no older one is running."""
-    if connection.vendor != "postgresql":
-        return 0
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_current_xact_id()::text::bigint")
-        return int(cursor.fetchone()[0])
 
 
 def _seal_now(event: Event) -> None:

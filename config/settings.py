@@ -179,6 +179,7 @@ STORAGES = {
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
 }
 WHITENOISE_MAX_AGE = 3600
+WHITENOISE_KEEP_ONLY_HASHED_FILES = True  # nothing asks for the others; packing them would double a first start's work
 
 LANGUAGE_CODE = "en-gb"
 USE_I18N = False

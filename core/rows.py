@@ -54,13 +54,16 @@ def counts(*querysets: QuerySet[Any]) -> list[int]:
         return list(cursor.fetchone())
 
 
-def insert(row: Model) -> None:
-    """Insert `row`; its key is set where the database gives it."""
-    model = type(row)
-    fields = _written(model, with_key=row.pk is not None)
+def insert(row: Model, computed: tuple[tuple[str, str], ...] = ()) -> None:
+    """Insert `row`; its key is set where the database gives it.
+
+    `computed` names fields with the constant SQL that the database takes their values from; `row` does not learn them.
+    """
+    model, with_key, theirs = type(row), row.pk is not None, {name for name, _ in computed}
+    fields = [field for field in _written(model, with_key=with_key) if field.name not in theirs]
     values = [field.get_db_prep_save(field.pre_save(row, add=True), connection) for field in fields]
     with connection.cursor() as cursor:
-        cursor.execute(_insert(model, with_key=row.pk is not None), values)
+        cursor.execute(_insert(model, computed, with_key=with_key), values)
         row.pk = cursor.fetchone()[0]
     row._state.adding, row._state.db = False, "default"
 
@@ -86,9 +89,11 @@ def _written(model: type[Model], *, with_key: bool) -> list[AnyField]:
 
 
 @cache
-def _insert(model: type[Model], *, with_key: bool) -> str:
-    fields = _written(model, with_key=with_key)
-    columns, places = ", ".join(_quoted(field) for field in fields), ", ".join("%s" for _ in fields)
+def _insert(model: type[Model], computed: tuple[tuple[str, str], ...], *, with_key: bool) -> str:
+    fields, theirs = _written(model, with_key=with_key), dict(computed)
+    own = [field for field in fields if field.name not in theirs]
+    columns = ", ".join(_quoted(field) for field in [*own, *(f for f in fields if f.name in theirs)])
+    places = ", ".join([*("%s" for _ in own), *(theirs[f.name] for f in fields if f.name in theirs)])
     key = _quoted(model._meta.pk)
     return f"INSERT INTO {model._meta.db_table} ({columns}) VALUES ({places}) RETURNING {key}"  # noqa: S608 - as above
 

@@ -1,5 +1,6 @@
-"""Parameters that the server binds are 65,535 a statement at most: what makes many rows makes them in parts."""
+"""What the server binds has 65,535 parameters a statement at most; whether it is there is seen without asking it."""
 
+import select
 from collections.abc import Sequence
 from typing import Any
 
@@ -20,3 +21,19 @@ class DatabaseWrapper(base.DatabaseWrapper):
     """A connection to PostgreSQL."""
 
     ops_class = DatabaseOperations
+
+    def is_usable(self) -> bool:
+        """Return whether a request can go on with this connection.
+
+        A server that ended it has said so, or closed its side: there is something to read. While there is nothing,
+        and nothing went wrong, asking would cost each request a trip and tell no more than its first statement does.
+        """
+        return (not self.errors_occurred and self._silent()) or super().is_usable()
+
+    def _silent(self) -> bool:
+        raw: Any = self.connection
+        if raw is None or raw.closed:
+            return False
+        heard = select.poll()  # select() takes no descriptor over 1,023
+        heard.register(raw.fileno(), select.POLLIN)
+        return not heard.poll(0)

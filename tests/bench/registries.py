@@ -112,8 +112,8 @@ def signoff(home: Path, address: str = "", **settings: str) -> Iterator[Registry
 
 @contextmanager
 def mlflow(home: Path, address: str = "") -> Iterator[Registry]:
-    """Start `mlflow server` on SQLite, or on the PostgreSQL at `address`."""
-    home.mkdir()
+    """Start `mlflow server` on SQLite, or on the PostgreSQL at `address`; on the same `home` again, too."""
+    home.mkdir(exist_ok=True)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]

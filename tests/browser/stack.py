@@ -110,6 +110,11 @@ class Stack:
         said: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
         return said
 
+    def start_again(self) -> None:
+        """Start on the same home what was stopped."""
+        self.process = self._start()
+        self.url = self._ready()
+
     def stop(self) -> None:
         """End everything."""
         self.process.terminate()

@@ -1,5 +1,7 @@
 """One statement takes 65,535 parameters at most."""
 
+from typing import Any, cast
+
 import pytest
 from django.db import connection
 
@@ -30,3 +32,26 @@ def test_what_is_asked_often_is_prepared(dana: Actor) -> None:
             "SELECT count(*) FROM pg_prepared_statements WHERE statement LIKE %s", ["%registeredmodel%name%"]
         )
         assert cursor.fetchone()[0]
+
+
+def test_a_connection_that_the_server_ended_is_replaced_and_a_living_one_is_not_asked() -> None:
+    if connection.vendor != "postgresql":
+        pytest.skip("of PostgreSQL")
+    other = cast("Any", connection).copy()
+    other.connect()
+    mine = backend(other)
+    other.health_check_enabled, other.health_check_done = True, False
+    assert backend(other) == mine
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT query FROM pg_stat_activity WHERE pid = %s", [mine])
+        assert "pg_backend_pid" in cursor.fetchone()[0]
+        cursor.execute("SELECT pg_terminate_backend(%s, 5000)", [mine])
+    other.health_check_done = False
+    assert backend(other) != mine
+    other.close()
+
+
+def backend(of: Any) -> int:
+    with of.cursor() as cursor:
+        cursor.execute("SELECT pg_backend_pid()")
+        return int(cursor.fetchone()[0])

@@ -18,6 +18,7 @@ JUDGES = frozenset({"rita", "rob"})
 ASKERS = frozenset({"dana", "eli", "olga"})
 LIMITERS = frozenset({"rita", "rob", "ada"})
 LABELLERS = frozenset({"dana", "eli", "olga"})
+SEE_TO_ALERTS = frozenset({"dana", "eli", "olga", "rita", "rob"})
 DEPLOYERS = frozenset({"eli", "olga"})
 GIVERS = frozenset({"dana", "ada"})
 ADMINS = frozenset({"ada"})
@@ -57,6 +58,7 @@ CAPACITY = {
         "min_replicas": 1, "max_replicas": 2, "in_flight": 4, "memory_mb": 512, "batch_rows": 1, "max_waiting": 9
     }.items()
 }  # fmt: skip
+ALERT_RULES = '{"type": "signoff.alerts/1", "rules": []}'
 ALL_AT_ONCE = {"strategy": "all-at-once"}
 DECISION = {"verdict": "reject", "digest": "{digest}", "subject_digest": "{digest}", "comment": "no"}
 CARD_REVIEW = {"verdict": "approve", "outcome": "approve", "digest": "f", "words": "fine"}
@@ -146,6 +148,21 @@ PAGES = [
     Deed("POST", "new-endpoint", DEPLOYERS, body={"name": "another", "model": "{name}", "environment": "staging"}),
     Deed("GET", "endpoints/<slug:name>"),
     Deed("GET", "endpoints/<slug:name>/capacity"),
+    Deed("GET", "endpoints/<slug:name>/alerts"),
+    Deed("GET", "endpoints/<slug:name>/alert-rules"),
+    Deed("POST", "endpoints/<slug:name>/alert-rules", DEPLOYERS, body={"text": ALERT_RULES}),
+    Deed(
+        "POST", "endpoints/<slug:name>/alerts/<int:alert_id>/acknowledge", SEE_TO_ALERTS,
+        body={"comment": "x"},
+    ),
+    anyhow("GET", f"{R}alert-rules-schema"),
+    Deed("GET", f"{R}endpoints/<slug:name>/alert-rules"),
+    Deed("PUT", f"{R}endpoints/<slug:name>/alert-rules", DEPLOYERS, body={"text": ALERT_RULES}),
+    Deed("GET", f"{R}endpoints/<slug:name>/alerts"),
+    Deed(
+        "POST", f"{R}endpoints/<slug:name>/alerts/<int:alert_id>/acknowledgement",
+        SEE_TO_ALERTS, body={"comment": "x"},
+    ),
     Deed("GET", "endpoints/<slug:name>/drift", query="?version=1&feature=age"),
     Deed(
         "POST", "endpoints/<slug:name>/drift", frozenset({"dana", "eli", "olga"}), body={"comment": "x"},

@@ -14,6 +14,7 @@ from accounts.permissions import Permission
 from accounts.policy import denied
 from core.refusals import Invalid, Refusal
 from deployments import endpoints, freezing, rights, rollouts
+from deployments.alerts import looking
 from deployments.models import Endpoint, InstalledRight, Rollout
 from deployments.plan import Strategy
 from deployments.plans import Plan
@@ -113,6 +114,8 @@ def _page(
         "frozen": freezing.over_endpoint(found),
         "live": live,
         "floods": letters.floods(found.name),
+        "firing": (firing := looking.firing(found)),
+        "firing_words": f"Alert {firing[0].rule}: {firing[0].words}" if firing else "",
         "history": [_past(row) for row in _history(found)],
         "versions": (deployable := _deployable(found)),
         "any_pickle": any(one["runs_code"] for one in deployable),

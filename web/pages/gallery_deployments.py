@@ -8,7 +8,7 @@ from deployments.plans import Plan
 from deployments.scaling import Capacity
 from deployments.states import RolloutState
 from registry.data_policy import DataPolicy
-from web.pages import gallery_beside, gallery_charts, gallery_drift, gallery_labels, plan_form
+from web.pages import gallery_alerts, gallery_beside, gallery_charts, gallery_drift, gallery_labels, plan_form
 from web.pages.gallery_pages import EVENTS, MODEL, event
 from web.pages.gallery_stock import DIGEST, Context, at
 from web.pages.plan_picture import Picture, planned, under_way
@@ -250,6 +250,11 @@ PAGES: dict[str, dict[str, Context]] = {
         "under way": {**ENDPOINT_PAGE, "live": RUNNING, "new_token": "se_c0ffee00_" + "x" * 43},
         "reader": {**ENDPOINT_PAGE, "may_deploy": False, "may_ask": False, "needed": NEEDED, "previous": None},
         "frozen": {**ENDPOINT_PAGE, "frozen": FROZEN},
+        "an alert": {
+            **ENDPOINT_PAGE,
+            "firing": [gallery_alerts.SLOW, gallery_alerts.SEEN],
+            "firing_words": "Alert slow",
+        },
         "nothing yet": {
             **ENDPOINT_PAGE,
             "serving": None,
@@ -260,6 +265,8 @@ PAGES: dict[str, dict[str, Context]] = {
             "versions": [],
         },
     },
+    "endpoints/alerts": gallery_alerts.pages(ENDPOINT),
+    "endpoints/alert_rules": gallery_alerts.editors(ENDPOINT, NEEDED),
     "endpoints/drift": {
         "numbers": gallery_drift.page(gallery_drift.AGE, ENDPOINT),
         "words": gallery_drift.page(gallery_drift.CITY, ENDPOINT),

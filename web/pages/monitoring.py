@@ -15,6 +15,7 @@ from django.views.decorators.http import require_GET
 
 from core.refusals import Invalid, NotFound
 from deployments import endpoints
+from deployments.alerts import looking
 from deployments.models import Endpoint
 from deployments.shifts import Shift, shifts
 from monitoring import letters
@@ -108,6 +109,7 @@ def monitoring(request: HttpRequest, name: str) -> HttpResponse:
         "outcomes": outcomes.panel(told, as_of),
         "outcomes_csv": f"/endpoints/{found.name}/outcomes.csv?{_outcomes_query(span, as_of)}",
         "drift": drift.table(found.name, request.GET.get("version", "")),
+        "firing": looking.firing(found),
         "floods": letters.floods(found.name),
         "shifts": moved[::-1],
         "source": f"/endpoints/{found.name}/series.json?{span.query()}",

@@ -4,6 +4,7 @@ from django.urls import URLPattern, path
 
 from web.pages import (
     account,
+    alerts,
     approvals,
     audit,
     beside,
@@ -91,6 +92,9 @@ urlpatterns: list[URLPattern] = [
     path("endpoints", endpoints.listing, name="endpoints"),
     path("new-endpoint", endpoints.new, name="new-endpoint"),
     path("endpoints/<slug:name>", endpoints.endpoint, name="endpoint"),
+    path("endpoints/<slug:name>/alerts", alerts.alerts, name="alerts"),
+    path("endpoints/<slug:name>/alerts/<int:alert_id>/acknowledge", alerts.acknowledge, name="acknowledge-alert"),
+    path("endpoints/<slug:name>/alert-rules", alerts.rules, name="alert-rules"),
     path("endpoints/<slug:name>/capacity", capacity.capacity, name="capacity"),
     path("endpoints/<slug:name>/monitoring", monitoring.monitoring, name="monitoring"),
     path("endpoints/<slug:name>/beside", beside.compare, name="beside"),
