@@ -265,7 +265,11 @@ def _params(params: dict[str, str]) -> dict[str, str]:
 def _tags(tags: dict[str, str]) -> dict[str, str]:
     if len(tags) > TAGS_MAX:
         raise Invalid(f"A request has at most {TAGS_MAX} tags.", field="tags")
-    for key in tags:
-        if not key or len(key) > names.KEY_MAX or not key.isprintable():  # MLflow takes any
-            raise Invalid(f"A tag's key has 1 to {names.KEY_MAX} printable characters.", field="tags")
-    return {key: value[:TAG_MAX] for key, value in tags.items()}
+    return {key: check_tag(key, value) for key, value in tags.items()}
+
+
+def check_tag(key: str, value: str) -> str:
+    """Return the value as it is kept; raise Invalid for a key that is none. MLflow takes any."""
+    if not key or len(key) > names.KEY_MAX or not key.isprintable():
+        raise Invalid(f"A tag's key has 1 to {names.KEY_MAX} printable characters.", field="tags")
+    return value[:TAG_MAX]
