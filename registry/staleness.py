@@ -32,7 +32,7 @@ def stale(request: ApprovalRequest) -> Stale | None:
     """
     if request.state not in MOVES:
         return None
-    if request.expires_at <= clock.now():
+    if request.expires_at <= clock.now() and not attested.of_request(request):
         return Stale(RequestState.EXPIRED, "Its time is over.")
     if request.version.deleted_at or request.model.deleted_at:
         return _past(f"Version {request.version.version} was deleted.")
