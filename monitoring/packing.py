@@ -5,6 +5,7 @@ import zlib
 from typing import Any
 
 from monitoring.stats.profiles import Baseline, Window
+from monitoring.stats.told import Told
 
 
 def packed(said: Any) -> bytes:
@@ -20,6 +21,11 @@ def unpacked(kept: bytes | memoryview) -> Any:
 def baseline_of(kept: bytes | memoryview) -> Baseline:
     """Return a kept reference."""
     return Baseline.of_document(unpacked(kept))
+
+
+def told_of(kept: bytes | memoryview) -> Told:
+    """Return kept outcomes."""
+    return Told.of_document(unpacked(kept))
 
 
 def window_of(kept: bytes | memoryview) -> Window:

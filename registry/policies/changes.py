@@ -14,14 +14,15 @@ from accounts.roles import Role
 from audit.record import Change, Subject, record
 from audit.replay.attest import alerting
 from core import clock
+from core.checked_yaml import normal
 from core.refusals import Conflict, Denied, Invalid, NotFound
+from core.strict_yaml import Path, read
 from core.words import written
 from registry import attested, requests
 from registry.models import Policy, PolicyState, PolicyVersion
 from registry.models.policies import POLICY_MOVES
 from registry.policies.book import BUILT_IN, in_force
-from registry.policies.documents import BadPolicy, PolicyDocument, digest_of, normal, parse
-from registry.policies.strict_yaml import Path, read
+from registry.policies.documents import BadPolicy, PolicyDocument, digest_of, parse
 
 WORDS_MAX = 10_000
 

@@ -36,6 +36,7 @@ from core.refusals import Invalid, NotFound
 from registry import compare, history
 from web.actors import actor_of
 from web.pages import labels
+from web.pages.cells import inert
 from web.pages.paging import address, key_of, size_of
 from web.pages.parts import unchanged
 
@@ -234,7 +235,7 @@ def _csv(rows: Iterator[history.Told]) -> Iterator[str]:
 
 
 def _cell(value: object) -> str:
-    """Return a cell that no spreadsheet takes for a formula."""
+    """Return a value as a cell."""
     text = (
         clock.iso(value)
         if isinstance(value, datetime)
@@ -244,7 +245,7 @@ def _cell(value: object) -> str:
         if value is None
         else str(value)
     )
-    return f"'{text}" if text[:1] in {"=", "+", "-", "@", "\t", "\r"} else text
+    return inert(text)
 
 
 def _json(rows: Iterator[history.Told]) -> Iterator[str]:
