@@ -1,6 +1,6 @@
 """Kinds that are columns of one table: the replay reads each for itself, whoever uses a few rows reads all at once."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -8,7 +8,7 @@ from django.db.models import Q, QuerySet
 from django.db.models.expressions import Combinable
 
 from audit.replay.attest import Row
-from audit.replay.story import Kind
+from audit.replay.story import NOT_AS_TOLD, Kind
 from registry.replayed.readers import Reader
 
 Found = QuerySet[Any]
@@ -30,7 +30,7 @@ class Table:
 
     every: Callable[[], Found]
     key: tuple[str, ...]
-    form: str
+    form: Callable[..., str]
     reads: list[Read] = field(default_factory=list)
 
     @property
@@ -47,8 +47,8 @@ class Table:
         def rows() -> Iterator[tuple[str, str]]:
             found = self.every().filter(among or Q()).values_list(*self.key, *columns)
             for values in found.iterator(chunk_size=1_000):
-                if (said := word(*values[len(self.key) :])) is not None:
-                    yield self.form.format(*values), said
+                if (said := _said(word, values[len(self.key) :])) is not None:
+                    yield self.form(*values[: len(self.key)]), said
 
         made = Kind(name, words, tells, rows, complete=complete)
         self.reads.append(Read(made, columns, word))
@@ -61,5 +61,13 @@ class Table:
             rest = list(values[len(self.key) :])
             for one in self.reads:
                 mine, rest = rest[: len(one.columns)], rest[len(one.columns) :]
-                if (said := one.word(*mine)) is not None:
-                    yield one.kind, self.form.format(*values), said
+                if (said := _said(one.word, mine)) is not None:
+                    yield one.kind, self.form(*values[: len(self.key)]), said
+
+
+def _said(word: Callable[..., str | None], values: Sequence[Any]) -> str | None:
+    """Return the word; columns of another shape than ours are a word of their own, which no event says."""
+    try:
+        return word(*values)
+    except NOT_AS_TOLD as why:
+        return f"cannot be read: {type(why).__name__} {why}"[:400]

@@ -33,7 +33,7 @@ def _json(value: object) -> str:
 
 
 GONE: dict[str, Reader] = {"model.deleted": gone}
-TABLE = Table(lambda: RegisteredModel.objects.live().order_by("pk"), ("uuid",), "{}")
+TABLE = Table(lambda: RegisteredModel.objects.live().order_by("pk"), ("uuid",), "{}".format)
 
 
 def _field(name: str, column: str, words: str, first: object) -> None:
@@ -118,7 +118,7 @@ def _frozen_word(*values: Any) -> str:
 
 
 ENDS: dict[str, Reader] = {"version.deleted": gone, "model.deleted": _versions_gone}
-VERSION_TABLE = Table(lambda: ModelVersion.objects.live().order_by("pk"), ("model__uuid", "version"), "{}/{}")
+VERSION_TABLE = Table(lambda: ModelVersion.objects.live().order_by("pk"), ("model__uuid", "version"), "{}/{}".format)
 VERSION_TABLE.kind(
     "stage", "stage of",
     {

@@ -45,7 +45,7 @@ def _decided_word(person: int | None, at: object, comment: str) -> str | None:
 
 
 _decided = says(lambda body: f"{by_whom(body)}: {brief(body['comment'])}")
-POLICY_TABLE = Table(lambda: PolicyVersion.objects.order_by("pk"), ("policy__name", "number"), "{}/{}")
+POLICY_TABLE = Table(lambda: PolicyVersion.objects.order_by("pk"), ("policy__name", "number"), "{}/{}".format)
 POLICY_TABLE.kind(
     "policy", "version of policy",
     {

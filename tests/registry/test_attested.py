@@ -127,6 +127,7 @@ FORGED = [
     "UPDATE registry_policyversion SET state = 'withdrawn'",
     "UPDATE registry_policyversion SET author_id = (SELECT id FROM accounts_user WHERE username = 'eli')",
     "UPDATE registry_policyversion SET text = 'other'",
+    "UPDATE registry_decision SET groups = '[1]'",
     "UPDATE registry_registeredmodel SET risk_tier = 'low'",
     "UPDATE registry_registeredmodel SET protected_aliases = '[\"live\"]'",
     "UPDATE registry_metricthreshold SET value = 0.1",
@@ -141,6 +142,7 @@ def test_nobodys_word_is_taken_on_rows_that_were_changed(people: dict[str, Actor
     registered.set_threshold(model, metric="auc", comparison=">", value=0.9, actor=rita)
     put_in_force(text_of(), people)
     asked = ask_production(make_version(model, dana, metrics={"auc": 0.952}), dana)
+    approve(asked, people["rob"])
     for statement in FORGED:
         with transaction.atomic():
             sql(statement.replace("{BYTES}", "BYTEA" if connection.vendor == "postgresql" else "BLOB"))
