@@ -12,7 +12,7 @@ from audit.replay.attest import alerting
 from core import clock, hints
 from core.refusals import Conflict, Denied, Invalid
 from core.words import written
-from registry import access, attested, checks, conditions, requests, subjects
+from registry import access, attested, checks, conditions, requests, subjects, weakening
 from registry.models import ApprovalRequest, Check, Decision
 from registry.models.approvals import ALL, RequestState
 from registry.replayed.requests import MOMENT, check_said
@@ -58,7 +58,8 @@ def conflict_of_interest(request: ApprovalRequest, actor: Actor) -> str:
         return "You ran the training, so somebody else decides."
     if person in request.version.makers:
         return "You registered or trained what this is a copy of, so somebody else decides."
-    return ""
+    weakened = weakening.by(request.model, person)
+    return f"You {weakened}, so somebody else decides first." if weakened else ""
 
 
 def decide(request: ApprovalRequest, choice: Choice, *, actor: Actor) -> Decision | Moved:
