@@ -176,9 +176,8 @@ class Reference:
 
     def decide(self, who: str, place: int, word: str, *, right: bool) -> str:
         request = self.requests[place - 1]
-        if who not in DECIDERS or who in {request.requester, self.versions[request.version].registrant, TRAINER}:
-            return DENIED
-        if any(one == who for one, _, _ in self.weakened):
+        makers = {request.requester, self.versions[request.version].registrant, TRAINER}
+        if who not in DECIDERS or who in makers | {one for one, _, _ in self.weakened}:
             return DENIED
         said = word if right else f"{word} of another digest"
         if who in request.words:
