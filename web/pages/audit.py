@@ -5,7 +5,7 @@ import io
 import json
 import tempfile
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from django.conf import settings
@@ -109,8 +109,7 @@ def _filter(chosen: dict[str, str]) -> tuple[history.Filter, list[dict[str, str]
 def _moment(text: str) -> datetime | None:
     if not text:
         return None
-    moment = datetime.fromisoformat(text)
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return clock.told(text)
 
 
 def _exports(request: HttpRequest, actor: Actor) -> list[dict[str, str]]:

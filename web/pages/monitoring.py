@@ -13,6 +13,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.gzip import gzip_page
 from django.views.decorators.http import require_GET
 
+from core import clock
 from core.refusals import Invalid, NotFound
 from deployments import endpoints
 from deployments.alerts import looking
@@ -27,7 +28,6 @@ from web.actors import actor_of
 from web.pages import drift, outcomes
 from web.pages.charts import DAY_S, LATE_PCT, LEVELS, Before, Mark
 from web.pages.figures import FIGURES, Around, draw, names_of
-from web.templatetags.signoff import as_moment
 
 RANGES = {
     "5m": timedelta(minutes=5),
@@ -66,9 +66,10 @@ class Span:
             raise Invalid(f"The range is one of {', '.join(RANGES)}.", field="range")
         if not text:
             return cls(name, start_of(last_told(endpoint) + 1))
-        if (moment := as_moment(text)) is None:
-            raise Invalid("`until` is a moment such as 2026-11-24T15:00.", field="until")
-        return cls(name, start_of(minute_of(moment)), is_past=True)
+        try:
+            return cls(name, start_of(minute_of(clock.told(text))), is_past=True)
+        except ValueError as why:
+            raise Invalid("`until` is a moment such as 2026-11-24T15:00.", field="until") from why
 
     @property
     def since(self) -> datetime:
