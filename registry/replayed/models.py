@@ -8,7 +8,7 @@ from django.db.models.functions import Coalesce
 
 from audit.replay.story import Body, Kind, Word, by_key
 from core import canonical
-from registry.data_policy import FIELD
+from registry import data_policy, outcome_values
 from registry.models import ModelCard, ModelVersion, RegisteredModel, VersionFact
 from registry.models.registered import RiskTier
 from registry.replayed.readers import Reader, gone, says
@@ -31,14 +31,19 @@ def _field(name: str, column: str, words: str, first: object) -> Kind:
     return Kind(name, words, tells, rows)
 
 
-def _policy_changed(body: Body) -> Iterator[Word]:
-    if FIELD in body["after"]:
-        yield Word(body["object"]["id"], canonical.dump(body["after"][FIELD]).decode())
+def _setting(name: str, field: str, label: str, first: str) -> Kind:
+    """Return the kind of a document that `model.updated` sets, `first` where nobody did."""
 
+    def changed(body: Body) -> Iterator[Word]:
+        if field in body["after"]:
+            yield Word(body["object"]["id"], canonical.dump(body["after"][field]).decode())
 
-def _policy_rows() -> Iterator[tuple[str, str]]:
-    for key, policy in RegisteredModel.objects.live().order_by("pk").values_list("uuid", FIELD).iterator():
-        yield str(key), canonical.dump(policy).decode()
+    def rows() -> Iterator[tuple[str, str]]:
+        for key, said in RegisteredModel.objects.live().order_by("pk").values_list("uuid", field).iterator():
+            yield str(key), canonical.dump(said).decode()
+
+    told = {"model.created": says(lambda _: first), "model.updated": changed, "model.deleted": gone}
+    return Kind(name, label, told, rows)
 
 
 def _aliases_protected(body: Body) -> object:
@@ -68,15 +73,8 @@ MODELS = (
     _field("tier", "risk_tier", "risk tier of model", RiskTier.MEDIUM),
     _field("restriction", "restricted", "restriction of model", first=False),
     _field("strictness", "strict_sources", "strict sources of model", first=False),
-    Kind(
-        "data policy", "data policy of model",
-        {
-            "model.created": says(lambda _: "{}"),
-            "model.updated": _policy_changed,
-            "model.deleted": gone,
-        },
-        _policy_rows,
-    ),
+    _setting("data policy", data_policy.FIELD, "data policy of model", "{}"),
+    _setting("outcome values", outcome_values.FIELD, "outcome values of model", "[]"),
     Kind(
         "protection", "protected aliases of model",
         {

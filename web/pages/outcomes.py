@@ -16,7 +16,7 @@ from deployments import endpoints
 from monitoring import outcomes
 from monitoring.outcomes import Line, Report
 from monitoring.stats import quality
-from monitoring.stats.quality import Arrived, Estimate, Measure, Slice
+from monitoring.stats.quality import Arrived, Estimate, Measure, Slice, Worths
 from monitoring.stats.told import Told
 from web.actors import actor_of
 from web.pages.cells import inert
@@ -31,6 +31,7 @@ WORDS = {
     "ece": "Calibration error",
     "mae": "Mean error",
     "rmse": "Root mean square error",
+    "value": "Value",
 }
 SPANS = ((86_400, "day"), (3_600, "hour"), (60, "minute"))
 WIDE, HIGH = 100.0, 22.0
@@ -43,6 +44,7 @@ class Row:
 
     line: Line
     starts: Sequence[datetime]
+    worths: Worths
 
     @property
     def name(self) -> str:
@@ -72,7 +74,7 @@ class Row:
     @cached_property
     def measures(self) -> dict[str, Measure]:
         """What its labels say."""
-        return quality.measures(self.line.told)
+        return quality.measures(self.line.told, self.worths)
 
     @cached_property
     def head(self) -> str:
@@ -165,9 +167,9 @@ def as_of_of(request: HttpRequest) -> datetime | None:
     return moment
 
 
-def panel(report: Report, as_of: datetime | None = None) -> dict[str, Any]:
+def panel(report: Report, as_of: datetime | None = None, worths: Worths | None = None) -> dict[str, Any]:
     """Return what the panel of outcomes shows."""
-    rows = [Row(line, report.starts) for line in report.lines]
+    rows = [Row(line, report.starts, worths or {}) for line in report.lines]
     names = [name for name in WORDS if any(name in row.measures for row in rows)]
     return {
         "rows": rows,
