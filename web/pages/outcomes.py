@@ -35,6 +35,7 @@ WORDS = {
 }
 SPANS = ((86_400, "day"), (3_600, "hour"), (60, "minute"))
 WIDE, HIGH = 100.0, 22.0
+LISTED = 31  # windows; all are in the CSV
 LONE = 1.5  # how wide a window between gaps is drawn
 
 
@@ -129,7 +130,7 @@ class Row:
 
     @cached_property
     def windows(self) -> list[tuple[datetime, Told, Measure | None]]:
-        """Its windows with requests, the newest first."""
+        """Its windows with requests, the newest first; the page shows LISTED of them."""
         found = [(at, told, quality.head_of(told)) for at, told in sorted(self.line.windows.items(), reverse=True)]
         return [(at, told, head[1] if head and head[0] == self.head else None) for at, told, head in found]
 
@@ -179,6 +180,7 @@ def panel(report: Report, as_of: datetime | None = None, worths: Worths | None =
         "report": report,
         "is_daily": report.step > timedelta(hours=1),
         "as_of": as_of,
+        "listed": f":{LISTED}",
         "has_labels": any(row.line.told.labelled for row in rows),
     }
 
