@@ -44,9 +44,16 @@ class Endpoint(models.Model):
 
 
 class EndpointToken(models.Model):
-    """A token that may ask an endpoint for predictions; known by its SHA-256 only."""
+    """A token of an endpoint, for one use; known by its SHA-256 only."""
+
+    class Use(models.TextChoices):
+        """What it may be used for."""
+
+        PREDICT = "predict", "Asks for predictions"
+        TELL = "tell", "Tells what was predicted elsewhere"
 
     endpoint = models.ForeignKey(Endpoint, on_delete=models.PROTECT, related_name="tokens")
+    use = models.CharField(max_length=8, choices=Use.choices, default=Use.PREDICT)
     label = models.CharField(max_length=80)
     prefix = models.CharField(max_length=16, unique=True)
     sha256 = models.CharField(max_length=64, unique=True)

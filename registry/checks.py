@@ -72,10 +72,11 @@ def _not_much_worse(spec: CheckSpec, version: ModelVersion, champion: ModelVersi
     if champion is None:
         return check
     before, after = evidence.measured(champion, spec.metric), evidence.measured(version, spec.metric)
-    if before is None or after is None:
-        without = [str(one.version) for one, value in ((champion, before), (version, after)) if value is None]
-        check.status, check.measured = Status.FAILED, "not measured at registration"
-        check.why = f"Version {' and version '.join(without)} did not log {spec.metric}."
+    if not isinstance(before, float) or not isinstance(after, float):
+        without = [(one, said) for one, said in ((champion, before), (version, after)) if not isinstance(said, float)]
+        check.status, check.measured = Status.FAILED, _said(without[-1][1])
+        numbers = " and version ".join(str(one.version) for one, _ in without)
+        check.why = f"Version {numbers} did not log {spec.metric} as a number."
         return check
     loss = before - after if better is compare.Direction.HIGHER else after - before
     check.status = Status.PASSED if loss <= spec.bound else Status.FAILED
@@ -129,15 +130,22 @@ def _thresholds(version: ModelVersion) -> Iterator[Check]:
 
 def _bounded(version: ModelVersion, metric: str, comparison: str, bound: float, *, required: bool = True) -> Check:
     value = evidence.measured(version, metric)
-    met = value is not None and holds(value, comparison, bound)
+    met = isinstance(value, float) and holds(value, comparison, bound)
     return Check(
         name=f"{metric} {comparison} {bound:g}",
         status=Status.PASSED if met else Status.FAILED if required else Status.WARN,
         required=required,
         expected=f"{MetricThreshold.Comparison(comparison).label} {bound:g}",
-        measured="not measured at registration" if value is None else f"{value:.6g}",
-        why=f"Log {metric} before registering, and register again." if value is None else "",
+        measured=_said(value),
+        why="" if isinstance(value, float) else f"Log {metric} as a number before registering, and register again.",
     )
+
+
+def _said(value: float | str | None) -> str:
+    """Return a metric at registration in words."""
+    if value is None:
+        return "not measured at registration"
+    return f"was {value} at registration" if isinstance(value, str) else f"{value:.6g}"
 
 
 def holds(value: float, comparison: str, limit: float) -> bool:

@@ -57,7 +57,7 @@ def read(version: ModelVersion) -> dict[str, Values]:
     return {part: said.get(part) or {} for part in ("metrics", "params", "tags")}
 
 
-def measured(version: ModelVersion, metric: str) -> float | None:
-    """Return the finite value of `metric` at registration, or None."""
+def measured(version: ModelVersion, metric: str) -> float | str | None:
+    """Return `metric` as the run had it at registration: a finite number, NaN or an infinity as a word, or None."""
     value = read(version)["metrics"].get(metric)
-    return float(value) if isinstance(value, (int, float)) else None
+    return float(value) if isinstance(value, (int, float)) else str(value) if value is not None else None

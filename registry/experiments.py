@@ -91,7 +91,7 @@ def create_experiment(
     require(actor, Permission.TRACKING_WRITE, "create experiments")
     _check_name(name)
     for key, value in (tags or {}).items():
-        _check_tag(key, value)
+        check_tag(key, value)
     try:
         with transaction.atomic():
             made = Experiment.objects.create(pk=number, name=name, tags=tags or {})
@@ -152,7 +152,7 @@ def restore_experiment(experiment: Experiment, *, actor: Actor) -> None:
 def set_experiment_tag(experiment: Experiment, key: str, value: str, *, actor: Actor) -> None:
     """Set a tag, replacing its earlier value."""
     require(actor, Permission.TRACKING_WRITE, "tag experiments")
-    _check_tag(key, value)
+    check_tag(key, value)
     with transaction.atomic():
         row = _locked(experiment)
         require_active(row)
@@ -207,7 +207,8 @@ def _check_name(name: str) -> None:
         raise Invalid(f"Invalid experiment name: it has 1 to {NAME_MAX} characters.", field="name")
 
 
-def _check_tag(key: str, value: str) -> None:
+def check_tag(key: str, value: str) -> None:
+    """Raise Invalid for a key or value that no experiment's tag can have."""
     names.check_tag(key, value)
     if len(value) > TAG_MAX:
         raise Invalid(f"Experiment tag value is over {TAG_MAX} characters.", field="value")

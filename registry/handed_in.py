@@ -136,7 +136,18 @@ def _unpacked(given: Given) -> list[Piece]:
     prefix = tops[0].removesuffix(MLMODEL) if tops else ""
     if outside := next((one.filename for one in entries if not one.filename.startswith(prefix)), ""):
         raise Invalid(f"{outside} lies outside the folder of MLmodel; zip that folder alone.", field="files")
+    if climbs := next((one.filename for one in entries if not _plain(one.filename)), ""):
+        raise Invalid(f"{climbs[:200]} in {given.name} is no path below the archive's folder.", field="files")
     return [Piece(one.filename.removeprefix(prefix), archive, given, one.filename) for one in entries]
+
+
+def _plain(path: str) -> bool:
+    """Whether `path` can be kept: no `..`, not absolute, nothing encoded."""
+    try:
+        parse_place(f"0/run/artifacts/{path}")
+    except Invalid:
+        return False
+    return True
 
 
 def _check_size(name: str, size: int, packed: int) -> None:

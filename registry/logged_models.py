@@ -8,7 +8,7 @@ from functools import reduce
 from operator import or_
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef, Q, Subquery
+from django.db.models import Exists, OuterRef, Q
 
 from accounts.actors import Actor
 from accounts.permissions import Permission
@@ -25,7 +25,7 @@ from registry.models.tracking import Lifecycle
 from registry.paging import Column, Listing, Page, by, check_size, page
 from registry.provenance import refuse_registered
 from registry.restricted import shown
-from registry.run_search import measured, newest_of
+from registry.run_search import by_metric, measured, newest_of
 from registry.runs import TAG_MAX, made_up_name
 from registry.search import LISTED, NUMBER, TAG_WORDS, Asked, Field, address, condition, inside
 
@@ -125,24 +125,24 @@ def search_logged_models(
     rows = rows.alias(artifact_location=ARTIFACTS)
     for clause in parse_filter(asked.filter, KINDS):
         rows = rows.filter(condition(clause, FIELDS, related, asked.filter))
-    columns = (*map(_column, order_by), *by("-created_at", "-pk"))
+    columns = (*(column for one in order_by for column in _columns(one)), *by("-created_at", "-pk"))
     listing = Listing(
         ("logged models", asked.filter, sorted(numbers), str([*order_by, *on])), columns, size, asked.token
     )
     return page(rows.select_related("author", "source_run"), listing)
 
 
-def _column(asked: Ordered) -> Column:
+def _columns(asked: Ordered) -> tuple[Column, ...]:
     kind, dot, key = asked.field.partition(".")
     if dot and KINDS.get(kind) == "metric":
         on = asked.on.measured if asked.on else Q()
-        value = Subquery(newest_of("logged_model_id", key, OuterRef("pk"), on).values("value")[:1])
-        return Column(asked.field, asked.descending, value, nullable=True)
+        newest = newest_of("logged_model_id", key, OuterRef("pk"), on)
+        return by_metric(asked.field, newest, descending=asked.descending)
     if asked.field not in ORDERS:
         words = f"{', '.join(ORDERS)} and metrics.KEY are"
         raise Invalid(f"Invalid order by field name: {asked.field[:80]}; {words}.", field="order_by")
     path = ORDERS[asked.field]
-    return Column(path, asked.descending, nullable=path == "source_run_id")
+    return (Column(path, asked.descending, nullable=path == "source_run_id"),)
 
 
 def create_logged_model(
@@ -265,7 +265,11 @@ def _params(params: dict[str, str]) -> dict[str, str]:
 def _tags(tags: dict[str, str]) -> dict[str, str]:
     if len(tags) > TAGS_MAX:
         raise Invalid(f"A request has at most {TAGS_MAX} tags.", field="tags")
-    for key in tags:
-        if not key or len(key) > names.KEY_MAX or not key.isprintable():  # MLflow takes any
-            raise Invalid(f"A tag's key has 1 to {names.KEY_MAX} printable characters.", field="tags")
-    return {key: value[:TAG_MAX] for key, value in tags.items()}
+    return {key: check_tag(key, value) for key, value in tags.items()}
+
+
+def check_tag(key: str, value: str) -> str:
+    """Return the value as it is kept; raise Invalid for a key that is none. MLflow takes any."""
+    if not key or len(key) > names.KEY_MAX or not key.isprintable():
+        raise Invalid(f"A tag's key has 1 to {names.KEY_MAX} printable characters.", field="tags")
+    return value[:TAG_MAX]

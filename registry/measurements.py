@@ -1,6 +1,7 @@
 """What a run logs: metrics, params, the data it read and the models it wrote."""
 
 import math
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -11,13 +12,15 @@ from core.refusals import Invalid
 from registry import names, runs
 from registry.authorship import require_reading
 from registry.models import Metric, Param, Run, RunInput, RunOutput
+from registry.models.tracking import NAN
 from registry.paging import Listing, Page, by, check_size, page
 
 METRICS_MAX, PARAMS_MAX, TAGS_MAX, TOGETHER_MAX, INPUTS_MAX = 1000, 100, 100, 1000, 1000
 CONTEXT_TAG = "mlflow.data.context"
 PARAM_MAX, MODEL_ID_MAX, INPUT_KEY_MAX = 6000, 64, 600
 HISTORY_PAGE = 25_000
-SPECIAL = {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}
+LARGEST = sys.float_info.max
+SPECIAL = {"nan": (NAN, 0.0), "inf": ("Infinity", LARGEST), "-inf": ("-Infinity", -LARGEST)}
 
 
 @dataclass(frozen=True)
@@ -135,11 +138,11 @@ def _check_limits(batch: Batch) -> None:
 
 
 def _metric(run: Run, said: Measurement) -> Metric:
-    special = "" if math.isfinite(said.value) else SPECIAL[str(said.value)]
+    special, value = ("", said.value) if math.isfinite(said.value) else SPECIAL[str(said.value)]
     return Metric(
         run=run,
         key=check_key(said.key, "metric"),
-        value=0.0 if special else said.value,
+        value=value,
         special=special,
         step=said.step,
         timestamp=said.timestamp,

@@ -25,7 +25,7 @@ def check_model_name(name: str) -> str:
     if not name.strip():
         raise Invalid("Registered model name cannot be empty.", field="name")
     if name != name.strip():
-        raise Invalid("A model name neither begins nor ends with a space.", field="name")
+        raise Invalid("A model name neither begins nor ends with a space or tab.", field="name")
     if re.search(r"[/:]", name) or name in {".", ".."}:
         raise Invalid(
             f"Invalid name: '{name}'. Registered model name cannot contain '/' or ':' or be a path.", field="name"

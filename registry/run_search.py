@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from django.db.models import Exists, F, OuterRef, Q, QuerySet, Subquery, TextField
+from django.db.models import Case, Exists, F, OuterRef, Q, QuerySet, Subquery, TextField, When
 from django.db.models.fields.json import KeyTextTransform, KeyTransform
 from django.db.models.functions import Cast
 
@@ -12,6 +12,7 @@ from registry.authorship import require_reading
 from registry.experiments import number_of, view_of
 from registry.filters import Order, Value, parse_filter, parse_order
 from registry.models import Metric, Param, Run, RunInput, RunTag
+from registry.models.tracking import NAN
 from registry.paging import Column, Listing, Page, by, check_size, page
 from registry.restricted import shown
 from registry.search import LISTED, NUMBER, TAG_WORDS, Asked, Field, Related, address, beside, comparison, condition
@@ -54,7 +55,8 @@ def search_runs(experiment_ids: Sequence[str], asked: Asked, *, view: str, actor
     related = {"tag": beside(RunTag, "run"), "param": beside(Param, "run"), "metric": measured("run"), "dataset": _read}
     for clause in parse_filter(asked.filter, KINDS):
         rows = rows.filter(condition(clause, FIELDS, related, asked.filter))
-    columns = (*(_column(parse_order(entry, KINDS)) for entry in asked.order_by), *by("-start_time", "run_id"))
+    ordered = (column for entry in asked.order_by for column in _columns(parse_order(entry, KINDS)))
+    columns = (*ordered, *by("-start_time", "run_id"))
     listing = Listing(("runs", asked.filter, sorted(numbers), view), columns, size, asked.token)
     return page(rows.select_related("author"), listing)
 
@@ -68,11 +70,13 @@ def _read(key: str, operator: str, value: Value) -> Exists:
 
 
 def measured(owner: str, on: Q = ANYTHING) -> Related:
-    """Return how to compare the newest value of a metric, `on` some data sets; NaN and infinities never match."""
+    """Return how to compare the newest value of a metric, `on` some data sets; NaN is unequal to every number."""
 
     def related(key: str, operator: str, value: Value) -> Exists:
         newest = Subquery(newest_of(owner, key, OuterRef(OuterRef("pk")), on).values("pk")[:1])
-        return Exists(Metric.objects.filter(comparison("value", operator, value), pk=newest, special=""))
+        nan = Q(special=NAN)
+        fits = comparison("value", operator, value)
+        return Exists(Metric.objects.filter(fits | nan if operator == "!=" else fits & ~nan, pk=newest))
 
     return related
 
@@ -82,18 +86,27 @@ def newest_of(owner: str, key: str, outer: OuterRef, on: Q = ANYTHING) -> QueryS
     return Metric.objects.filter(on, Q(**{owner: outer}), key=key).order_by("-step", "-timestamp", "-value", "-pk")
 
 
-def _column(order: Order) -> Column:
+def by_metric(name: str, newest: QuerySet[Metric], *, descending: bool) -> tuple[Column, Column]:
+    """Return the columns that order by the value of `newest`: numbers and infinities, then NaN, then none at all."""
+    nan = Case(When(special=NAN, then=1), default=0)
+    rank = Subquery(newest.values_list(nan)[:1])
+    value = Subquery(newest.values("value")[:1])
+    return Column(f"{name} NaN", computed=rank, nullable=True), Column(name, descending, value, nullable=True)
+
+
+def _columns(order: Order) -> tuple[Column, ...]:
     outer = OuterRef("pk")
     if order.kind == "attribute":
         known = FIELDS.get(order.key)
         if known is None:
             raise Invalid(f"Invalid order_by clause: {order.key[:80]} is no column of a run.", field="order_by")
-        return Column(known.path, order.descending, COMPUTED.get(known.path), nullable=known.path == "end_time")
+        nullable = known.path == "end_time"
+        return (Column(known.path, order.descending, COMPUTED.get(known.path), nullable=nullable),)
     if order.kind == "dataset":
         raise Invalid("Invalid order_by clause: runs are not ordered by data sets.", field="order_by")
+    name = f"{order.kind} {order.key}"
     if order.kind == "metric":
-        value = Subquery(newest_of("run", order.key, outer).values("value")[:1])
-    else:
-        rows = RunTag.objects if order.kind == "tag" else Param.objects
-        value = Subquery(rows.filter(run=outer, key=order.key).values("value")[:1])
-    return Column(f"{order.kind} {order.key}", order.descending, value, nullable=True)
+        return by_metric(name, newest_of("run", order.key, outer), descending=order.descending)
+    rows = RunTag.objects if order.kind == "tag" else Param.objects
+    value = Subquery(rows.filter(run=outer, key=order.key).values("value")[:1])
+    return (Column(name, order.descending, value, nullable=True),)

@@ -214,7 +214,7 @@ def _value(clause: Clause, known: Field | None, operators: frozenset[str], text:
     if operators == TIME or (known and known.moment):
         return _moment(clause, text)
     if operators == NUMBER:
-        return _number(clause, text, whole=bool(known and known.whole))
+        return _number(clause, text, known)
     if isinstance(clause.value, (int, float)):
         raise bad_filter(text, clause.place, f"{clause.key[:80]} is compared with a value in quotes")
     if known and known.choices and "LIKE" not in clause.operator:
@@ -273,15 +273,17 @@ def _moment(clause: Clause, text: str) -> datetime:
         raise bad_filter(text, clause.place, "a moment is written as '2026-11-24' or '2026-11-24T15:00'") from why
 
 
-def _number(clause: Clause, text: str, *, whole: bool) -> float:
+def _number(clause: Clause, text: str, known: Field | None) -> float:
+    """Return the number compared with: what a column of 64 bits holds or, of a metric, any but NaN."""
+    whole = bool(known and known.whole)
     wanted = bad_filter(text, clause.place, f"{clause.key[:80]} is compared with a {'whole ' if whole else ''}number")
     value = clause.value
+    if isinstance(value, tuple) or (whole and isinstance(value, float)):
+        raise wanted
     try:
-        if isinstance(value, tuple):
-            raise wanted
-        number = int(value) if isinstance(value, str) and whole else float(value) if isinstance(value, str) else value
-    except ValueError as why:
+        number = int(value) if whole else float(value)
+    except (ValueError, OverflowError) as why:
         raise wanted from why
-    if number != number or abs(number) >= 2**63 or (whole and not isinstance(number, int)):  # noqa: PLR0124 - NaN
+    if number != number or (known and abs(number) >= 2**63):  # noqa: PLR0124 - NaN
         raise wanted
     return number

@@ -58,15 +58,14 @@ def register_version(model: RegisteredModel, asked: Registration, *, actor: Acto
     with transaction.atomic():
         row = access.locked(model)
         numbering.refuse_taken(row, number)
-        _keep_number(row, asked.origin)
-        version = _insert(row, asked, found, actor, number)
+        version = _insert(row, asked, found, actor, (_number_of(row, asked.origin), number))
         for key, value in asked.tags.items():
             if key == names.SEMVER_TAG:
                 continue
             rows.insert(VersionTag(version=version, key=key, value=value))
         if version.run_id:
             VersionValue.objects.bulk_create(evidence.values(version))
-        row.next_version += 1
+        row.next_version = max(row.next_version, version.version + 1)
         row.updated_at = max(row.updated_at, version.created_at)
         rows.update(row, "next_version", "updated_at")
         facts: dict[str, object] = {"source": version.source, "run_id": version.run_id, "verified": version.verified}
@@ -88,12 +87,16 @@ def register_version(model: RegisteredModel, asked: Registration, *, actor: Acto
     return version
 
 
-def _keep_number(model: RegisteredModel, origin: Origin | None) -> None:
-    """Let the next version have the number it had elsewhere: numbers skipped there stay unused here."""
-    if origin and origin.number:
-        if origin.number < model.next_version:
-            raise Conflict(f"{model.name} version {origin.number} was used here already.")
-        model.next_version = origin.number
+def _number_of(model: RegisteredModel, origin: Origin | None) -> int:
+    """Return the next number, or the one it had elsewhere: numbers skipped there stay unused here, and wait for theirs.
+
+    Raises Conflict where a version, deleted or not, has it.
+    """
+    if not origin or not origin.number:
+        return model.next_version
+    if origin.number < model.next_version and ModelVersion.objects.filter(model=model, version=origin.number).exists():
+        raise Conflict(f"{model.name} version {origin.number} was used here already.")
+    return origin.number
 
 
 def _check(asked: Registration) -> None:
@@ -129,13 +132,14 @@ def _author(asked: Registration, found: sources.Found, actor: Actor) -> User | N
 
 
 def _insert(
-    model: RegisteredModel, asked: Registration, found: sources.Found, actor: Actor, number: str
+    model: RegisteredModel, asked: Registration, found: sources.Found, actor: Actor, numbers: tuple[int, str]
 ) -> ModelVersion:
+    """Insert the version; `numbers` are its number and its semantic one."""
     created, updated = asked.origin.moments if asked.origin else (clock.now(),) * 2
     version = ModelVersion(
         model=model,
-        version=model.next_version,
-        semver=number,
+        version=numbers[0],
+        semver=numbers[1],
         source=found.source,
         run_id=found.run.run_id if found.run else _told(asked.run_id, found, Run),
         run_link=asked.run_link,

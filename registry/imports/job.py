@@ -9,7 +9,7 @@ from django.db import transaction
 from accounts.actors import Actor
 from accounts.models import User
 from audit.record import Change, Subject, record
-from core.refusals import Refusal
+from core.refusals import Invalid, Refusal
 from registry.imports.report import Difference, Facts, Four, Report, compare
 from registry.imports.source import Json, Source
 from registry.models import Imported
@@ -80,6 +80,18 @@ class Job:
                 self.report.failures.append(f"{what} {name(one)}: {why.sentence}")
             except (KeyError, TypeError, ValueError) as why:
                 self.report.failures.append(f"{what} {name(one)}: the server's answer lacks or garbles {why}")
+
+    def fitting(self, what: str, tags: Mapping[str, str], check: Callable[[str, str], object]) -> dict[str, str]:
+        """Return the tags that can be kept here; the others are reported and left out, and what they tag is kept."""
+        kept = {}
+        for key, value in tags.items():
+            try:
+                check(key, value)
+            except Invalid as why:
+                self.report.failures.append(f"{what}: the tag {key[:80]!r} is left out: {why.sentence}")
+            else:
+                kept[key] = value
+        return kept
 
     def end(self) -> None:
         """Report what is there no more, and tell the ledger what an import that wrote something did."""

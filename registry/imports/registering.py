@@ -2,15 +2,16 @@
 
 import re
 from collections.abc import Callable, Iterable
+from operator import itemgetter
 
-from core.refusals import Conflict, Refusal
+from core.refusals import Conflict, Invalid, Refusal
 from registry import access, registered, transitions, versions
 from registry.imports.files import API
 from registry.imports.job import Job, pairs, together
 from registry.imports.report import Facts
 from registry.imports.source import PAGE, Json
 from registry.models import Imported, ModelVersion, RegisteredModel
-from registry.names import PROMPT_TAG
+from registry.names import PROMPT_TAG, check_model_name, check_tag
 from registry.origins import Origin
 from registry.policy import AliasMove, StageMove, requirement
 from registry.requests import ApprovalRequired
@@ -37,12 +38,21 @@ def copy_model(job: Job, said: Json) -> None:
     if row := job.known("model", name):
         model = RegisteredModel.objects.live().filter(uuid=row.here).first()
         return job.compare(row, facts, _model_here(model) if model else None)
+    _check_name(name)
+    tags = job.fitting(f"model {name}", facts["tags"], check_tag)
     with together():
         made = registered.create_model(
-            name, actor=job.actor, description=facts["description"], tags=facts["tags"], origin=_origin(job, said)
+            name, actor=job.actor, description=facts["description"], tags=tags, origin=_origin(job, said)
         )
         row = job.copied("model", name, str(made.uuid))
     return job.finish(row, facts, _model_here(made))
+
+
+def _check_name(name: str) -> None:
+    try:
+        check_model_name(name)
+    except Invalid as why:
+        raise Invalid(why.message, next_step="Rename it there, and import again.") from why
 
 
 def _model_here(model: RegisteredModel) -> Facts:
@@ -50,7 +60,7 @@ def _model_here(model: RegisteredModel) -> Facts:
 
 
 def listed_versions(job: Job, models: Iterable[Json]) -> list[Json]:
-    """Return the versions of these models there: by number, copies of other versions last."""
+    """Return the versions of these models there, in an order in which they may have been made."""
     found: list[Json] = []
     for model in models:
         asked = "name = '{}'".format(str(model["name"]).replace("'", "\\'"))
@@ -62,7 +72,18 @@ def listed_versions(job: Job, models: Iterable[Json]) -> list[Json]:
             aliases.setdefault(str(alias["version"]), []).append(str(alias["alias"]))
         rows = job.source.pages("model_versions", path, max_results=PAGE, filter=asked)
         found += [{**one, "aliases": sorted(aliases.get(str(one["version"]), []))} for one in rows]
-    return sorted(found, key=lambda one: (_is_copy(str(one.get("source") or "")), one["name"], int(one["version"])))
+    return in_order(found)
+
+
+def in_order(versions: Iterable[Json]) -> list[Json]:
+    """Return the versions of each model by number, and a copy after what it is a copy of, as their moments tell."""
+    reached: dict[str, tuple[int, bool]] = {}
+    placed = []
+    for one in sorted(versions, key=lambda one: (one["name"], int(one["version"]))):
+        moment = int(one.get("creation_timestamp") or 0), _is_copy(str(one.get("source") or ""))
+        reached[one["name"]] = max(reached.get(one["name"], moment), moment)
+        placed.append((reached[one["name"]], one))
+    return [one for _, one in sorted(placed, key=itemgetter(0))]
 
 
 def _is_copy(source: str) -> bool:
@@ -122,7 +143,7 @@ def _register(job: Job, there: str, said: Json, facts: Facts) -> Imported:
         model_id=_model_id(placed),
         run_link=str(said.get("run_link") or ""),
         description=facts["description"],
-        tags=facts["tags"],
+        tags=job.fitting(f"version {there}", facts["tags"], check_tag),
         origin=_origin(job, said, number=number),
     )
     with together():

@@ -51,10 +51,11 @@ def copy_experiment(job: Job, said: Json) -> None:
     if row := job.known("experiment", there):
         made = Experiment.objects.filter(pk=row.here, lifecycle_stage=Lifecycle.ACTIVE).first()
         return job.compare(row, facts, _experiment_here(made) if made else None)
+    tags = job.fitting(f"experiment {there}", facts["tags"], experiments.check_tag)
     with together():
         held = Experiment.objects.filter(name=facts["name"]).first()
         made = held or experiments.create_experiment(
-            facts["name"], actor=job.actor, tags=facts["tags"], number=_free_number(there)
+            facts["name"], actor=job.actor, tags=tags, number=_free_number(there)
         )
         if not held and (created := said.get("creation_time")):
             Experiment.objects.filter(pk=made.pk).update(created_at=moment(int(created)))
@@ -93,7 +94,7 @@ def copy_run(job: Job, said: Json) -> None:
         if run:
             files.compare(job, folder, run_root(run), there)
         return
-    row = row or _begin_run(job, there, info, facts["name"])
+    row = row or _begin_run(job, there, info, facts["name"][: runs.NAME_MAX])
     run = Run.objects.select_related("author", "experiment").get(pk=row.here)
     _log(job, run, said)
     if folder.uri:
@@ -157,7 +158,8 @@ def _log(job: Job, run: Run, said: Json) -> None:
     data = said.get("data") or {}
     for some in _batches(iter(pairs(data.get("params")).items()), SMALL_BATCH):
         measurements.log_batch(run, Batch(params=some), actor=job.actor)
-    for tagged in _batches(iter(pairs(data.get("tags")).items()), SMALL_BATCH):
+    tags = job.fitting(f"run {run.pk}", pairs(data.get("tags")), runs.check_run_tag)
+    for tagged in _batches(iter(tags.items()), SMALL_BATCH):
         measurements.log_batch(run, Batch(tags=dict(tagged)), actor=job.actor)
     for one in data.get("metrics") or ():
         for measured in _batches(_history(job, run.pk, str(one["key"])), BATCH):
@@ -257,7 +259,8 @@ def _begin_logged_model(job: Job, there: str, info: Json, facts: Facts) -> Impor
 
 
 def _fill(job: Job, model: LoggedModel, facts: Facts) -> None:
-    for tags in _batches(iter(facts["tags"].items()), SMALL_BATCH):
+    kept = job.fitting(f"logged model {model.pk}", facts["tags"], logged_models.check_tag)
+    for tags in _batches(iter(kept.items()), SMALL_BATCH):
         logged_models.set_logged_model_tags(model, dict(tags), actor=job.actor)
     for params in _batches(iter(facts["params"].items()), SMALL_BATCH):
         logged_models.log_logged_model_params(model, dict(params), actor=job.actor)

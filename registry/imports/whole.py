@@ -25,32 +25,24 @@ def import_all(uri: str, *, actor: Actor, environ: Mapping[str, str], progress: 
         require(actor, permission, "import from another server")
     source = Source(uri, environ)
     job = Job(source, actor, Report(source.uri), progress, ask=ask)
-    _tracking(job)
-    _registry(job)
+    copied = _experiments(job)
+    job.each("run", _each_of(copied, job, tracking.listed_runs), lambda one: tracking.copy_run(job, one), _id_of)
+    models = registering.listed_models(job)
+    versions = registering.listed_versions(job, models)
+    job.each("run", _deleted_runs(job, versions), lambda one: tracking.copy_run(job, one), _id_of)
+    logged = _if_any(_each_of(copied, job, tracking.listed_logged_models))
+    job.each("logged model", logged, lambda one: tracking.copy_logged_model(job, one), _id_of)
+    job.each("model", models, lambda one: registering.copy_model(job, one), lambda one: str(one["name"]))
+    job.each("version", versions, lambda one: registering.copy_version(job, one), _version_of)
     job.end()
     return job.report
 
 
-def _tracking(job: Job) -> None:
-    experiments = tracking.listed_experiments(job)
-    job.each("experiment", experiments, lambda one: tracking.copy_experiment(job, one), lambda one: str(one["name"]))
-    copied = [there for one in experiments if job.here("experiment", there := str(one["experiment_id"]))]
-    job.each("run", _each_of(copied, job, tracking.listed_runs), lambda one: tracking.copy_run(job, one), _id_of)
-    models = _if_any(_each_of(copied, job, tracking.listed_logged_models))
-    job.each("logged model", models, lambda one: tracking.copy_logged_model(job, one), _id_of)
-
-
-def _registry(job: Job) -> None:
-    models = registering.listed_models(job)
-    job.each("model", models, lambda one: registering.copy_model(job, one), lambda one: str(one["name"]))
-    versions = registering.listed_versions(job, models)
-    job.each("run", _deleted_runs(job, versions), lambda one: tracking.copy_run(job, one), _id_of)
-    job.each(
-        "version",
-        versions,
-        lambda one: registering.copy_version(job, one),
-        lambda one: f"{one['name']}/{one['version']}",
-    )
+def _experiments(job: Job) -> list[str]:
+    """Copy the experiments; return the numbers there of those that are here."""
+    found = tracking.listed_experiments(job)
+    job.each("experiment", found, lambda one: tracking.copy_experiment(job, one), lambda one: str(one["name"]))
+    return [there for one in found if job.here("experiment", there := str(one["experiment_id"]))]
 
 
 def _each_of(experiments: list[str], job: Job, listed: Callable[[Job, str], Iterator[Json]]) -> Iterator[Json]:
@@ -81,3 +73,7 @@ def _deleted_runs(job: Job, versions: Iterable[Json]) -> Iterator[Json]:
 def _id_of(one: Json) -> str:
     info = one.get("info") or {}
     return str(info.get("run_id") or info.get("model_id"))
+
+
+def _version_of(one: Json) -> str:
+    return f"{one['name']}/{one['version']}"

@@ -47,6 +47,9 @@ class Run(models.Model):
         return self.name
 
 
+NAN = "NaN"
+
+
 class MetricQuerySet(models.QuerySet["Metric"]):
     """Reads of metrics."""
 
@@ -58,7 +61,11 @@ class MetricQuerySet(models.QuerySet["Metric"]):
 
 
 class Metric(models.Model):
-    """One logged value. SQLite cannot hold NaN, so `special` says NaN, Infinity or -Infinity, and `value` is 0 then."""
+    """One logged value. `special` says NaN, Infinity or -Infinity where it is none of a database's numbers.
+
+    `value` stands for it then as in MLflow, 0 or the largest number of that sign: infinities lie in order by `value`
+    alone, and NaN has to be left out of every comparison.
+    """
 
     run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="metrics")
     key = models.CharField(max_length=250)

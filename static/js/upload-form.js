@@ -1,5 +1,6 @@
 // <upload-form> around a form with files: sends it in the background and fills the bar. Without script the form is sent.
 //   data-after: what happens once all is sent; data-most-bytes: a larger file is not sent
+// What to correct goes into its <template>, a callout with an empty list, and before the form.
 customElements.define("upload-form", class extends HTMLElement {
   connectedCallback() {
     this.form = this.querySelector("form");
@@ -10,7 +11,7 @@ customElements.define("upload-form", class extends HTMLElement {
   submit(event) {
     event.preventDefault();
     if (this.request) return;
-    this.querySelector("[role=alert]")?.remove();
+    this.parentElement.querySelector(":scope > [role=alert]")?.remove();
     this.button = event.submitter ?? this.form.querySelector("button");
     const most = Number(this.dataset.mostBytes ?? Infinity);
     if ([...this.form.elements.files.files].some((file) => file.size > most)) {
@@ -22,7 +23,7 @@ customElements.define("upload-form", class extends HTMLElement {
     this.request = new XMLHttpRequest();
     this.request.upload.addEventListener("progress", (sent) => this.show(sent.loaded, sent.total));
     this.request.addEventListener("load", () => this.heard());
-    this.request.addEventListener("error", () => this.refused(["The upload was cut off. Send it again."]));
+    this.request.addEventListener("error", () => this.refused([{ message: "The upload was cut off. Send it again." }]));
     this.request.open("POST", this.form.action);
     this.request.setRequestHeader("Accept", "application/json");
     this.request.send(new FormData(this.form));
@@ -44,6 +45,8 @@ customElements.define("upload-form", class extends HTMLElement {
     try { answer = JSON.parse(this.request.responseText); } catch { /* a page, not ours to read */ }
     if (/^\/(models|endpoints)\//.test(answer.href)) return location.assign(answer.href);
     this.refused(answer.errors ?? [answer.message ?? `The server answered ${this.request.status}.`]);
+    if (answer.href?.startsWith("/models/")) return location.assign(answer.href);
+    this.refused(answer.errors ?? [{ message: answer.message ?? `The server answered ${this.request.status}.` }]);
   }
 
   refused(errors) {
@@ -51,13 +54,19 @@ customElements.define("upload-form", class extends HTMLElement {
     this.button.removeAttribute("aria-busy");
     this.progress.hidden = true;
     this.progress.querySelector("label").textContent = "Uploading";
-    const box = document.createElement("div");
-    box.className = "callout callout-bad";
+    const box = this.querySelector("template").content.firstElementChild.cloneNode(true);
     box.setAttribute("role", "alert");
-    const list = document.createElement("ul");
-    for (const error of errors) list.append(Object.assign(document.createElement("li"), { textContent: error }));
-    box.append(list);
-    this.prepend(box);
+    box.querySelector("ul").append(...errors.map((error) => this.item(error)));
+    this.before(box);
     this.form.elements.files.focus();
+  }
+
+  item({ field, message }) {
+    const item = document.createElement("li");
+    const words = document.createElement(field ? "a" : "span");
+    if (field) words.href = `#${field}`;
+    words.textContent = message;
+    item.append(words);
+    return item;
   }
 });

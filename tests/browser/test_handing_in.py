@@ -39,7 +39,11 @@ def test_a_version_is_registered_by_two_clicks_and_three_fields(visit: Visit, tm
     dana = visit("dana", java_script_enabled=script == "script")
     page = dana.open("/models")
     hand_in(page, name, archive(tmp_path, mlmodel=False))
-    expect(page.get_by_role("alert")).to_contain_text("There is no file MLmodel")
+    refused = page.get_by_role("alert")
+    expect(refused).to_contain_text("There is no file MLmodel")
+    box = refused.locator("li").bounding_box()
+    assert box
+    assert box["width"] > 200, "words stand in a line, not letter below letter"
     page.get_by_label("Files", exact=True).set_input_files(archive(tmp_path))
     page.get_by_role("button", name="Register version").click()
     expect(page).to_have_url(re.compile(f"/models/{name}/versions/1$"))

@@ -23,7 +23,7 @@ from accounts.models import User
 from tests.factories import ask_production, make_model, make_version
 dana = person(User.objects.get(username="dana"), Via.PASSWORD)
 model = make_model(dana, NAME)
-for _ in range(2):
+for _ in range(COUNT):
     version = make_version(model, dana, metrics={"validation_accuracy": 0.9})
 print(ask_production(version, dana).pk if ASK else 0)
 """
@@ -49,9 +49,10 @@ for version in ModelVersion.objects.filter(model__name="To-Serve"):
 """
 
 
-def prepared(stack: Stack, name: str, *, ask: bool) -> int:
-    """Make a model with two versions; return the number of its open request."""
-    return int(stack.django(PREPARE.replace("NAME", repr(name)).replace("ASK", repr(ask))))
+def prepared(stack: Stack, name: str, *, ask: bool, count: int = 2) -> int:
+    """Make a model with versions; return the number of its open request."""
+    code = PREPARE.replace("NAME", repr(name)).replace("ASK", repr(ask)).replace("COUNT", str(count))
+    return int(stack.django(code))
 
 
 @pytest.mark.parametrize(
@@ -68,6 +69,20 @@ def test_every_state_of_every_page_in_the_gallery_holds_its_rules(visit: Visit, 
             broken.append(str(why))
     assert not broken, "\n".join(broken)
     assert len(STATES) > 25
+
+
+def test_six_versions_stand_side_by_side_on_a_desk_and_two_on_a_phone(stack: Stack, visit: Visit) -> None:
+    prepared(stack, "Six", ask=False, count=6)
+    address = "/models/Six/compare?" + "&".join(f"v={number}" for number in range(1, 7))
+    for width, shown in ((1280, "v6"), (320, "v2")):
+        page = visit("dana", viewport={"width": width, "height": 800}).open(address)
+        heads = page.locator("#facts thead th")
+        edge = page.locator("#facts .table-scroll").bounding_box()
+        head = heads.filter(has_text=shown).bounding_box()
+        assert edge
+        assert head
+        assert head["x"] + head["width"] <= edge["x"] + edge["width"] + 32, f"{shown} is cut off at {width}"
+        expect(page.get_by_text("6 versions, scroll sideways").first).to_be_visible(visible=width < 1000)
 
 
 def ask(dana: Person, path: str, why: str) -> None:

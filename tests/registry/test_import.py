@@ -6,10 +6,13 @@ from typing import Any
 import pytest
 
 from accounts.actors import Actor
-from registry import access, experiments
+from core.refusals import Conflict
+from registry import access, experiments, versions
 from registry.imports import whole
 from registry.imports.report import Report
-from registry.models import Experiment, ModelVersion
+from registry.models import Experiment, LoggedModel, ModelVersion, RegisteredModel, Run
+from registry.names import PROMPT_TAG
+from registry.origins import Origin
 from registry.stages import Stage
 
 pytestmark = [pytest.mark.postgresql, pytest.mark.django_db]
@@ -28,6 +31,8 @@ class There:
         self.said, self.places = said, places
 
     def pages(self, key: str, path: str, /, *, body: Any = None, **query: str) -> Iterator[dict[str, Any]]:
+        if key == "registered_models" and PROMPT_TAG in query.get("filter", ""):
+            return
         for row in self.said.get(key, ()):
             numbers = (body or {}).get("experiment_ids")
             name = query.get("filter", "").partition("name = '")[2].partition("'")[0]
@@ -37,6 +42,8 @@ class There:
     def get(self, path: str, /, **query: Any) -> dict[str, Any]:
         if path.endswith("get-download-uri"):
             return {"artifact_uri": self.places[f"{query['name']}/{query['version']}"]}
+        if path.endswith("runs/get"):
+            return {"run": next(one for one in self.said["deleted"] if one["info"]["run_id"] == query["run_id"])}
         return {"files": [{"path": "MLmodel", "is_dir": False, "file_size": 11}]} if "artifacts" in path else {}
 
     def stream(self, path: str, /, **query: Any) -> Iterator[bytes]:
@@ -89,6 +96,87 @@ def test_a_copy_comes_over_whatever_became_of_the_name_it_was_copied_from(
     }
     assert made["Copy/1"].manifest == made["Copy/2"].manifest == made["Now/1"].manifest is not None
     assert not made["Copy/3"].verified
+
+
+def test_a_version_keeps_the_run_that_is_deleted_there(monkeypatch: pytest.MonkeyPatch, eli: Actor) -> None:
+    run = {"info": {"run_id": RUN, "experiment_id": "7", "run_name": "r", "status": "FINISHED"}}
+    logged = {
+        "info": {"model_id": LOGGED, "experiment_id": "7", "name": "m", "artifact_uri": PLACE, "source_run_id": RUN}
+    }
+    report = import_from(
+        monkeypatch, eli, experiments=[{"experiment_id": "7", "name": "seven"}], deleted=[run], models=[logged],
+        registered_models=[{"name": "A"}], model_versions=[version("A", "1", f"models:/{LOGGED}", run_id=RUN)],
+    )  # fmt: skip
+    assert report.failures == []
+    assert (ModelVersion.objects.get().run_id, ModelVersion.objects.get().logged_model_id) == (RUN, LOGGED)
+
+
+def test_a_tag_that_is_refused_costs_nothing_but_itself(monkeypatch: pytest.MonkeyPatch, eli: Actor) -> None:
+    tags = [{"key": "a\nb", "value": "x"}, {"key": "good", "value": "y"}]
+    named = [*tags, {"key": "mlflow.runName", "value": "n" * 300}]
+    run = {"info": {"run_id": RUN, "experiment_id": "7", "run_name": "n" * 300, "status": "FINISHED"},
+           "data": {"tags": named}}  # fmt: skip
+    logged = {"info": {"model_id": LOGGED, "experiment_id": "7", "name": "m", "artifact_uri": PLACE, "tags": tags}}
+    report = import_from(
+        monkeypatch, eli, experiments=[{"experiment_id": "7", "name": "seven", "tags": tags}], runs=[run],
+        models=[logged], registered_models=[{"name": "A", "tags": tags}],
+        model_versions=[version("A", "1", f"models:/{LOGGED}", run_id=RUN, tags=tags)],
+    )  # fmt: skip
+    kept = ModelVersion.objects.get()
+    assert dict(kept.tags.values_list("key", "value")) == {"good": "y"}
+    assert dict(kept.model.tags.values_list("key", "value")) == {"good": "y"}
+    assert Experiment.objects.get(pk=7).tags == LoggedModel.objects.get().tags == {"good": "y"}
+    made = Run.objects.get()
+    assert dict(made.tags.values_list("key", "value")) == {"good": "y", "mlflow.runName": "n" * 250}
+    assert [words.partition(" is left out")[0] for words in report.failures] == [
+        r"experiment 7: the tag 'a\nb'",
+        rf"run {RUN}: the tag 'a\nb'",
+        f"run {RUN}: the tag 'mlflow.runName'",
+        rf"logged model {LOGGED}: the tag 'a\nb'",
+        r"model A: the tag 'a\nb'",
+        r"version A/1: the tag 'a\nb'",
+    ]
+
+
+@pytest.mark.parametrize("name", [" A", "A\t"])
+def test_a_model_whose_name_is_refused_is_reported_with_what_to_do(
+    monkeypatch: pytest.MonkeyPatch, eli: Actor, name: str
+) -> None:
+    report = import_from(monkeypatch, eli, registered_models=[{"name": name}, {"name": "B"}])
+    assert report.failures == [
+        f"model {name}: A model name neither begins nor ends with a space or tab. Rename it there, and import again."
+    ]
+    assert RegisteredModel.objects.get().name == "B"
+
+
+def test_a_copy_below_a_later_number_comes_over_in_its_turn(monkeypatch: pytest.MonkeyPatch, eli: Actor) -> None:
+    there = [
+        version("A", "1", "models:/Z/1", creation_timestamp=THEN + 1),
+        version("A", "2", "s3://bucket/two", creation_timestamp=THEN + 2),
+        version("A", "3", "models:/Z/1", creation_timestamp=THEN + 3),
+        version("A", "4", "s3://bucket/four", creation_timestamp=THEN + 3),
+        version("Z", "1", "s3://bucket/one", creation_timestamp=THEN),
+        version("Z", "2", "models:/A/3", creation_timestamp=THEN + 4),
+    ]
+    report = import_from(monkeypatch, eli, registered_models=[{"name": "A"}, {"name": "Z"}], model_versions=there)
+    assert (report.failures, report.differences) == ([], [])
+    made = {f"{one.model.name}/{one.version}": one.source for one in ModelVersion.objects.select_related("model")}
+    assert made == {f"{one['name']}/{one['version']}": one["source"] for one in there}
+
+
+def test_a_number_that_an_import_left_out_is_taken_by_the_next(monkeypatch: pytest.MonkeyPatch, eli: Actor) -> None:
+    one, two, three = (version("A", str(number), f"s3://bucket/{number}") for number in (1, 2, 3))
+    import_from(monkeypatch, eli, registered_models=[{"name": "A"}], model_versions=[one, three])
+    report = import_from(monkeypatch, eli, registered_models=[{"name": "A"}], model_versions=[one, two, three])
+    assert (report.failures, report.differences) == ([], [])
+    model = RegisteredModel.objects.get()
+    assert sorted(model.versions.values_list("version", flat=True)) == [1, 2, 3]
+    assert model.next_version == 4
+    versions.delete_version(model.versions.get(version=2), actor=eli)
+    with pytest.raises(Conflict, match="used here already"):
+        versions.register_version(
+            model, versions.Registration("s3://bucket/2", origin=Origin(THEN, THEN, {}, 2)), actor=eli
+        )
 
 
 def test_files_that_are_elsewhere_are_not_those_of_the_run_that_is_named(

@@ -1,8 +1,12 @@
 """Experiments, runs and logged models: who may write them, what is kept, what stays."""
 
 import math
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any
 
 import pytest
+from django.apps import apps
 from pytest_django import Settings
 
 from accounts.actors import Actor
@@ -12,8 +16,9 @@ from core.refusals import AlreadyExists, Conflict, Denied, Invalid, NotFound
 from registry import evidence, experiments, logged_models, measurements, run_search, runs, transitions, versions
 from registry.logged_models import Dataset, Ordered
 from registry.measurements import Batch, Measurement
-from registry.models import Experiment, LoggedModel, Run
+from registry.models import Experiment, LoggedModel, Metric, Run
 from registry.models.tracking import Lifecycle
+from registry.paging import Page
 from registry.search import Asked
 from registry.stages import Stage
 from tests.factories import make_model, make_run, make_version, put
@@ -372,3 +377,73 @@ def test_a_run_stays_writable_after_registration_and_the_evidence_does_not_move(
     measurements.log_metric(run, Measurement("accuracy", 0.99, 9, 9), actor=dana)
     assert evidence.measured(version, "accuracy") == 0.5
     transitions.transition(version, to=Stage.ARCHIVED, actor=dana)
+
+
+WORDS = {"none": None, "nan": math.nan, "inf": math.inf, "two": 2.0, "one": 1.0, "-inf": -math.inf}
+
+
+def pages_of_names(search: Callable[[str], Page[Any]]) -> list[str]:
+    """Return the names of all rows, two a page."""
+    found, token = [], ""
+    while True:
+        page = search(token)
+        found += [row.name for row in page.rows]
+        if not (token := page.next_token):
+            return found
+
+
+@pytest.fixture
+def strange(dana: Actor, experiment: Experiment) -> None:
+    """Runs and logged models whose `acc` is one of WORDS, by that name."""
+    for name, value in WORDS.items():
+        run = runs.create_run(experiment, actor=dana, name=name, start_time=5)
+        logged = logged_models.create_logged_model(experiment, source_run=run, name=name, actor=dana)
+        if value is not None:
+            measurements.log_metric(run, Measurement("acc", value, 1, model_id=logged.pk), actor=dana)
+
+
+@pytest.mark.parametrize(
+    ("descending", "named"),
+    [(False, ["-inf", "one", "two", "inf", "nan", "none"]), (True, ["inf", "two", "one", "-inf", "nan", "none"])],
+)
+@pytest.mark.usefixtures("strange")
+def test_infinities_lie_among_numbers_and_nan_after_all(dana: Actor, descending: bool, named: list[str]) -> None:  # noqa: FBT001
+    order = ("metrics.acc DESC" if descending else "metrics.acc",)
+
+    def of_runs(token: str) -> Page[Run]:
+        return run_search.search_runs(["0"], Asked("", order, 2, token), view="ACTIVE_ONLY", actor=dana)
+
+    def of_models(token: str) -> Page[LoggedModel]:
+        by = [Ordered("metrics.acc", descending)]
+        return logged_models.search_logged_models(["0"], Asked("", (), 2, token), order_by=by, actor=dana)
+
+    assert pages_of_names(of_runs) == named
+    assert pages_of_names(of_models) == named
+
+
+@pytest.mark.usefixtures("strange")
+def test_infinities_kept_as_0_are_put_in_order(dana: Actor) -> None:
+    Metric.objects.exclude(special="").update(value=0)
+    import_module("registry.migrations.0012_infinite_metrics").order(apps, None)
+    found = run_search.search_runs(["0"], Asked("", ("metrics.acc",)), view="ACTIVE_ONLY", actor=dana)
+    assert [row.name for row in found.rows] == ["-inf", "one", "two", "inf", "nan", "none"]
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("metrics.acc > 1", {"two", "inf"}),
+        ("metrics.acc >= 0", {"one", "two", "inf"}),
+        ("metrics.acc < 1", {"-inf"}),
+        ("metrics.acc <= 0", {"-inf"}),
+        ("metrics.acc = 0", set()),
+        ("metrics.acc != 1", {"-inf", "two", "inf", "nan"}),
+        ("metrics.acc > 1e300", {"inf"}),
+        ("metrics.acc < -1e300", {"-inf"}),
+    ],
+)
+@pytest.mark.usefixtures("strange")
+def test_infinities_compare_and_nan_is_unequal_to_every_number(dana: Actor, text: str, named: set[str]) -> None:
+    of_runs = run_search.search_runs(["0"], Asked(text), view="ACTIVE_ONLY", actor=dana)
+    of_models = logged_models.search_logged_models(["0"], Asked(text), actor=dana)
+    assert {row.name for row in of_runs.rows} == {row.name for row in of_models.rows} == named

@@ -8,13 +8,14 @@ from accounts.roles import Role
 from accounts.users import create_user
 from audit.models import Event
 from core.refusals import Conflict, Denied, Invalid, NotFound
-from registry import decisions, registered, requests, transitions, versions
+from registry import checks, decisions, measurements, registered, requests, transitions, versions
+from registry.measurements import Measurement
 from registry.models import Alias, ApprovalRequest, ModelVersion, RegisteredModel
 from registry.models.approvals import RequestState
 from registry.requests import ApprovalRequired
 from registry.stages import Stage, parse_stage
 from registry.transitions import Transitioned
-from tests.factories import ask_production, make_model, make_version
+from tests.factories import ask_production, make_model, make_run, make_version
 
 pytestmark = [pytest.mark.postgresql, pytest.mark.django_db]
 
@@ -199,6 +200,22 @@ def test_a_missed_threshold_cannot_be_approved(dana: Actor, rita: Actor) -> None
     request = ask_production(make_version(model, dana, metrics={"validation_accuracy": 0.8}), dana)
     with pytest.raises(Conflict, match="failed"):
         approve(request, rita)
+
+
+@pytest.mark.parametrize(
+    ("logged", "said"), [(None, "not measured"), (float("nan"), "was NaN"), (float("-inf"), "was -Infinity")]
+)
+def test_a_threshold_says_what_was_logged_that_is_no_number(
+    dana: Actor, rita: Actor, logged: float | None, said: str
+) -> None:
+    model, run = make_model(dana), make_run(dana)
+    registered.set_threshold(model, metric="loss", comparison="<=", value=0.5, actor=rita)
+    if logged is not None:
+        measurements.log_metric(run, Measurement("loss", logged, 1), actor=dana)
+    asked = versions.Registration(source=f"runs:/{run.pk}/model", run_id=run.pk)
+    version = versions.register_version(model, asked, actor=dana)
+    (check,) = [check for check in checks.evaluate(version) if check.name == "loss <= 0.5"]
+    assert (check.status, check.measured) == (checks.Status.FAILED, f"{said} at registration")
 
 
 def test_a_warning_is_accepted_one_by_one_or_not_at_all(dana: Actor, rita: Actor) -> None:

@@ -230,6 +230,7 @@ REST = [
     Deed("POST", f"{R}requests/<int:number>/glass-review", JUDGES, body={"body": "right"}),
     Deed("POST", f"{R}requests/<int:number>/comments", SPEAKERS, body={"body": "hm"}),
     Deed("POST", f"{R}requests/<int:number>/withdraw", frozenset({"dana", "olga"})),
+    anyhow("POST", f"{R}ingest", NOBODY),
     Deed("POST", f"{R}labels", LABELLERS, body={"endpoint": "scene", "labels": [{"request_id": "q", "label": 1}]}),
     Deed("GET", f"{R}endpoints/<slug:name>/series", query="?metric=errors"),
     anyhow("GET", f"{R}policies"), anyhow("GET", f"{R}policy-schema"), anyhow("GET", f"{R}policies/<slug:name>"),

@@ -110,9 +110,8 @@ def _file(call: Call, path: str) -> HttpResponseBase:
     if span is None:
         return _unsatisfiable(blob)
     start, length, status = span
-    response = StreamingHttpResponse(
-        blobs.read_blob(blob.sha256, start, length), status=status, content_type=content_type(path)
-    )
+    body = _begun(blobs.read_blob(blob.sha256, start, length), path)
+    response = StreamingHttpResponse(body, status=status, content_type=content_type(path))
     if status == 206:  # noqa: PLR2004 - HTTP
         response["Content-Range"] = f"bytes {start}-{start + length - 1}/{blob.size}"
     response["Content-Length"] = str(length)
@@ -121,6 +120,25 @@ def _file(call: Call, path: str) -> HttpResponseBase:
     response["Accept-Ranges"] = "bytes"
     response["ETag"] = etag
     return response
+
+
+def _begun(chunks: Iterator[bytes], path: str) -> Iterator[bytes]:
+    """Return the bytes with the first of them read: what the store refuses is told before a status is sent.
+
+    Raises NotFound where the bytes are gone from it, StoreDown and StoreFull.
+    """
+    try:
+        first = next(chunks, b"")
+    except FileNotFoundError as why:
+        raise NotFound(
+            f"The bytes of {posixpath.basename(path)} are gone from the store of files.", next_step="Ask an operator."
+        ) from why
+
+    def rest() -> Iterator[bytes]:
+        yield first
+        yield from chunks
+
+    return rest()
 
 
 def _span(request: HttpRequest, blob: Blob, etag: str) -> tuple[int, int, int] | None:

@@ -88,7 +88,16 @@ ENDPOINT_PAGE: Context = {
         {"right": right(3, 4), "use": "stands by"},
         {"right": right(2, 2), "use": ""},
     ],
-    "tokens": [{"pk": 1, "label": "checkout", "prefix": "c0ffee00", "expires_at": at(28)}],
+    "tokens": [
+        {
+            "pk": 1,
+            "label": "checkout",
+            "prefix": "c0ffee00",
+            "expires_at": at(28),
+            "get_use_display": "Asks for predictions",
+        }
+    ],
+    "uses": [{"value": "predict", "label": "Asks for predictions"}],
     "max_days": 90,
     "form": FORM,
     "preview_action": "/endpoints/risk/plan",

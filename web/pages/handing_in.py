@@ -38,7 +38,7 @@ def new_version(request: HttpRequest) -> HttpResponse:
             place = labels.version_path(made.model.name, made.version)
             return JsonResponse({"href": place}) if wants_json(request) else HttpResponseRedirect(place)
     if wants_json(request) and form.errors:
-        return JsonResponse({"errors": [error["message"] for error in form.errors]}, status=400)
+        return JsonResponse({"errors": form.errors}, status=400)
     names = access.visible_models(actor).order_by("-updated_at").values_list("name", flat=True)[:50]
     context = {"form": form, "names": list(names)}
     return render(request, "models/new_version.html", context, status=400 if form.errors else 200)

@@ -1,14 +1,16 @@
 """mlflow-artifacts/*: files in, files out, parts of files, listings."""
 
 import io
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from pytest_django import Settings
 
 from accounts.actors import Actor
-from registry import registered, versions
+from registry import blobs, registered, versions
 from registry.models import StoredFile
+from registry.stores.contract import StoreDown, StoreFull
 from tests.factories import make_model, make_run, make_version
 from tests.web.mlflow.conftest import Api, refused
 
@@ -198,3 +200,41 @@ def test_files_are_read_where_mlflows_pages_read_them(api: Api, dana: Actor, eng
 
 def test_presigned_reads_fall_back_to_this_server(api: Api, root: str) -> None:
     assert api.http.get(f"/api/2.0/mlflow-artifacts/presigned/{root}/x").status_code == 501
+
+
+class Failing:
+    """A store that reads nothing."""
+
+    def __init__(self, why: Exception) -> None:
+        self.why = why
+
+    def read(self, *_: object) -> Iterator[bytes]:
+        raise self.why
+        yield b""
+
+
+@pytest.mark.parametrize("asked", [{}, {"Range": "bytes=1-2"}], ids=["whole", "part"])
+@pytest.mark.parametrize(
+    ("why", "status", "code", "words"),
+    [
+        (StoreDown("The bucket b does not answer."), 503, "TEMPORARILY_UNAVAILABLE", "does not answer"),
+        (StoreFull("The bucket b refuses our key."), 507, "TEMPORARILY_UNAVAILABLE", "refuses our key"),
+        (FileNotFoundError("404"), 404, "RESOURCE_DOES_NOT_EXIST", "The bytes of x are gone"),
+    ],
+    ids=["away", "key refused", "gone"],
+)
+def test_a_download_that_the_store_refuses_is_no_empty_200(
+    api: Api,
+    root: str,
+    monkeypatch: pytest.MonkeyPatch,
+    asked: dict[str, str],
+    why: Exception,
+    status: int,
+    code: str,
+    words: str,
+) -> None:
+    put(api, f"{root}/x", b"0123")
+    monkeypatch.setattr(blobs, "store", lambda: Failing(why))
+    answer = get(api, f"{root}/x", **asked)
+    assert (answer.status_code, answer.json()["error_code"]) == (status, code)
+    assert words in answer.json()["message"]
