@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("registry", "0010_dataset_context"),
+        ("registry", "0012_infinite_metrics"),
     ]
 
     operations = [
