@@ -9,106 +9,13 @@ from django.db.models.functions import Coalesce
 from audit.replay.attest import Row
 from audit.replay.story import Body, Kind, Word
 from core import canonical
-from registry.data_policy import FIELD
+from registry import data_policy, outcome_values
 from registry.frozen import COLUMNS, frozen
 from registry.models import ModelVersion, RegisteredModel, VersionFact
-from registry import data_policy, outcome_values
-from registry.models import ModelCard, ModelVersion, RegisteredModel, VersionFact
 from registry.models.registered import RiskTier
 from registry.replayed.columns import Table
 from registry.replayed.readers import Reader, brief, gone, says
 from registry.stages import Stage
-
-
-def _versions_gone(body: Body) -> Iterator[Word]:
-    for number in body["before"]["versions"]:
-        yield Word(f"{body['model']}/{number}", None)
-
-
-def _field(name: str, column: str, words: str, first: object) -> Kind:
-    """Return the kind of one field of models that is set at creation and changed by updates."""
-    rows = by_key(lambda: RegisteredModel.objects.live().order_by("pk").values_list("uuid", column), "{}")
-    tells = {
-        "model.created": says(lambda _: first),
-        "model.updated": says(lambda body: body["after"].get(column)),
-        "model.deleted": gone,
-    }
-    return Kind(name, words, tells, rows)
-
-
-def _setting(name: str, field: str, label: str, first: str) -> Kind:
-    """Return the kind of a document that `model.updated` sets, `first` where nobody did."""
-
-    def changed(body: Body) -> Iterator[Word]:
-        if field in body["after"]:
-            yield Word(body["object"]["id"], canonical.dump(body["after"][field]).decode())
-
-    def rows() -> Iterator[tuple[str, str]]:
-        for key, said in RegisteredModel.objects.live().order_by("pk").values_list("uuid", field).iterator():
-            yield str(key), canonical.dump(said).decode()
-
-    told = {"model.created": says(lambda _: first), "model.updated": changed, "model.deleted": gone}
-    return Kind(name, label, told, rows)
-
-
-def _aliases_protected(body: Body) -> object:
-    return canonical.dump(body["after"]["protected_aliases"][1:]).decode()
-
-
-def _protected_rows() -> Iterator[tuple[str, str]]:
-    for key, names in RegisteredModel.objects.live().order_by("pk").values_list("uuid", "protected_aliases").iterator():
-        yield str(key), canonical.dump(names).decode()
-
-
-MODELS = (
-    Kind(
-        "name", "name of model",
-        {
-            "model.created": says(lambda body: body["object"]["label"]),
-            "model.renamed": says(lambda body: body["after"]["name"]),
-            "model.deleted": gone,
-        },
-        by_key(lambda: RegisteredModel.objects.live().order_by("pk").values_list("uuid", "name"), "{}"),
-    ),
-    Kind(
-        "owner", "owner of model",
-        {"model.created": says(lambda body: f"user {body['actor']['id']}"), "model.deleted": gone},
-        lambda: ((str(key), f"user {owner}") for key, owner in _owners().iterator()),
-    ),
-    _field("tier", "risk_tier", "risk tier of model", RiskTier.MEDIUM),
-    _field("restriction", "restricted", "restriction of model", first=False),
-    _field("strictness", "strict_sources", "strict sources of model", first=False),
-    _setting("data policy", data_policy.FIELD, "data policy of model", "{}"),
-    _setting("outcome values", outcome_values.FIELD, "outcome values of model", "[]"),
-    Kind(
-        "protection", "protected aliases of model",
-        {
-            "model.created": says(lambda _: "[]"),
-            "alias.protected": says(_aliases_protected),
-            "alias.released": says(_aliases_protected),
-            "model.deleted": gone,
-        },
-        _protected_rows,
-    ),
-)  # fmt: skip
-
-
-def _owners() -> QuerySet[Any, tuple[Any, ...]]:
-    return RegisteredModel.objects.live().order_by("pk").values_list("uuid", "owner_id")
-
-
-def _live(*values: Any) -> Callable[[], QuerySet[Any, tuple[Any, ...]]]:
-    return lambda: ModelVersion.objects.live().order_by("pk").values_list("model__uuid", "version", *values)
-
-
-def _author(body: Body) -> Iterator[Word]:
-    if "author" in body["facts"]:
-        yield Word(body["object"]["id"], person_word(body["facts"]["author"]))
-
-
-def _authors() -> Iterator[tuple[str, str]]:
-    for model, number, person in _live("run_author_id")().iterator():
-        yield f"{model}/{number}", person_word(person)
 
 
 def person_word(key: int | None) -> str:
@@ -135,9 +42,15 @@ def _field(name: str, column: str, words: str, first: object) -> None:
     TABLE.kind(name, words, {**tells, **GONE}, column)
 
 
-def _policy_changed(body: Body) -> Iterator[Word]:
-    if FIELD in body["after"]:
-        yield Word(body["object"]["id"], _json(body["after"][FIELD]))
+def _setting(name: str, column: str, first: str) -> None:
+    """Add the kind of a document that updates set whole, `first` where nobody did."""
+
+    def changed(body: Body) -> Iterator[Word]:
+        if column in body["after"]:
+            yield Word(body["object"]["id"], _json(body["after"][column]))
+
+    tells = {"model.created": says(lambda _: first), "model.updated": changed, **GONE}
+    TABLE.kind(name, f"{name} of model", tells, column, word=_json)
 
 
 def _described(body: Body) -> Iterator[Word]:
@@ -162,10 +75,8 @@ TABLE.kind(
     "model description", "description of model",
     {"model.created": _described, "model.updated": _described, **GONE}, "description", word=brief,
 )  # fmt: skip
-TABLE.kind(
-    "data policy", "data policy of model",
-    {"model.created": says(lambda _: "{}"), "model.updated": _policy_changed, **GONE}, FIELD, word=_json,
-)  # fmt: skip
+_setting("data policy", data_policy.FIELD, "{}")
+_setting("outcome values", outcome_values.FIELD, "[]")
 _protected = says(lambda body: _json(body["after"]["protected_aliases"][1:]))
 TABLE.kind(
     "protection", "protected aliases of model",
