@@ -17,16 +17,16 @@ from monitoring.models import Snapshot
 from monitoring.outcomes import hour_of
 from monitoring.stats import quality
 from monitoring.stats.gaps import Gap, gap
-from monitoring.stats.quality import Measure
+from monitoring.stats.quality import Measure, Worths
 from monitoring.stats.summary import Z95, wilson
 from monitoring.stats.told import Told
 
 LONGEST = timedelta(days=7)
 THOUSAND, HOUR_S = 1_000, 3_600
 LATENCY = ("p50_ms", "p95_ms", "p99_ms")
-MEASURES = ("coverage", "accuracy", "precision", "recall", "auc", "brier", "ece", "mae", "rmse")
+MEASURES = ("coverage", "value", "accuracy", "precision", "recall", "auc", "brier", "ece", "mae", "rmse")
 NEITHER = frozenset({"requests", "coverage"})  # of which more is neither better nor worse
-MORE_IS_BETTER = frozenset({"accuracy", "precision", "recall", "auc"})
+MORE_IS_BETTER = frozenset({"value", "accuracy", "precision", "recall", "auc"})
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,14 @@ class Beside:
     compared: Sequence[Compared]
 
 
-def beside(endpoint: str, since: datetime, until: datetime, first: str = "", second: str = "") -> Beside:
+def beside(
+    endpoint: str,
+    since: datetime,
+    until: datetime,
+    first: str = "",
+    second: str = "",
+    worths: Worths | None = None,
+) -> Beside:
     """Return both versions over a span of 7 days at most; those that were asked most where they are not named.
 
     Raises Invalid for a span that is none or too long.
@@ -76,7 +83,10 @@ def beside(endpoint: str, since: datetime, until: datetime, first: str = "", sec
     if not common or first == second:
         return Beside(versions, first, second, 0, ())
     done = _done(endpoint, common, (first, second))
-    sides = [{**done.get(name, {}), **_outcomes(told[name][hour] for hour in common)} for name in (first, second)]
+    sides = [
+        {**done.get(name, {}), **_outcomes([told[name][hour] for hour in common], worths or {})}
+        for name in (first, second)
+    ]
     names = ("requests", "errors", *LATENCY, "cpu_s", "cost", *MEASURES)
     shown = [name for name in names if any(name in side for side in sides)]
     return Beside(
@@ -99,12 +109,12 @@ def _by_hour(endpoint: str, since: datetime, until: datetime) -> Mapping[str, di
     return found
 
 
-def _outcomes(hours: Iterable[Told]) -> dict[str, Measure]:
+def _outcomes(hours: Iterable[Told], worths: Worths) -> dict[str, Measure]:
     whole = Told()
     for told in hours:
         whole += told
     covered = quality.coverage(whole)
-    return {**({"coverage": covered} if covered else {}), **quality.measures(whole)}
+    return {**({"coverage": covered} if covered else {}), **quality.measures(whole, worths)}
 
 
 def _done(endpoint: str, hours: Sequence[int], versions: Sequence[str]) -> dict[str, dict[str, Measure]]:

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any, NamedTuple
 
+from django.conf import settings
 from django.db import transaction
 from django.db.models import Count, F, Q, QuerySet
 from django.db.models.functions import Mod
@@ -233,12 +234,12 @@ def _order(found: tuple[Part, Any]) -> tuple[bool, float, str]:
 def _by_version(
     endpoint: str, windows: dict[Part, dict[datetime, Told]], first: int, end: int, as_of: datetime | None
 ) -> dict[str, Told]:
-    """Return what is known of each version: the windows of the span, and the days before it, 90 in all."""
+    """Return what is known of each version: the windows of the span, and days before it, as many as rows are kept."""
     found: dict[str, Told] = defaultdict(Told)
     for part, each in windows.items():
         for told in each.values():
             found[part.version] += told
-    begin, day = end - LONGEST.days * DAY, first - first % DAY
+    begin, day = end - min(settings.PREDICTIONS_DAYS, LONGEST.days) * DAY, first - first % DAY
     if as_of is not None:
         begin = max(begin, hour_of(kept_since()))
     begin -= begin % DAY

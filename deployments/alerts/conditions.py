@@ -5,7 +5,7 @@ from datetime import timedelta
 from functools import singledispatch
 from typing import Any
 
-from django.db.models import Sum
+from django.db.models import QuerySet, Sum
 
 from core import clock
 from deployments.alerts.documents import Bound, BurnRate, Coverage, Drifted, Silence, in_words
@@ -14,7 +14,7 @@ from deployments.models import Endpoint
 from monitoring import late
 from monitoring.metrics import METRICS
 from monitoring.minutes import WINDOW_S, last_told, minute_of
-from monitoring.models import Feature
+from monitoring.models import Feature, Snapshot
 from monitoring.series import Grid
 from monitoring.stats.profiles import Severity, severity_of
 
@@ -45,7 +45,7 @@ def look(when: object, endpoint: Endpoint) -> Sight:
 def _(when: Bound, endpoint: Endpoint) -> Sight:
     """The track that is furthest beyond the bound counts; one with too few requests says nothing."""
     whole = METRICS[when.metric].together
-    rows = _grid(endpoint, when.over).snapshots(endpoint.name).values("track", "version")
+    rows = _minutes(endpoint, when.over).values("track", "version")
     seen = [
         (row["whole"], f"{row['track']} v{row['version'] or '?'}")
         for row in rows.annotate(asked=Sum("requests"), whole=whole)
@@ -75,7 +75,7 @@ def _(when: BurnRate, endpoint: Endpoint) -> Sight:
 
 
 def _burnt(endpoint: Endpoint, span: timedelta, when: BurnRate) -> float | None:
-    told = _grid(endpoint, span).snapshots(endpoint.name).aggregate(asked=Sum("requests"), failed=Sum("errors"))
+    told = _minutes(endpoint, span).aggregate(asked=Sum("requests"), failed=Sum("errors"))
     asked, failed = told["asked"] or 0, told["failed"] or 0
     if asked < max(1, when.fewest if span == when.over else 1):
         return None
@@ -129,6 +129,11 @@ def _(when: Drifted, endpoint: Endpoint) -> Sight:
     distance = worst.distance or 0.0
     words = f"{worst.name} of v{worst.version}{others} drifted since {worst.alarm_since}, by {distance:.3f}."
     return Sight(fires=True, words=words, value=distance)
+
+
+def _minutes(endpoint: Endpoint, span: timedelta) -> QuerySet[Snapshot, Snapshot]:
+    """Return what the versions that run there now did: one that was sent back is no reason to send another back."""
+    return _grid(endpoint, span).snapshots(endpoint.name).filter(version__in=[*_running(endpoint), ""])
 
 
 def _running(endpoint: Endpoint) -> set[str]:

@@ -3,7 +3,7 @@
 Intervals are of 95 %: Wilson's for rates, Hanley and McNeil's for the area under the curve, the normal one for means.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from math import sqrt
 from operator import add
@@ -18,6 +18,7 @@ ENOUGH = 100  # labelled rows with a score, and FEW of each kind, that an estima
 FEW = 10
 LEAST = 20  # labelled rows of a segment that is compared
 PAIR = 2
+Worths = Mapping[tuple[str, str], float]  # of what was true and what was said
 ALPHA = 0.05  # of all segments together
 
 
@@ -75,9 +76,10 @@ def positive_of(told: Told) -> str | None:
     return names[-1] if len(names) == PAIR else None
 
 
-def measures(told: Told) -> dict[str, Measure]:
+def measures(told: Told, worths: Worths | None = None) -> dict[str, Measure]:
     """Return the measures by name; those that nothing is known of are left out."""
     found = _of_numbers(told) if is_regression(told) else {**_of_classes(told), **_of_scores(told)}
+    found["value"] = value(told, worths or {})
     return {name: measure for name, measure in found.items() if measure is not None}
 
 
@@ -213,6 +215,16 @@ def calibration_of(known: Told) -> Calibration | None:
 
 def _scored(told: Told) -> int:
     return sum(map(sum, told.scores.values()))
+
+
+def value(told: Told, worths: Worths) -> Measure | None:
+    """Return what a labelled row was worth in the mean, by what each pair of truth and answer is worth, else 0."""
+    if not worths or not told.rows or is_regression(told):
+        return None
+    sums = [sum(count * worths.get(pair, 0.0) ** power for pair, count in told.pairs.items()) for power in (1, 2)]
+    mean, squares = (each / told.rows for each in sums)
+    half = Z95 * sqrt(max(0.0, squares - mean**2) / told.rows)
+    return Measure(mean, mean - half, mean + half, told.rows)
 
 
 def slices(told: Told) -> list[Slice]:

@@ -9,7 +9,7 @@ from django.db.models.functions import Coalesce
 from audit.replay.attest import Row
 from audit.replay.story import Body, Kind, Word
 from core import canonical
-from registry.data_policy import FIELD
+from registry import data_policy, outcome_values
 from registry.frozen import COLUMNS, frozen
 from registry.models import ModelVersion, RegisteredModel, VersionFact
 from registry.models.registered import RiskTier
@@ -42,9 +42,15 @@ def _field(name: str, column: str, words: str, first: object) -> None:
     TABLE.kind(name, words, {**tells, **GONE}, column)
 
 
-def _policy_changed(body: Body) -> Iterator[Word]:
-    if FIELD in body["after"]:
-        yield Word(body["object"]["id"], _json(body["after"][FIELD]))
+def _setting(name: str, column: str, first: str) -> None:
+    """Add the kind of a document that updates set whole, `first` where nobody did."""
+
+    def changed(body: Body) -> Iterator[Word]:
+        if column in body["after"]:
+            yield Word(body["object"]["id"], _json(body["after"][column]))
+
+    tells = {"model.created": says(lambda _: first), "model.updated": changed, **GONE}
+    TABLE.kind(name, f"{name} of model", tells, column, word=_json)
 
 
 def _described(body: Body) -> Iterator[Word]:
@@ -69,10 +75,8 @@ TABLE.kind(
     "model description", "description of model",
     {"model.created": _described, "model.updated": _described, **GONE}, "description", word=brief,
 )  # fmt: skip
-TABLE.kind(
-    "data policy", "data policy of model",
-    {"model.created": says(lambda _: "{}"), "model.updated": _policy_changed, **GONE}, FIELD, word=_json,
-)  # fmt: skip
+_setting("data policy", data_policy.FIELD, "{}")
+_setting("outcome values", outcome_values.FIELD, "[]")
 _protected = says(lambda body: _json(body["after"]["protected_aliases"][1:]))
 TABLE.kind(
     "protection", "protected aliases of model",

@@ -15,7 +15,7 @@ customElements.define("upload-form", class extends HTMLElement {
     this.button = event.submitter ?? this.form.querySelector("button");
     const most = Number(this.dataset.mostBytes ?? Infinity);
     if ([...this.form.elements.files.files].some((file) => file.size > most)) {
-      return this.refused([`The file is over ${most / 2 ** 20} MiB. Send it in parts.`]);
+      return this.refused([{ message: `The file is over ${most / 2 ** 20} MiB. Send it in parts.` }]);
     }
     this.button.setAttribute("aria-busy", "true");
     this.progress.hidden = false;
@@ -44,8 +44,6 @@ customElements.define("upload-form", class extends HTMLElement {
     let answer = {};
     try { answer = JSON.parse(this.request.responseText); } catch { /* a page, not ours to read */ }
     if (/^\/(models|endpoints)\//.test(answer.href)) return location.assign(answer.href);
-    this.refused(answer.errors ?? [answer.message ?? `The server answered ${this.request.status}.`]);
-    if (answer.href?.startsWith("/models/")) return location.assign(answer.href);
     this.refused(answer.errors ?? [{ message: answer.message ?? `The server answered ${this.request.status}.` }]);
   }
 

@@ -150,6 +150,7 @@ CHANGES = {
     "restriction": "UPDATE registry_registeredmodel SET restricted = NOT restricted",
     "strictness": "UPDATE registry_registeredmodel SET strict_sources = NOT strict_sources",
     "data policy": """UPDATE registry_registeredmodel SET data_policy = '{"share_pct": 1}'""",
+    "outcome values": "UPDATE registry_registeredmodel SET outcome_values = '[1]'",
     "protection": "UPDATE registry_registeredmodel SET protected_aliases = '[]'",
     "alias": "UPDATE registry_alias SET version_id = (SELECT max(id) FROM registry_modelversion) WHERE name = 'best'",
     "grant": "DELETE FROM registry_registeredmodeluserpermission",

@@ -19,7 +19,7 @@ from monitoring.stats.summary import wilson
 from monitoring.stats.told import Told
 
 NOW = datetime(2026, 11, 27, 12, 0, tzinfo=UTC)
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.postgresql]
 
 
 def did(

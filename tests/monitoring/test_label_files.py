@@ -13,7 +13,7 @@ from monitoring import ingest, label_files
 from monitoring.models import Label, LabelFile, Prediction
 from tests.monitoring.conftest import Stream
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.postgresql]
 COUNTS = ("rows", "new", "revised", "repeated", "waiting", "refused")
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from monitoring.packing import packed, told_of
 from monitoring.stats.calibration import auc
 from monitoring.stats.quality import calibration_of, coverage, delay_curve, estimate, is_regression, measures, slices
 from monitoring.stats.told import Told
@@ -163,3 +164,15 @@ def test_coverage_and_delay_count_windows_once_they_are_old_enough() -> None:
     assert found is not None
     assert found.value == 0.75
     assert coverage(Told()) is None
+
+
+def test_what_was_kept_is_read_once_and_adding_it_to_others_leaves_it_as_it_is() -> None:
+    kept = packed(told(scored(200), "a").document)
+    first = told_of(kept)
+    before = json.dumps(first.document)
+    whole = Told()
+    for _ in range(3):
+        whole += told_of(memoryview(kept))
+    assert whole.rows == 600
+    assert told_of(kept) is first
+    assert json.dumps(first.document) == before

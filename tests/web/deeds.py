@@ -118,6 +118,7 @@ PAGES = [
     Deed("POST", "models/<str:name>/permissions/take", GIVERS, body={"holder": "rita", "right": "read"}),
     Deed("POST", "models/<str:name>/permissions/protect", frozenset({"dana"}) | LIMITERS, body={"alias": "live"}),
     Deed("POST", "models/<str:name>/permissions/restrict", WRITERS, body={"restricted": "yes"}),
+    Deed("POST", "models/<str:name>/permissions/values", WRITERS, body={"outcome_values": "1, 0, -500"}),
     Deed("POST", "models/<str:name>/permissions/data", WRITERS, body={"share_pct": "50", "dropped": "iban"}),
     Deed("POST", "models/<str:name>/thresholds", LIMITERS, body={"metric": "auc", "comparison": ">", "value": "0.5"}),
     Deed("POST", "models/<str:name>/thresholds/<int:threshold_id>/delete", LIMITERS),

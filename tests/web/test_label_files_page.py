@@ -50,7 +50,7 @@ def test_the_script_is_told_where_to_go_or_what_is_wrong(dana: Actor) -> None:
     good = send(client, "request_id,label\na,1\n", Accept="application/json")
     assert good.json()["href"].startswith(f"{AT}/")
     bad = send(client, "request_id,lable\na,1\n", Accept="application/json")
-    assert (bad.status_code, "label or value is missing" in bad.json()["errors"][0]) == (400, True)
+    assert (bad.status_code, "label or value is missing" in bad.json()["errors"][0]["message"]) == (400, True)
 
 
 @pytest.mark.parametrize("accept", ["text/html", "application/json"])

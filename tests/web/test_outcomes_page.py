@@ -133,3 +133,16 @@ def test_two_versions_stand_side_by_side_and_as_a_csv(client: Client, dana: Acto
 def test_one_version_alone_is_compared_with_nothing(client: Client) -> None:
     assert "Fewer than two versions were asked" in read(client, f"{AT}/beside")
     assert "7 days at most" in client.get(f"{AT}/beside?range=90d").content.decode()
+
+
+@pytest.mark.usefixtures("labelled")
+def test_what_outcomes_are_worth_is_said_on_the_models_page_and_told_with_them(client: Client, dana: Actor) -> None:
+    path = "/models/Fraud/permissions"
+    refused = client.post(f"{path}/values", {"outcome_values": "1, 0"})
+    assert (refused.status_code, "is no truth, answer and number" in refused.content.decode()) == (400, True)
+    assert client.post(f"{path}/values", {"outcome_values": "1, 1, 40\n0, 1, -10"}).status_code == 302
+    assert "said <code>1</code>" in read(client, path)
+    (line,) = rest(dana)["lines"]
+    hits, alarms = (sum(1 for n in range(150) if n % 2 and _truth(n).value == truth) for truth in (1, 0))
+    assert line["measures"]["value"]["value"] == pytest.approx((40 * hits - 10 * alarms) / 150)
+    assert ">Value</th>" in read(client, f"{AT}/monitoring?range=6h")

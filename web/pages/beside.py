@@ -12,6 +12,7 @@ from django.views.decorators.http import require_GET
 from deployments import endpoints
 from monitoring.beside import Beside, Compared, beside
 from monitoring.stats.quality import Measure
+from registry.outcome_values import values_of
 from web.actors import actor_of
 from web.pages.monitoring import Span
 
@@ -26,6 +27,7 @@ WORDS = {
     "cpu_s": "CPU of 1,000 predictions, s",
     "cost": "Cost of 1,000 predictions",
     "coverage": "Labelled",
+    "value": "Value of a labelled prediction",
     "accuracy": "Accuracy",
     "precision": "Precision",
     "recall": "Recall",
@@ -44,7 +46,7 @@ def compare(request: HttpRequest, name: str) -> HttpResponse:
     found = endpoints.find_endpoint(name, actor=actor_of(request))
     span = Span.asked(request, found.name, USUAL)
     first, second = (request.GET.get(key, "") for key in ("first", "second"))
-    told = beside(found.name, span.since, span.until, first, second)
+    told = beside(found.name, span.since, span.until, first, second, values_of(found.model))
     if request.GET.get("form") == "csv":
         return _csv(found.name, told)
     return render(request, "endpoints/beside.html", {"endpoint": found, "span": span, **shown(told, span)})

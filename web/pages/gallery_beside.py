@@ -16,6 +16,7 @@ BOTH = Beside(
         Compared("cpu_s", Measure(3.42, None, None, 41_220), Measure(4.07, None, None, 4_610)),
         Compared("cost", Measure(0.00428, None, None, 41_220), Measure(0.00509, None, None, 4_610)),
         Compared("coverage", Measure(0.62, 0.615, 0.625, 41_220), Measure(0.41, 0.396, 0.424, 4_610)),
+        Compared("value", Measure(12.4, 10.9, 13.9, 25_556), Measure(14.1, 8.0, 20.2, 1_890)),
         Compared("accuracy", Measure(0.912, 0.908, 0.915, 25_556), Measure(0.931, 0.918, 0.942, 1_890)),
         Compared("auc", Measure(0.954, 0.951, 0.957, 25_556), Measure(0.951, 0.940, 0.962, 1_890)),
         Compared("brier", Measure(0.071, 0.069, 0.073, 25_556), None),

@@ -364,6 +364,10 @@ PAGES: dict[str, dict[str, Context]] = {
             "may_restrict": True,
             "path": "/models/credit-risk/permissions",
             "data_policy": DataPolicy(50.0, ("iban",), ("city",)),
+            "outcome_values": [
+                {"truth": "1", "said": "0", "value": -500.0},
+                {"truth": "1", "said": "1", "value": 40.0},
+            ],
             "form": GIVEN,
             "rights": [{"value": "read", "label": "read"}],
         },

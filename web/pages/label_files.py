@@ -40,7 +40,7 @@ def listing(request: HttpRequest, name: str) -> HttpResponse:
             place = f"/endpoints/{found.name}/labels/{report.pk}"
             return JsonResponse({"href": place}) if wants_json(request) else HttpResponseRedirect(place)
     if wants_json(request) and form.errors:
-        return JsonResponse({"errors": [error["message"] for error in form.errors]}, status=400)
+        return JsonResponse({"errors": form.errors}, status=400)
     context = {
         "endpoint": found,
         "form": form,

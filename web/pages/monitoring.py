@@ -24,6 +24,7 @@ from monitoring.metrics import METRICS
 from monitoring.minutes import last_over, last_told, minute_of, start_of
 from monitoring.outcomes import report as outcomes_of
 from monitoring.series import Grid, apart, drawn, first_minute, together
+from registry.outcome_values import values_of
 from web.actors import actor_of
 from web.pages import drift, outcomes
 from web.pages.charts import DAY_S, LATE_PCT, LEVELS, Before, Mark
@@ -107,7 +108,7 @@ def monitoring(request: HttpRequest, name: str) -> HttpResponse:
         "tabs": [_tab(span, key) for key in RANGES],
         "charts": [draw(figure, table, grid.starts, now, around) for figure in FIGURES],
         "is_empty": not table,
-        "outcomes": outcomes.panel(told, as_of),
+        "outcomes": outcomes.panel(told, as_of, values_of(found.model)),
         "outcomes_csv": f"/endpoints/{found.name}/outcomes.csv?{_outcomes_query(span, as_of)}",
         "drift": drift.table(found.name, request.GET.get("version", "")),
         "firing": looking.firing(found),

@@ -16,7 +16,7 @@ from deployments import endpoints
 from monitoring import outcomes
 from monitoring.outcomes import Line, Report
 from monitoring.stats import quality
-from monitoring.stats.quality import Arrived, Estimate, Measure, Slice
+from monitoring.stats.quality import Arrived, Estimate, Measure, Slice, Worths
 from monitoring.stats.told import Told
 from web.actors import actor_of
 from web.pages.cells import inert
@@ -31,9 +31,11 @@ WORDS = {
     "ece": "Calibration error",
     "mae": "Mean error",
     "rmse": "Root mean square error",
+    "value": "Value",
 }
 SPANS = ((86_400, "day"), (3_600, "hour"), (60, "minute"))
 WIDE, HIGH = 100.0, 22.0
+LISTED = 31  # windows; all are in the CSV
 LONE = 1.5  # how wide a window between gaps is drawn
 
 
@@ -43,6 +45,7 @@ class Row:
 
     line: Line
     starts: Sequence[datetime]
+    worths: Worths
 
     @property
     def name(self) -> str:
@@ -72,7 +75,7 @@ class Row:
     @cached_property
     def measures(self) -> dict[str, Measure]:
         """What its labels say."""
-        return quality.measures(self.line.told)
+        return quality.measures(self.line.told, self.worths)
 
     @cached_property
     def head(self) -> str:
@@ -127,7 +130,7 @@ class Row:
 
     @cached_property
     def windows(self) -> list[tuple[datetime, Told, Measure | None]]:
-        """Its windows with requests, the newest first."""
+        """Its windows with requests, the newest first; the page shows LISTED of them."""
         found = [(at, told, quality.head_of(told)) for at, told in sorted(self.line.windows.items(), reverse=True)]
         return [(at, told, head[1] if head and head[0] == self.head else None) for at, told, head in found]
 
@@ -165,9 +168,9 @@ def as_of_of(request: HttpRequest) -> datetime | None:
     return moment
 
 
-def panel(report: Report, as_of: datetime | None = None) -> dict[str, Any]:
+def panel(report: Report, as_of: datetime | None = None, worths: Worths | None = None) -> dict[str, Any]:
     """Return what the panel of outcomes shows."""
-    rows = [Row(line, report.starts) for line in report.lines]
+    rows = [Row(line, report.starts, worths or {}) for line in report.lines]
     names = [name for name in WORDS if any(name in row.measures for row in rows)]
     return {
         "rows": rows,
@@ -177,6 +180,7 @@ def panel(report: Report, as_of: datetime | None = None) -> dict[str, Any]:
         "report": report,
         "is_daily": report.step > timedelta(hours=1),
         "as_of": as_of,
+        "listed": f":{LISTED}",
         "has_labels": any(row.line.told.labelled for row in rows),
     }
 

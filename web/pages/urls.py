@@ -63,6 +63,7 @@ urlpatterns: list[URLPattern] = [
     path("models/<str:name>/permissions/take", permissions.take, name="take-right"),
     path("models/<str:name>/permissions/restrict", permissions.restrict, name="restrict"),
     path("models/<str:name>/permissions/protect", permissions.protect, name="protect-alias"),
+    path("models/<str:name>/permissions/values", permissions.value_outcomes, name="outcome-values"),
     path("models/<str:name>/permissions/data", permissions.tell_data, name="data-policy"),
     path("models/<str:name>/thresholds", models.set_threshold, name="set-threshold"),
     path("models/<str:name>/thresholds/<int:threshold_id>/delete", models.delete_threshold, name="delete-threshold"),

@@ -15,6 +15,7 @@ from deployments import endpoints
 from monitoring import outcomes
 from monitoring.outcomes import Line, Report
 from monitoring.stats import quality
+from registry.outcome_values import values_of
 from web.rest.authentication import actor_of
 from web.rest.reading import moment_of
 
@@ -86,7 +87,9 @@ class VersionOutcome(serializers.Serializer[Any]):
     @extend_schema_field(serializers.DictField(child=MeasureShape()))
     def get_measures(self, line: Line) -> Any:
         """Return what labels say."""
-        return {name: MeasureShape(one).data for name, one in quality.measures(line.told).items()}
+        return {
+            name: MeasureShape(one).data for name, one in quality.measures(line.told, self.context["worths"]).items()
+        }
 
     @extend_schema_field(SliceShape(many=True))
     def get_slices(self, line: Line) -> Any:
@@ -128,4 +131,5 @@ def endpoint_outcomes(request: Request, name: str) -> Response:
     as_of: datetime | None = moment_of(request, "as_of")
     until = moment_of(request, "until") or as_of or clock.now()
     since = moment_of(request, "since") or until - USUAL
-    return Response(OutcomesShape(outcomes.report(found.name, since, until, as_of)).data)
+    report, worths = outcomes.report(found.name, since, until, as_of), values_of(found.model)
+    return Response(OutcomesShape(report, context={"worths": worths}).data)
