@@ -7,6 +7,7 @@ from django.contrib import admin, messages
 from django.contrib.auth.models import Group
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import PermissionDenied
+from django.db import transaction
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 
@@ -16,7 +17,7 @@ from accounts.permissions import Permission
 from accounts.policy import denied
 from accounts.roles import Role
 from accounts.teams import create_team, set_members
-from accounts.users import create_user, deactivate, set_roles
+from accounts.users import create_user, deactivate, describe, reactivate, set_roles
 from core.refusals import Denied, Refusal
 
 admin.site.unregister(Group)
@@ -76,6 +77,16 @@ class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # Django has n
         if not self.has_delete_permission(request):
             raise self._refusal(request, "delete")
         return super().delete_view(request, object_id, extra_context)
+
+    def refuse(self, request: HttpRequest, why: Refusal) -> None:
+        """Say why what was sent is not kept; what Django would say of it afterwards is not said."""
+        messages.error(request, why.sentence)
+        request.refused = True  # type: ignore[attr-defined]
+
+    def message_user(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
+        """Say what was done, unless it was refused."""
+        if not getattr(request, "refused", False):
+            super().message_user(request, *args, **kwargs)
 
     def _refusal(self, request: HttpRequest, deed: str) -> Denied:
         what = self.model._meta.verbose_name_plural
@@ -151,27 +162,21 @@ class PersonAdmin(ReadOnlyAdmin):
         return ("username",) if obj else ()
 
     def save_model(self, request: HttpRequest, obj: Model, form: Any, change: bool) -> None:  # noqa: FBT001 - Django's signature
-        """Create or change the person by the same functions as everywhere."""
+        """Create or change the person by the same functions as everywhere, all of it or nothing."""
         user, actor = cast("User", obj), actor_of(request)
         roles = [Role(name) for name in form.cleaned_data["roles"]]
         try:
-            if not change:
-                made = create_user(
-                    user.username, roles=roles, actor=actor, password=form.cleaned_data["password"] or None
-                )
-                user.pk = made.pk
-                User.objects.filter(pk=made.pk).update(
-                    first_name=user.first_name, last_name=user.last_name, email=user.email
-                )
-                return
-            set_roles(user, roles=roles, actor=actor)
-            if not user.is_active:
-                deactivate(user, actor=actor)
-            User.objects.filter(pk=user.pk).update(
-                first_name=user.first_name, last_name=user.last_name, email=user.email, is_active=user.is_active
-            )
+            with transaction.atomic():
+                if change:
+                    set_roles(user, roles=roles, actor=actor)
+                    (reactivate if user.is_active else deactivate)(user, actor=actor)
+                else:
+                    password = form.cleaned_data["password"] or None
+                    user.pk = create_user(user.username, roles=roles, actor=actor, password=password).pk
+                names = {"first_name": user.first_name, "last_name": user.last_name, "email": user.email}
+                describe(user, **names, actor=actor)
         except Refusal as why:
-            messages.error(request, why.sentence)
+            self.refuse(request, why)
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:  # noqa: FBT001 - Django's signature
         """Roles are set by `save_model`."""
@@ -245,7 +250,7 @@ class TeamAdmin(ReadOnlyAdmin):
                 team.pk = create_team(team.name, actor=actor).pk
             set_members(team, list(form.cleaned_data["members"]), actor=actor)
         except Refusal as why:
-            messages.error(request, why.sentence)
+            self.refuse(request, why)
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:  # noqa: FBT001 - Django's signature
         """Members are set by `save_model`."""

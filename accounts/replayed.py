@@ -55,6 +55,25 @@ def _passwords() -> Iterator[tuple[str, str]]:
         yield str(key), fingerprint_of(password)
 
 
+def _nameless(body: Body) -> Iterable[Word]:
+    if "fingerprint" in body["facts"]:  # told since names are
+        yield Word(body["object"]["id"], _called("", "", ""))
+
+
+def _renamed(body: Body) -> Iterable[Word]:
+    yield Word(body["object"]["id"], _called(**body["after"]))
+
+
+def _called(first_name: str, last_name: str, email: str) -> str:
+    return f"{first_name} {last_name} <{email}>"
+
+
+def _names() -> Iterator[tuple[str, str]]:
+    rows = User.objects.order_by("pk").values_list("pk", "first_name", "last_name", "email")
+    for key, *names in rows.iterator():
+        yield str(key), _called(*names)
+
+
 REVOKED = "revoked"
 
 
@@ -99,6 +118,7 @@ KINDS = (
         {
             "user.created": lambda body: [Word(body["object"]["id"], "True")],
             "user.deactivated": lambda body: [Word(body["object"]["id"], "False")],
+            "user.reactivated": lambda body: [Word(body["object"]["id"], "True")],
         },
         by_key(lambda: User.objects.order_by("pk").values_list("pk", "is_active"), "{}"),
     ),
@@ -113,6 +133,10 @@ KINDS = (
     Kind(
         "user", "name of user", {"user.created": lambda body: [Word(body["object"]["id"], body["object"]["label"])]},
         by_key(lambda: User.objects.order_by("pk").values_list("pk", "username"), "{}"),
+    ),
+    Kind(
+        "person", "name and address of user", {"user.created": _nameless, "user.updated": _renamed}, _names,
+        complete=False,
     ),
     Kind(
         "password", "password of user", {"user.created": _password, "user.password.changed": _password}, _passwords,

@@ -8,13 +8,13 @@ from django.db import IntegrityError, transaction
 
 from accounts.actors import Actor, Via, roles_of
 from accounts.models import AccessRequest, User
-from accounts.permissions import Permission, enters_admin
+from accounts.permissions import Permission, enters_admin, roles_with
 from accounts.policy import require
 from accounts.roles import Role
 from accounts.tokens import fingerprint_of
 from audit.record import Change, Subject, record
 from core import clock
-from core.refusals import AlreadyExists, Denied, Invalid
+from core.refusals import AlreadyExists, Conflict, Denied, Invalid
 from core.words import written
 
 
@@ -97,11 +97,37 @@ def change_password(user: User, *, password: str, actor: Actor) -> None:
 
 
 def deactivate(user: User, *, actor: Actor) -> None:
-    """End `user`'s access: sessions, tokens and links stop working at their next use."""
+    """End `user`'s access: sessions, tokens and links stop working at their next use. Doing it again changes nothing.
+
+    Raises Conflict for the last active admin: nobody could let her, or anybody, in again.
+    """
     require(actor, Permission.USER_MANAGE, "deactivate users")
     with transaction.atomic():
+        admins = User.objects.filter(groups__name__in=roles_with(Permission.USER_MANAGE)).values("pk")
+        if list(User.objects.select_for_update().filter(pk__in=admins, is_active=True)) == [user]:
+            raise Conflict(f"{user.username} is the last active admin.", next_step="Make somebody else one first.")
         if User.objects.filter(pk=user.pk, is_active=True).update(is_active=False):
             record("user.deactivated", subject_of(user), actor=actor)
+
+
+def reactivate(user: User, *, actor: Actor) -> None:
+    """Let `user` in again, with the roles and tokens she had. Doing it again changes nothing."""
+    require(actor, Permission.USER_MANAGE, "let users in again")
+    with transaction.atomic():
+        if User.objects.filter(pk=user.pk, is_active=False).update(is_active=True):
+            record("user.reactivated", subject_of(user), actor=actor)
+
+
+def describe(user: User, *, first_name: str, last_name: str, email: str, actor: Actor) -> None:
+    """Set how `user` is called and written to; what stays makes no event."""
+    require(actor, Permission.USER_MANAGE, "change users")
+    wanted: dict[str, object] = {"first_name": first_name, "last_name": last_name, "email": email}
+    with transaction.atomic():
+        locked = User.objects.select_for_update().get(pk=user.pk)
+        before: dict[str, object] = {name: getattr(locked, name) for name in wanted}
+        if before != wanted:
+            User.objects.filter(pk=user.pk).update(**wanted)
+            record("user.updated", subject_of(user), actor=actor, change=Change(before, wanted))
 
 
 def request_access(user: User, *, role: Role, reason: str, actor: Actor) -> AccessRequest:

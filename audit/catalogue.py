@@ -5,6 +5,8 @@ EVENTS = {
     "user.roles.changed": "changed the roles of {object}",
     "user.password.changed": "changed the password of {object}",
     "user.deactivated": "deactivated {object}",
+    "user.reactivated": "let {object} in again",
+    "user.updated": "changed how {object} is called or written to",
     "team.created": "created the team {object}",
     "team.members.changed": "changed who is in the team {object}",
     "session.opened": "signed in",

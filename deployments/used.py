@@ -8,11 +8,11 @@ from deployments.endpoints import serving
 from deployments.history import served_at
 from deployments.models import Endpoint, Rollout
 from registry import history, requests, subjects
+from registry.champions import champion_of
 from registry.models import ApprovalRequest, ModelVersion
 from registry.models.approvals import RequestQuerySet, RequestState
 from registry.policy import StageMove
 from registry.stages import ACTIVE, Stage
-from registry.subjects import champion_of
 
 
 def of(request: ApprovalRequest) -> Rollout | None:

@@ -11,6 +11,7 @@ from audit.models import Mismatch
 from audit.replay.attest import Differs, Row, differing, told_by
 from audit.replay.mismatches import Found
 from audit.replay.story import Kind
+from registry.champions import champion_of
 from registry.models import (
     Alias,
     ApprovalRequest,
@@ -25,7 +26,6 @@ from registry.replayed.belongings import BELONGINGS, threshold_rows
 from registry.replayed.models import TABLE, VERSIONS, rows_of_versions
 from registry.replayed.requests import REQUESTS, rows_of
 from registry.replayed.rules import DELEGATION, POLICY_TABLE, delegation_rows
-from registry.subjects import champion_of
 
 ALIAS, THRESHOLD, ROLES, TEAM, TEAM_NAME = (
     next(kind for kind in (*BELONGINGS, *PEOPLE) if kind.name == name)

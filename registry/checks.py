@@ -2,10 +2,12 @@
 
 from collections.abc import Iterator, Sequence
 
-from registry import cards, compare, evidence, manifests, subjects
+from registry import cards, champions, compare, evidence, manifests, subjects
 from registry.models import ApprovalRequest, Check, MetricThreshold, ModelVersion, VersionFact
 from registry.models.approvals import RequestState
 from registry.policies.documents import CheckSpec
+from registry.policy import FOLLOWS_PRODUCTION
+from registry.stages import Stage
 
 Status = Check.Status
 MEASURED = ("status", "measured", "why")
@@ -16,7 +18,7 @@ def evaluate(version: ModelVersion, specs: Sequence[CheckSpec] = ()) -> list[Che
 
     What a policy asks for by `specs` has to pass; it stands for the advice that has the same name.
     """
-    champion = subjects.champion_of(version)
+    champion = champions.champion_of(version)
     found: dict[str, Check] = {}
     for check in (
         _frozen(version),
@@ -56,21 +58,23 @@ def asked_by(spec: CheckSpec, version: ModelVersion, champion: ModelVersion | No
     if spec.kind == "champion":
         return _not_much_worse(spec, version, champion)
     check = _signature(version, champion) if spec.kind == "signature" else _fact(spec, version)
+    if spec.kind == "signature" and champion is None and not champions.never_was_one(version):
+        check = _lost(check)
     check.required = True
     check.status = Status.FAILED if check.status == Status.WARN else check.status
     return check
 
 
 def _not_much_worse(spec: CheckSpec, version: ModelVersion, champion: ModelVersion | None) -> Check:
-    better = compare.direction_of(spec.metric)
+    better = compare.Direction(spec.better) if spec.better else compare.direction_of(spec.metric)
     check = Check(
         name=spec.title,
         status=Status.PASSED,
         expected=f"{better} is better",
-        measured="there is no champion",
+        measured="there never was another champion",
     )
     if champion is None:
-        return check
+        return check if champions.never_was_one(version) else _lost(check)
     before, after = evidence.measured(champion, spec.metric), evidence.measured(version, spec.metric)
     if not isinstance(before, float) or not isinstance(after, float):
         without = [(one, said) for one, said in ((champion, before), (version, after)) if not isinstance(said, float)]
@@ -80,7 +84,20 @@ def _not_much_worse(spec: CheckSpec, version: ModelVersion, champion: ModelVersi
         return check
     loss = before - after if better is compare.Direction.HIGHER else after - before
     check.status = Status.PASSED if loss <= spec.bound else Status.FAILED
-    check.measured = f"version {champion.version} {before:.6g} → {after:.6g}"
+    check.measured = f"{_named(champion)} {before:.6g} → {after:.6g}"
+    return check
+
+
+def _named(champion: ModelVersion) -> str:
+    """Return which version it is measured against; a champion of before is called so."""
+    is_live = champion.stage == Stage.PRODUCTION or champion.aliases.filter(name=FOLLOWS_PRODUCTION).exists()
+    return f"version {champion.version}" if is_live else f"the last champion, version {champion.version}:"
+
+
+def _lost(check: Check) -> Check:
+    """Nobody can tell how it does against champions that are deleted."""
+    check.status, check.measured = Status.FAILED, "the champions before it are deleted"
+    check.why = "Put a version into Production under a policy that does not compare with the champion, or register one."
     return check
 
 

@@ -1,23 +1,28 @@
 """The difference between two versions: metrics with a direction, params, signature, files. Pure functions."""
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 
-LOWER_IS_BETTER = (
-    "loss",
-    "error",
-    "rmse",
-    "mse",
-    "mae",
-    "mape",
-    "brier",
-    "ece",
-    "logloss",
-    "latency",
-    "_ms",
-    "fpr",
-    "fnr",
-)
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+# Words of metric names, as they stand between other signs; those of `…_WITHIN` also within a word, as in `logloss`.
+LOWER = _words("""
+    fpr fnr fdr for eer der wer cer ter ms seconds duration time size memory bytes false miss misses cost deviance bias
+    regret ece brier hinge hamming entropy divergence distance disparity unfairness drift aic bic hallucination
+    hallucinations violations variance
+""")
+LOWER_WITHIN = ("loss", "error", "rmse", "mse", "mae", "mape", "rmsle", "msle", "latency", "perplexity", "toxicity")
+HIGHER = _words("""
+    acc roc auroc auprc ap map f1 f2 fbeta score r2 kappa mcc sensitivity specificity tpr tnr ppv npv true lift gain
+    ndcg mrr hit hits bleu rouge meteor bertscore iou dice jaccard ssim psnr coverage correlation pearson spearman gini
+    ks silhouette likelihood elbo reward return profit revenue throughput rps qps similarity faithfulness relevance
+    helpfulness em exact win success agreement quality youden homogeneity completeness ari ami nmi
+""")
+HIGHER_WITHIN = ("accuracy", "precision", "recall", "auc")
 
 
 class Direction(StrEnum):
@@ -74,10 +79,23 @@ class MetricLine(Line):
         return "better" if (change > 0) == (self.direction is Direction.HIGHER) else "worse"
 
 
-def direction_of(metric: str) -> Direction:
-    """Guess a metric's direction from the words in its name; accuracy-like names rise."""
+def known_direction(metric: str) -> Direction | None:
+    """Return a metric's direction by the words in its name, or None where they do not tell it.
+
+    A negated loss rises (`neg_log_loss`, as scikit-learn has it); a false rate falls, whatever else is in its name.
+    """
     name = metric.lower()
-    return Direction.LOWER if any(word in name for word in LOWER_IS_BETTER) else Direction.HIGHER
+    parts = [part for part in re.split(r"[^a-z0-9]+", name) if part]
+    if parts[:1] in (["neg"], ["negative"]):
+        return Direction.HIGHER
+    if LOWER & set(parts) or any(word in name for word in LOWER_WITHIN):
+        return Direction.LOWER
+    return Direction.HIGHER if HIGHER & set(parts) or any(word in name for word in HIGHER_WITHIN) else None
+
+
+def direction_of(metric: str) -> Direction:
+    """Return a metric's direction; one that its name does not tell is taken to rise."""
+    return known_direction(metric) or Direction.HIGHER
 
 
 def compare_values(before: dict[str, object], after: dict[str, object]) -> list[Line]:

@@ -4,13 +4,11 @@ import json
 from dataclasses import dataclass, replace
 from typing import Any
 
-from django.db.models import Exists, OuterRef, Q
-
 from accounts.models import User
 from core import canonical
 from core.refusals import Conflict
 from registry import cards
-from registry.models import Alias, ApprovalRequest, CardState, MetricThreshold, ModelVersion, RegisteredModel
+from registry.models import ApprovalRequest, CardState, MetricThreshold, ModelVersion, RegisteredModel
 from registry.models.approvals import ALL
 from registry.policies.book import in_order, named_in
 from registry.policies.terms import Terms, shared
@@ -84,14 +82,6 @@ def displaced(version: ModelVersion, move: Move) -> list[dict[str, object]]:
         {"version": v.version, "manifest": v.manifest.digest if v.manifest else None}
         for v in others.order_by("version")
     ]
-
-
-def champion_of(version: ModelVersion) -> ModelVersion | None:
-    """Return the live champion `version` is measured against: @champion, else the newest in Production; not itself."""
-    others = ModelVersion.objects.live().filter(model=version.model).exclude(pk=version.pk)
-    named = others.annotate(named=Exists(Alias.objects.filter(version=OuterRef("pk"), name="champion")))
-    rows = named.filter(Q(named=True) | Q(stage=Stage.PRODUCTION)).select_related("model", "manifest", "registered_by")
-    return rows.order_by("-named", "-version").first()
 
 
 def displaced_version(request: ApprovalRequest) -> ModelVersion | None:

@@ -19,6 +19,7 @@ from core.refusals import Conflict, Denied, Invalid, NotFound
 from core.strict_yaml import Path, read
 from core.words import written
 from registry import attested, requests
+from registry.compare import known_direction
 from registry.models import Policy, PolicyState, PolicyVersion
 from registry.models.policies import POLICY_MOVES
 from registry.policies.book import BUILT_IN, in_force
@@ -83,6 +84,7 @@ def _unfit(said: PolicyDocument, name: str) -> Iterator[tuple[Path, str]]:
     taken = next((one for one in in_force() if one.document.order == said.order and one.name != said.name), None)
     if taken and said.enabled:
         yield ("order",), f"the order {said.order} is taken by {taken.name}; give another number"
+    yield from _untold(said)
     deciders = roles_with(Permission.REQUEST_DECIDE)
     known = set(Group.objects.filter(name__in=[rule.group for rule in said.rules]).values_list("name", flat=True))
     for index, rule in enumerate(said.rules):
@@ -91,6 +93,14 @@ def _unfit(said: PolicyDocument, name: str) -> Iterator[tuple[Path, str]]:
             yield place, f"the role {rule.group} decides nothing: name {deciders[0]} or a team"
         elif rule.group not in known:
             yield place, f"there is no role and no team named {rule.group}"
+
+
+def _untold(said: PolicyDocument) -> Iterator[tuple[Path, str]]:
+    """Yield checks that compare a metric of which nobody knows which way it improves."""
+    for index, check in enumerate(said.checks):
+        if check.kind == "champion" and not check.better and known_direction(check.metric) is None:
+            why = f"nobody knows whether more or less of {check.metric} is better: add better: higher, or better: lower"
+            yield ("checks", index, "metric"), why
 
 
 def propose(text: str, *, actor: Actor, reason: str = "", name: str = "") -> Proposed:

@@ -59,6 +59,7 @@ class CheckSpec:
     metric: str = ""
     comparison: str = ""
     bound: float = 0.0
+    better: str = ""  # lower or higher; where nobody says, the metric's name does
 
     @property
     def title(self) -> str:
@@ -185,9 +186,9 @@ COMPARISONS = {"at_least": ">=", "at_most": "<=", "above": ">", "below": "<"}
 def _check(said: dict[str, Any]) -> CheckSpec:
     if "metric" not in said:
         return CheckSpec(next(iter(said)))
-    word = next(word for word in said if word != "metric")
+    word = next(word for word in said if word not in {"metric", "better"})
     kind = "metric" if word in COMPARISONS else "champion"
-    return CheckSpec(kind, said["metric"], COMPARISONS.get(word, ""), float(said[word]))
+    return CheckSpec(kind, said["metric"], COMPARISONS.get(word, ""), float(said[word]), said.get("better", ""))
 
 
 def _span(text: str) -> timedelta:

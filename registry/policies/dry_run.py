@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from accounts.actors import Actor
-from registry import checks, requests, subjects
+from registry import champions, checks, requests, subjects
 from registry.models import ApprovalRequest, Check, Decision, PolicyVersion
 from registry.models.approvals import RequestState
 from registry.policies import quorum
@@ -54,7 +54,7 @@ def _listed(terms: Terms) -> str:
 
 
 def _checked(request: ApprovalRequest, before: Terms, after: Terms) -> Iterator[str]:
-    champion = subjects.champion_of(request.version)
+    champion = champions.champion_of(request.version)
     for spec in after.checks:
         if spec not in before.checks:
             check = checks.asked_by(spec, request.version, champion)

@@ -6,12 +6,15 @@ from accounts import links
 from accounts.actors import COMMAND, Actor, Via, person, roles_of
 from accounts.models import AccessRequest, ApiToken, User
 from accounts.permissions import GRANTED, Permission
+from accounts.replayed import KINDS
 from accounts.roles import Role
 from accounts.users import create_user, request_access, set_roles
 from audit.models import Event
+from audit.replay.turns import differing
 from core.refusals import AlreadyExists, Denied, Invalid
 
 pytestmark = pytest.mark.django_db
+BACKEND = "django.contrib.auth.backends.ModelBackend"
 
 
 @pytest.mark.parametrize("name", ["", "a b", "x/y", "é" * 200, "dana\n"])
@@ -128,3 +131,30 @@ def test_a_role_one_has_is_not_asked_for(dana: Actor) -> None:
     with pytest.raises(Invalid, match="already"):
         request_access(dana.person, role=Role.DATA_SCIENTIST, reason="again", actor=dana)
     assert not AccessRequest.objects.exists()
+
+
+def test_the_admin_site_tells_the_ledger_of_all_that_it_changes_of_a_person(
+    ada: Actor, otto: Actor, client: Client
+) -> None:
+    """Out, in again, another name: each is an event, and the rows are what the ledger says afterwards."""
+    client.force_login(ada.person, backend=BACKEND)
+    page = f"/admin/accounts/user/{otto.person.pk}/change/"
+    sent = {"first_name": "Otto", "last_name": "", "email": "o@example.com"}
+    for form in (sent, {**sent, "is_active": "on"}, {**sent, "is_active": "on"}):
+        assert "changed successfully" in client.post(page, form, follow=True).content.decode()
+    told = Event.objects.filter(object_kind="user", object_id=str(otto.person.pk)).order_by("id")
+    assert list(told.values_list("action", "actor_name")) == [
+        ("user.created", "system"), ("user.deactivated", "ada"), ("user.updated", "ada"), ("user.reactivated", "ada"),
+    ]  # fmt: skip
+    assert list(differing(KINDS)) == []
+
+
+def test_the_last_active_admin_stays_and_nothing_of_a_refused_form_is_kept(ada: Actor, client: Client) -> None:
+    client.force_login(ada.person, backend=BACKEND)
+    page = f"/admin/accounts/user/{ada.person.pk}/change/"
+    for form in ({"roles": ["admin"], "email": "a@example.com"}, {"roles": ["admin", "reviewer"], "is_active": "on"}):
+        said = client.post(page, {"first_name": "A", **form}, follow=True).content.decode()
+        assert "last active admin" in said or "Nobody changes her own roles" in said
+        assert "changed successfully" not in said
+    ada.person.refresh_from_db()
+    assert (ada.person.is_active, ada.person.first_name, ada.person.email) == (True, "", "")

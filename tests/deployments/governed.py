@@ -44,7 +44,6 @@ HARMLESS: dict[type, dict[str, str]] = {
     User: {
         **dict.fromkeys(("theme", "density", "times", "rows", "single_keys"), "how she likes the pages"),
         **dict.fromkeys(("notices_seen_at", "last_login", "date_joined"), SHOWN),
-        **dict.fromkeys(("first_name", "last_name", "email"), "nobody is known by it: the ledger names users"),
     },
     ApiToken: {"label": "her own word for it", "created_at": SHOWN, "last_used_at": SHOWN},
 }

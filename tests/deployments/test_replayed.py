@@ -15,7 +15,7 @@ from django.db import IntegrityError, connection, transaction
 from django.db.models import DateTimeField, Field, ForeignKey, Model
 from django.test import Client
 
-from accounts import teams, tokens
+from accounts import teams, tokens, users
 from accounts.actors import Actor
 from accounts.permissions import Scope
 from audit import seal
@@ -106,6 +106,7 @@ def story(
     card = card_writing.write(first, dict.fromkeys(SECTIONS, "clerks"), actor=dana, submit=True)
     digest = canonical.digest(card.sections)
     card_writing.review(first, verdict="send_back", digest=digest, words="say more", actor=rita)
+    users.describe(people["otto"].person, first_name="Otto", last_name="", email="", actor=ada)
     tokens.mint(rita.person, label="phone", scopes=list(Scope), days=1, actor=rita, fresh=True)
     mint_endpoint_token(production, label="till", days=1, actor=olga)
     return first
@@ -181,6 +182,7 @@ CHANGES = {
     "card writer": "UPDATE registry_modelcard SET edited_by_id = (SELECT id FROM accounts_user WHERE username = 'eli')",
     "card review": "UPDATE registry_modelcard SET words = 'other words'",
     "user": "UPDATE accounts_user SET username = 'nobody' WHERE username = 'otto'",
+    "person": "UPDATE accounts_user SET email = 'x@example.com' WHERE username = 'otto'",
     "password": "UPDATE accounts_user SET password = 'x' WHERE username = 'otto'",
     "team name": "UPDATE auth_group SET name = 'others' WHERE name = 'later'",
     "fact": "UPDATE registry_versionfact SET good = NOT good WHERE id = (SELECT max(id) FROM registry_versionfact)",

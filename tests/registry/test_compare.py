@@ -68,6 +68,13 @@ def test_metrics_have_a_direction(name: str, before: object, after: object, word
 def test_loss_falls_and_accuracy_rises() -> None:
     assert compare.direction_of("validation_log_loss") is Direction.LOWER
     assert compare.direction_of("validation_accuracy") is Direction.HIGHER
+    falling = (
+        "false_positive_rate false_negative_rate miss_rate perplexity val_wer cer cost deviance toxicity/mean bias fpr"
+    )
+    assert {compare.known_direction(name) for name in falling.split()} == {Direction.LOWER}
+    rising = "true_positive_rate test_f1 roc_auc neg_log_loss neg_mean_squared_error certainty_score val_r2 recall@5"
+    assert {compare.known_direction(name) for name in rising.split()} == {Direction.HIGHER}
+    assert compare.known_direction("zest") is None
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from deployments.models import Rollout
 from registry import (
     access,
     cards,
+    champions,
     compare,
     comparison,
     doubts,
@@ -25,7 +26,6 @@ from registry import (
     lineage,
     manifests,
     numbering,
-    subjects,
     transitions,
     versions,
 )
@@ -58,7 +58,7 @@ def version_page(request: HttpRequest, found: ModelVersion, actor: Actor, form: 
     about = Q(object_kind="model_version", object_id=f"{found.model.uuid}/{found.version}")
     differing = doubts.of_version(found)
     told = history.page_of(doubts.told_with(history.events_visible_to(actor), about, differing)).events
-    champion = subjects.champion_of(found)
+    champion = champions.champion_of(found)
     said = evidence.read(found)
     files, damaged = _files(found)
     aliases = list(found.aliases.values_list("name", flat=True))

@@ -11,10 +11,12 @@ from accounts.roles import Role
 from audit.models import Event
 from core import clock
 from core.refusals import Conflict, Denied
-from registry import decisions, registered, requests, transitions
+from registry import decisions, registered, requests, transitions, versions
 from registry.decisions import Choice, Verdict
 from registry.models import ApprovalRequest, Check, Decision, ModelVersion
 from registry.models.approvals import RequestState
+from registry.policies import changes
+from registry.policies.documents import BadPolicy, parse
 from registry.requests import ApprovalRequired
 from registry.stages import Stage
 from registry.transitions import Transitioned
@@ -132,11 +134,44 @@ def test_a_version_is_held_against_the_champion(
     put_in_force(text_of(approvals="[{group: reviewer, count: 1}]", more=more), people)
     first = ask_production(version, people["dana"])
     name = f"auc worse than the champion by {bound:g} at most"
-    assert first.checks.get(name=name).measured == "there is no champion"
+    assert first.checks.get(name=name).measured == "there never was another champion"
     say(first, people["rita"])
     to_production(version, people["dana"])
     next_one = make_version(version.model, people["dana"], metrics={"auc": auc})
     assert ask_production(next_one, people["dana"]).checks.get(name=name).status == status
+
+
+def test_a_champion_that_was_taken_away_is_compared_with_all_the_same(
+    version: ModelVersion, people: dict[str, Actor]
+) -> None:
+    dana, rita, olga = people["dana"], people["rita"], people["olga"]
+    more = "checks: [{metric: auc, worse_than_champion_by_at_most: 0.01}, {signature: compatible}]\n"
+    put_in_force(text_of(approvals="[{group: reviewer, count: 1}]", more=more), people)
+    say(ask_production(version, dana), rita)
+    to_production(version, dana)
+    transitions.transition(version, to=Stage.ARCHIVED, actor=olga)
+    transitions.delete_alias(version.model, "champion", actor=olga)
+    worse = make_version(version.model, dana, metrics={"auc": 0.5}, mlmodel="flavors: {sklearn: {}}\n")
+    name = "auc worse than the champion by 0.01 at most"
+    asked = ask_production(worse, dana)
+    check = asked.checks.get(name=name)
+    assert (check.status, check.measured) == ("failed", "the last champion, version 1: 0.91 → 0.5")
+    assert asked.checks.get(name="Signature fits the champion's callers").status == "failed"
+    versions.delete_version(version, actor=dana)
+    requests.withdraw(asked, comment="again", actor=dana)
+    check = ask_production(worse, dana).checks.get(name=name)
+    assert (check.status, check.measured) == ("failed", "the champions before it are deleted")
+
+
+def test_a_policy_says_which_way_a_metric_improves_where_its_name_does_not(
+    version: ModelVersion, people: dict[str, Actor]
+) -> None:
+    more = "checks: [{metric: zest, worse_than_champion_by_at_most: 0.01%s}]\n"
+    with pytest.raises(BadPolicy, match=r"line 7, .*more or less of zest is better: add better: higher"):
+        changes.propose(text_of(more=more % ""), actor=people["rita"])
+    with pytest.raises(BadPolicy, match="better goes with worse_than_champion"):
+        changes.propose(text_of(more="checks: [{metric: auc, at_least: 1, better: lower}]\n"), actor=people["rita"])
+    assert parse(text_of(more=more % ", better: lower")).checks[0].better == "lower"
 
 
 @pytest.mark.parametrize("fact", ["environment: locked", "scan: clean", "card: complete", "artifact: signed"])
