@@ -22,6 +22,7 @@ class Via(StrEnum):
     SIGN_IN_LINK = "sign-in-link"
     COMMAND = "command"
     SYSTEM = "system"
+    ALERT = "alert-rule"  # in whose name an alert that she wrote rolls back
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from typing import ClassVar
 
 from django.conf import settings
+from django.contrib.auth.hashers import check_password
 from django.contrib.auth.models import AbstractUser, Group, GroupManager
 from django.db import models
 from django.utils import timezone
@@ -21,6 +22,10 @@ class User(AbstractUser):
     rows = models.PositiveSmallIntegerField(default=50)
     single_keys = models.BooleanField(default=True)
     notices_seen_at = models.DateTimeField(null=True, blank=True)
+
+    def check_password(self, raw_password: str | None) -> bool:
+        """Whether it is hers. Its hash stays as it is: only a change of hers, which is an event, makes another."""
+        return check_password(raw_password, self.password)
 
 
 class TeamManager(GroupManager):

@@ -3,6 +3,7 @@
 A permission that the table does not name is denied. docs/reference/access-matrix.md shows the same table.
 """
 
+from collections.abc import Collection
 from enum import StrEnum
 
 from accounts.roles import Role
@@ -92,3 +93,8 @@ def needed_scope(permission: Permission) -> Scope:
 def roles_with(permission: Permission) -> list[Role]:
     """Return the roles that hold `permission`, in the order of the enum."""
     return [role for role in Role if permission in GRANTED[role]]
+
+
+def enters_admin(roles: Collection[str]) -> bool:
+    """Whether somebody with `roles` enters the admin site."""
+    return any(role in roles for role in roles_with(Permission.ADMIN_READ))

@@ -6,6 +6,7 @@ from itertools import groupby
 from django.db.models import Q, QuerySet
 
 from accounts.models import ApiToken, Team, User
+from accounts.permissions import enters_admin
 from accounts.roles import Role
 from accounts.tokens import fingerprint_of
 from audit.replay.story import Body, Kind, Word, by_key
@@ -21,11 +22,16 @@ def _listed(names: Iterable[str]) -> str:
 
 
 def role_rows(people: QuerySet[User]) -> Iterator[tuple[str, str]]:
-    """Yield each person's roles by her key; a superuser, whom Signoff does not know, is shown as one."""
-    rows = people.order_by("pk").values_list("pk", "is_superuser", "groups__name").iterator()
-    for (key, superuser), some in groupby(rows, lambda row: (row[0], row[1])):
-        names = {name for _, _, name in some} & {str(role) for role in Role}
-        yield str(key), _listed(names | {"superuser"} if superuser else names)
+    """Yield each person's roles by her key; a superuser, whom Signoff does not know, is shown as one.
+
+    So is whoever may enter the admin site without a role for it, or may not with one.
+    """
+    rows = people.order_by("pk").values_list("pk", "is_superuser", "is_staff", "groups__name").iterator()
+    for (key, superuser, staff), some in groupby(rows, lambda row: row[:3]):
+        names = {name for *_, name in some} & {str(role) for role in Role}
+        told = "superuser" if superuser else ""
+        told += "" if staff == enters_admin(names) else " staff" if staff else " no staff"
+        yield str(key), _listed(names | {told.strip()} if told else names)
 
 
 def _members(body: Body) -> Iterable[Word]:
@@ -37,6 +43,16 @@ def member_rows(teams: Q) -> Iterator[tuple[str, str]]:
     rows = Team.objects.filter(teams).order_by("pk").values_list("pk", "user__username").iterator()
     for key, some in groupby(rows, lambda row: row[0]):
         yield str(key), _listed(person for _, person in some if person)
+
+
+def _password(body: Body) -> Iterable[Word]:
+    if said := body["facts"].get("fingerprint"):
+        yield Word(body["object"]["id"], said)
+
+
+def _passwords() -> Iterator[tuple[str, str]]:
+    for key, password in User.objects.order_by("pk").values_list("pk", "password").iterator():
+        yield str(key), fingerprint_of(password)
 
 
 REVOKED = "revoked"
@@ -93,6 +109,19 @@ KINDS = (
     Kind(
         "secret", "secret of token", {"token.created": _fingerprint, "token.revoked": _useless}, _secret_rows,
         complete=False,
+    ),
+    Kind(
+        "user", "name of user", {"user.created": lambda body: [Word(body["object"]["id"], body["object"]["label"])]},
+        by_key(lambda: User.objects.order_by("pk").values_list("pk", "username"), "{}"),
+    ),
+    Kind(
+        "password", "password of user", {"user.created": _password, "user.password.changed": _password}, _passwords,
+        complete=False,
+    ),
+    Kind(
+        "team name", "name of team",
+        {"team.created": lambda body: [Word(body["object"]["id"], body["object"]["label"])]},
+        by_key(lambda: Team.objects.order_by("pk").values_list("pk", "name"), "{}"),
     ),
     Kind(
         "team", "people in team", {"team.created": _members, "team.members.changed": _members},

@@ -8,9 +8,10 @@ from django.db import IntegrityError, transaction
 
 from accounts.actors import Actor, Via, roles_of
 from accounts.models import AccessRequest, User
-from accounts.permissions import Permission, roles_with
+from accounts.permissions import Permission, enters_admin
 from accounts.policy import require
 from accounts.roles import Role
+from accounts.tokens import fingerprint_of
 from audit.record import Change, Subject, record
 from core import clock
 from core.refusals import AlreadyExists, Denied, Invalid
@@ -36,7 +37,8 @@ def create_user(name: str, *, roles: Iterable[Role], actor: Actor, password: str
         with transaction.atomic():
             user = User.objects.create_user(username=name, password=password)
             _put_in_groups(user, roles)
-            record("user.created", subject_of(user), actor=actor, change=Change(after={"roles": roles}))
+            facts: dict[str, object] = {"fingerprint": fingerprint_of(user.password)}
+            record("user.created", subject_of(user), actor=actor, change=Change(after={"roles": roles}, facts=facts))
     except IntegrityError as why:
         raise AlreadyExists(f"There is a user named {name}.") from why
     return user
@@ -90,7 +92,8 @@ def change_password(user: User, *, password: str, actor: Actor) -> None:
         first = not user.has_usable_password()
         user.set_password(password)
         user.save(update_fields=["password"])
-        record("user.password.changed", subject_of(user), actor=actor, change=Change(facts={"first": first}))
+        facts: dict[str, object] = {"first": first, "fingerprint": fingerprint_of(user.password)}
+        record("user.password.changed", subject_of(user), actor=actor, change=Change(facts=facts))
 
 
 def deactivate(user: User, *, actor: Actor) -> None:
@@ -121,6 +124,6 @@ def _put_in_groups(user: User, roles: list[Role]) -> None:
     """Give `user` the groups of `roles` and no other role's; her teams stay."""
     user.groups.remove(*Group.objects.filter(name__in=set(Role) - set(roles)))
     user.groups.add(*(Group.objects.get_or_create(name=role)[0] for role in roles))
-    user.is_staff = bool(set(roles) & set(roles_with(Permission.ADMIN_READ)))
+    user.is_staff = enters_admin(roles)
     user.is_superuser = False
     user.save(update_fields=["is_staff", "is_superuser"])

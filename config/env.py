@@ -55,6 +55,17 @@ def whole(low: int, high: int) -> Callable[[str], int]:
     return read
 
 
+def amount(value: str) -> float:
+    """Return an amount of money, 0 or more, in whatever currency."""
+    try:
+        said = float(value)
+    except ValueError:
+        said = -1.0
+    if not 0 <= said <= 1e9:  # noqa: PLR2004 - what a core may cost
+        raise ValueError("set it to a number such as 0.045")
+    return said
+
+
 def names(value: str) -> list[str]:
     """Return the comma-separated words of `value`."""
     return [word.strip() for word in value.split(",") if word.strip()]
@@ -215,6 +226,9 @@ SETTINGS = (
         "unset: a folder of the home.",
     ),
     Setting("SIGNOFF_MAX_UPLOAD_MB", whole(1, 1_048_576), "16384", "Largest single artifact file, in MiB."),
+    Setting(
+        "SIGNOFF_CORE_HOUR_PRICE", amount, "0", "Price of one CPU core for an hour, for cost per prediction; 0: unsaid."
+    ),
     Setting(
         "SIGNOFF_PREDICTIONS_DAYS", whole(1, 3650), "30", "Days that single predictions and their labels are kept."
     ),

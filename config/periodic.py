@@ -7,6 +7,7 @@ from audit import denials, seal
 from core import hints
 from deployments import alarms, autoscaling, feed, fetching, locks, replayed
 from deployments import collection as deployed
+from deployments.alerts import watch
 from monitoring import drift, folding, ingest, opinions, resources, retention, windows
 from registry import collection, examining, requests
 from registry.webhooks import deliveries, lanes
@@ -57,5 +58,6 @@ EVIDENCE = (
     Periodic("count silent answers", 2, ingest.settle_silent),
     Periodic("sample what model servers use", 10, resources.sample),  # behind a lock at `work` it would have gaps
     Periodic("scale model servers", 2, autoscaling.scale),
+    Periodic("look at alert rules", 10, watch.look_at_all),
 )
 GROUPS = {"tick": TICK, "lone": TICK + SCHEDULED, "evidence": EVIDENCE}

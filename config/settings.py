@@ -32,6 +32,7 @@ APPROVALS = cast("bool", ENV["approvals"])
 REQUEST_TTL_DAYS = cast("int", ENV["request_ttl_days"])
 TOKEN_TTL_DAYS = cast("int", ENV["token_ttl_days"])
 PREDICTIONS_DAYS = cast("int", ENV["predictions_days"])
+CORE_HOUR_PRICE = cast("float", ENV["core_hour_price"])
 DELIVERIES_DAYS = cast("int", ENV["deliveries_days"])
 WEBHOOK_ALLOWED_SCHEMES = cast("list[str]", ENV["webhook_allowed_schemes"])
 MAIL_FROM = cast("str", ENV["mail_from"]) if ENV["mail_url"] else ""

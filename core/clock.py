@@ -13,6 +13,21 @@ def is_ahead(moment: datetime, at_most: timedelta) -> bool:
     return timedelta(0) < moment - now() <= at_most
 
 
+FIRST, LAST = datetime(1900, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
+
+
+def told(text: str) -> datetime:
+    """Return the moment that somebody wrote, in UTC; without a zone it is one of UTC.
+
+    Raises ValueError for what is no moment, and for those too near the calendar's ends to be reckoned with.
+    """
+    moment = datetime.fromisoformat(text)
+    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    if not FIRST <= moment <= LAST:
+        raise ValueError(f"{text} is not between {FIRST.year} and {LAST.year}")
+    return moment.astimezone(UTC)
+
+
 def iso(moment: datetime) -> str:
     """Return `moment` as ISO 8601 in UTC with microseconds and Z."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

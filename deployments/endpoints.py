@@ -149,21 +149,25 @@ def _with_right(rows: QuerySet[Rollout]) -> QuerySet[Rollout]:
     return rows.filter(right__isnull=False, right__withdrawn_at=None).order_by("-ended_at")
 
 
-def mint_endpoint_token(endpoint: Endpoint, *, label: str, days: int, actor: Actor) -> tuple[EndpointToken, str]:
-    """Make a token that may ask `endpoint` for predictions and return it with its text, shown this once."""
+def mint_endpoint_token(
+    endpoint: Endpoint, *, label: str, days: int, actor: Actor, use: str = EndpointToken.Use.PREDICT
+) -> tuple[EndpointToken, str]:
+    """Make a token for one use of `endpoint` and return it with its text, shown this once."""
     require(actor, endpoint.environment.permission, f"make tokens for {endpoint}", about=endpoint_subject(endpoint))
     if not label.strip():
         raise Invalid("Give the token a name, such as the service it is for.", field="label")
     if not 1 <= days <= settings.TOKEN_TTL_DAYS:
         raise Invalid(f"A token lives from 1 to {settings.TOKEN_TTL_DAYS} days.", field="days")
+    if use not in EndpointToken.Use.values:
+        raise Invalid(f"A token is for {' or '.join(EndpointToken.Use.values)}.", field="use")
     prefix = secrets.token_hex(4)
     text = f"{MARK}{prefix}_{secrets.token_urlsafe(32)}"
     with transaction.atomic():
         row = EndpointToken.objects.create(
-            endpoint=endpoint, label=label.strip()[:80], prefix=prefix, sha256=digest(text),
+            endpoint=endpoint, use=use, label=label.strip()[:80], prefix=prefix, sha256=digest(text),
             created_by=actor.person, expires_at=clock.now() + timedelta(days=days),
         )  # fmt: skip
-        after: dict[str, object] = {"token": prefix, "expires_at": clock.iso(row.expires_at)}
+        after: dict[str, object] = {"token": prefix, "expires_at": clock.iso(row.expires_at), "use": use}
         change = Change(after=after, facts={"fingerprint": fingerprint_of(row.sha256)})
         record("endpoint.token.created", endpoint_subject(endpoint), actor=actor, change=change)
         transaction.on_commit(feed.publish, robust=True)  # at once; where it fails, the next round does it
@@ -183,3 +187,12 @@ def revoke_endpoint_token(endpoint: Endpoint, token_id: int, *, actor: Actor) ->
             change = Change(after={"token": row.prefix})
             record("endpoint.token.revoked", endpoint_subject(endpoint), actor=actor, change=change)
             transaction.on_commit(feed.publish, robust=True)
+
+
+def told_by(token: str) -> Endpoint | None:
+    """Return the endpoint of whose predictions a token may tell, or None."""
+    rows = EndpointToken.objects.filter(
+        use=EndpointToken.Use.TELL, sha256=digest(token), revoked_at=None, expires_at__gt=clock.now()
+    )
+    row = rows.select_related("endpoint__model", "endpoint__environment").first()
+    return row.endpoint if row else None

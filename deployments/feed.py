@@ -23,7 +23,9 @@ def publish() -> None:
     layout = Layout(Path(settings.HOME))
     if not layout.root.exists():
         return
-    rows = EndpointToken.objects.filter(revoked_at=None, expires_at__gt=clock.now()).select_related("endpoint")
+    rows = EndpointToken.objects.filter(
+        use=EndpointToken.Use.PREDICT, revoked_at=None, expires_at__gt=clock.now()
+    ).select_related("endpoint")
     tokens = {row.sha256: Token(row.endpoint.name, PREDICT, row.expires_at.timestamp()) for row in rows}
     contract.dump(layout.tokens, TokenTable(time.time(), tokens))
 

@@ -44,9 +44,16 @@ class Endpoint(models.Model):
 
 
 class EndpointToken(models.Model):
-    """A token that may ask an endpoint for predictions; known by its SHA-256 only."""
+    """A token of an endpoint, for one use; known by its SHA-256 only."""
+
+    class Use(models.TextChoices):
+        """What it may be used for."""
+
+        PREDICT = "predict", "Asks for predictions"
+        TELL = "tell", "Tells what was predicted elsewhere"
 
     endpoint = models.ForeignKey(Endpoint, on_delete=models.PROTECT, related_name="tokens")
+    use = models.CharField(max_length=8, choices=Use.choices, default=Use.PREDICT)
     label = models.CharField(max_length=80)
     prefix = models.CharField(max_length=16, unique=True)
     sha256 = models.CharField(max_length=64, unique=True)
@@ -180,3 +187,47 @@ class InstalledRight(models.Model):
 
     def __str__(self) -> str:
         return f"{self.version} at {self.endpoint}"
+
+
+class AlertBook(models.Model):
+    """The alert rules of an endpoint, as they were written; `changed_by` answers for what an alert sends back."""
+
+    endpoint = models.OneToOneField(Endpoint, on_delete=models.PROTECT, related_name="alert_book")
+    text = models.TextField()
+    changed_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    changed_at = models.DateTimeField(default=timezone.now)
+
+    def __str__(self) -> str:
+        return f"alert rules of {self.endpoint_id}"
+
+
+class Alert(models.Model):
+    """A rule's condition held. It is one alert until nothing fired for a while, however often it came and went."""
+
+    endpoint = models.ForeignKey(Endpoint, on_delete=models.PROTECT, related_name="alerts")
+    rule = models.CharField(max_length=63)
+    then = models.CharField(max_length=10)
+    about = models.CharField(max_length=500, blank=True, default="")
+    runbook = models.CharField(max_length=500, blank=True, default="")
+    words = models.CharField(max_length=500)  # what was seen when it began
+    value = models.FloatField(null=True)
+    began_at = models.DateTimeField(default=timezone.now)
+    fired_at = models.DateTimeField(default=timezone.now)  # the last time
+    ended_at = models.DateTimeField(null=True)
+    did = models.CharField(max_length=500, blank=True, default="")  # what became of `then`, where that is a deed
+    seen_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
+    seen_at = models.DateTimeField(null=True)
+    seen_comment = models.TextField(blank=True, default="")
+
+    class Meta:
+        """One at a time of a rule."""
+
+        constraints = [
+            models.UniqueConstraint(
+                fields=["endpoint", "rule"], condition=models.Q(ended_at=None), name="alert_once_at_a_time"
+            )
+        ]
+        indexes = [models.Index(fields=["endpoint", "-began_at"], name="alert_newest")]
+
+    def __str__(self) -> str:
+        return f"alert {self.rule} of {self.endpoint_id}"

@@ -82,13 +82,23 @@ def _course(name: str, arguments: object) -> str:
 
 def _endpoint_token(body: Body) -> Iterator[Word]:
     if said := body["facts"].get("fingerprint"):
-        yield Word(body["after"]["token"], f"{body['object']['id']} until {body['after']['expires_at']}, {said}")
+        until = body["after"]["expires_at"]
+        yield Word(
+            body["after"]["token"], f"{body['object']['id']} until {until}, {said}{_use(body['after'].get('use'))}"
+        )
+
+
+def _use(said: str | None) -> str:
+    """Return what a token is for where that is not predicting, which older events do not say."""
+    return "" if said in {None, EndpointToken.Use.PREDICT} else f", {said}"
 
 
 def _endpoint_token_rows() -> Iterator[tuple[str, str]]:
-    names = ("prefix", "endpoint__name", "expires_at", "sha256", "revoked_at")
-    for key, name, until, sha256, revoked_at in EndpointToken.objects.order_by("pk").values_list(*names).iterator():
-        yield key, REVOKED if revoked_at else f"{name} until {clock.iso(until)}, {fingerprint_of(sha256)}"
+    names = ("prefix", "endpoint__name", "expires_at", "sha256", "revoked_at", "use")
+    for key, name, until, sha256, revoked_at, use in (
+        EndpointToken.objects.order_by("pk").values_list(*names).iterator()
+    ):
+        yield key, REVOKED if revoked_at else f"{name} until {clock.iso(until)}, {fingerprint_of(sha256)}{_use(use)}"
 
 
 def _installed(body: Body) -> Iterator[Word]:

@@ -86,6 +86,7 @@ def start(
             return again
         _refuse_busy(endpoint)
         require_open_gate(f"be deployed to {endpoint}")
+        attested.require_terms(model, f"deploy {row} to {endpoint}")
         granted = _covering(row, endpoint, plan, digest) if needs_signature(endpoint, plan) else None
         if granted is None:
             _refuse_code(row, accepts_code=accepts_code)

@@ -87,7 +87,7 @@ def _kept(rollout: Rollout, step: RolloutStep) -> str:
     freeze = freezing.frozen(rollout)
     words = freeze.words if freeze else reach.kept(rollout)
     if words:
-        _keep_time(step, freeze.end if freeze else clock.now())
+        _keep_time(step, freeze.until if freeze else clock.now())
     return words
 
 

@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from math import isfinite
 from typing import Any
 
 from monitoring import late, letters, samples
@@ -79,6 +80,8 @@ def _plausible(said: Inference) -> Inference:
         raise Unreadable(f"at_ms is {said.at_ms}, not a moment.")
     if _is_deeper(said.prediction, DEPTH_MAX):
         raise Unreadable(f"prediction is nested more than {DEPTH_MAX} deep.")
+    if not all(map(isfinite, said.score if isinstance(said.score, list) else [said.score or 0.0])):
+        raise Unreadable("score is no number.")
     if why := samples.why_no_sample(said):
         raise Unreadable(f"sample: {why}")
     return said

@@ -7,6 +7,7 @@ from django.db import transaction
 from django.db.models import Max, Min, QuerySet
 
 from core import clock
+from monitoring import outcomes
 from monitoring.metrics import METRICS
 from monitoring.models import Hour, OpenHour, Snapshot
 
@@ -17,11 +18,12 @@ WORDS = ("low", "high", "total", "of")
 
 
 def reopen(endpoint: str, minute: int) -> None:
-    """Open the hour of a minute that changed. Call inside the transaction that changes it, as with windows."""
+    """Open the hour of a minute that changed, and its outcomes. Call inside the transaction that changes it."""
     row = OpenHour(endpoint=endpoint, hour=minute // MINUTES, touched_at=clock.now())
     OpenHour.objects.bulk_create(
         [row], update_conflicts=True, unique_fields=["endpoint", "hour"], update_fields=["touched_at"]
     )
+    outcomes.reopen(endpoint, [minute // MINUTES])
 
 
 def close_open() -> int:

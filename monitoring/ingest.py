@@ -163,7 +163,7 @@ def _apply(rows: dict[Key, Prediction], said: Routed | Inference) -> Prediction 
     if not row.routed:
         row.at = datetime.fromtimestamp(said.at_ms / 1000, UTC)
     row.model, row.version, row.digest = said.model, said.version, said.digest
-    row.rows, row.prediction = said.rows, said.prediction
+    row.rows, row.prediction, row.score = said.rows, said.prediction, said.score
     return row
 
 

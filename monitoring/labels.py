@@ -3,6 +3,8 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from math import isfinite
 from typing import Any
 
 from django.db import transaction
@@ -19,6 +21,8 @@ from monitoring.predictions import rows_of, save
 
 MOST = 10_000  # labels a call
 LONGEST = 128
+SEGMENT = 64
+SKEW = timedelta(minutes=5)
 DEAREST = 1e15
 Key = tuple[str, str]
 
@@ -30,6 +34,8 @@ class Given:
     request_id: str
     value: Any = None
     worth: float | None = None
+    at: datetime | None = None  # since when it was true, where that was said
+    segment: str = ""  # which part of the callers the request belongs to
 
 
 def given(said: Sequence[Any]) -> list[Given]:
@@ -40,21 +46,57 @@ def given(said: Sequence[Any]) -> list[Given]:
 
 
 def _given(place: int, item: Any) -> Given:
-    where = f"labels[{place}]"
+    try:
+        return one(item)
+    except Invalid as why:
+        raise Invalid(f"Label {place}: {why.message}", field=f"labels[{place}]") from why
+
+
+def one(item: Any) -> Given:
+    """Return one label; raise Invalid saying why it is none."""
     if not isinstance(item, Mapping) or "request_id" not in item or not item.keys() & {"label", "value"}:
-        raise Invalid(f"Label {place}: expected an object with request_id and label, or value.", field=where)
-    request_id, value, worth = item["request_id"], item.get("label"), item.get("value")
+        raise Invalid("expected an object with request_id and label, or value.")
+    request_id, value, worth, segment = item["request_id"], item.get("label"), item.get("value"), item.get("segment")
     if not isinstance(request_id, str) or not 0 < len(request_id) <= LONGEST:
-        raise Invalid(f"Label {place}: request_id is a text of 1 to {LONGEST} characters.", field=where)
+        raise Invalid(f"request_id is a text of 1 to {LONGEST} characters.")
     if isinstance(value, dict) or (value is None and "label" in item):
-        raise Invalid(f"Label {place}: label is a number, a text, true or false, or a list.", field=where)
+        raise Invalid("label is a number, a text, true or false, or a list.")
+    if not _is_finite(value):
+        raise Invalid("label is no number: NaN and infinity say nothing that could be right.")
     if "value" in item and not _is_worth(worth):
-        raise Invalid(f"Label {place}: value is a number, what the request was worth.", field=where)
-    return Given(request_id, value, None if worth is None else float(worth))
+        raise Invalid("value is a number, what the request was worth.")
+    if segment is not None and (not isinstance(segment, str) or len(segment) > SEGMENT):
+        raise Invalid(f"segment is a text of up to {SEGMENT} characters.")
+    at = None if item.get("at") is None else _moment(item["at"])
+    return Given(request_id, value, None if worth is None else float(worth), at, segment or "")
+
+
+def _is_finite(value: Any) -> bool:
+    if isinstance(value, list):
+        return all(map(_is_finite, value))
+    return not isinstance(value, float) or isfinite(value)
+
+
+def _moment(said: Any) -> datetime:
+    """Return a moment that is not in the future; a clock may be a few minutes ahead of ours."""
+    try:
+        moment = datetime.fromisoformat(said)
+        moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    except (TypeError, ValueError, OverflowError):
+        raise Invalid("at is a moment such as 2026-11-24T15:00Z.") from None
+    if moment > (now := clock.now()) + SKEW:
+        raise Invalid(f"at is in the future: {moment:%Y-%m-%d %H:%M:%S%z}, and it is {now:%Y-%m-%d %H:%M:%S%z}.")
+    return moment
 
 
 def _is_worth(said: Any) -> bool:
     return isinstance(said, int | float) and not isinstance(said, bool) and abs(said) <= DEAREST
+
+
+def require_giver(endpoint: str, actor: Actor) -> None:
+    """Return where `actor` may give labels for the endpoint; raise Denied otherwise."""
+    about = Subject("endpoint", endpoint, endpoint)
+    require(actor, Permission.LABEL_GIVE, f"give labels for {endpoint}", about=about)
 
 
 def record_labels(endpoint: str, labels: Sequence[Given], *, actor: Actor) -> dict[str, int]:
@@ -63,8 +105,7 @@ def record_labels(endpoint: str, labels: Sequence[Given], *, actor: Actor) -> di
     Repeating a call changes nothing. A verdict takes the first label of a request; reports take the latest.
     Raises Denied without the permission to give labels.
     """
-    about = Subject("endpoint", endpoint, endpoint)
-    require(actor, Permission.LABEL_GIVE, f"give labels for {endpoint}", about=about)
+    require_giver(endpoint, actor)
     latest: dict[str, Given] = {}
     for label in labels:
         latest[label.request_id] = _joined(latest.get(label.request_id), label)
@@ -94,19 +135,21 @@ def _known(endpoint: str, ids: list[str]) -> dict[str, Label]:
 
 
 def _joined(before: Given | None, label: Given) -> Given:
-    """Return what two words on one request say together; the later one wins."""
+    """Return what two words on one request say together; the later one wins where it says something."""
     if before is None:
         return label
     value = before.value if label.value is None else label.value
-    return Given(label.request_id, value, before.worth if label.worth is None else label.worth)
+    worth = before.worth if label.worth is None else label.worth
+    return Given(label.request_id, value, worth, label.at or before.at, label.segment or before.segment)
 
 
 def _revision(endpoint: str, label: Given, known: Mapping[str, Label], by: str) -> Label | None:
     """Return the next word on a request, with what was said before where it says nothing; None where nothing is new."""
-    before = known.get(label.request_id)
-    said = _joined(Given(before.request_id, before.value, before.worth), label) if before else label
-    if before and (before.value, before.worth) == (said.value, said.worth):
+    row = known.get(label.request_id)
+    before = Given(row.request_id, row.value, row.worth, row.at, row.segment) if row else None
+    said = _joined(before, label)
+    if before == said:
         return None
-    number = before.revision + 1 if before else 1
-    told = {"request_id": said.request_id, "value": said.value, "worth": said.worth}
-    return Label(endpoint=endpoint, **told, revision=number, received_at=clock.now(), by=by)
+    return Label(
+        endpoint=endpoint, revision=row.revision + 1 if row else 1, received_at=clock.now(), by=by, **vars(said)
+    )

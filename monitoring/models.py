@@ -30,6 +30,7 @@ class Prediction(models.Model):
     digest = models.CharField(max_length=64, blank=True, default="")
     rows = models.PositiveIntegerField(null=True)
     prediction = models.JSONField(null=True)
+    score = models.JSONField(null=True)  # the chance of the positive class, of several rows a list
     # What came of it
     drawn = models.BooleanField(default=False)  # its track is in the watch's split, in the router's order
     counted = models.BooleanField(null=True)
@@ -60,6 +61,8 @@ class Label(models.Model):
     revision = models.PositiveSmallIntegerField(default=1)
     value = models.JSONField(null=True)  # what was true; None where only its worth was told
     worth = models.FloatField(null=True)
+    at = models.DateTimeField(null=True)  # since when it was true, where that was said
+    segment = models.CharField(max_length=64, blank=True, default="")  # of the callers, as who gave it knows them
     received_at = models.DateTimeField(default=timezone.now)
     by = models.CharField(max_length=150)
 
@@ -72,6 +75,36 @@ class Label(models.Model):
 
     def __str__(self) -> str:
         return f"{self.request_id} at {self.endpoint}, revision {self.revision}"
+
+
+class LabelFile(models.Model):
+    """A file of labels that somebody uploaded, and what became of its rows; `fault`: why it was not read to its end."""
+
+    endpoint = models.CharField(max_length=63)
+    name = models.CharField(max_length=250)
+    by = models.CharField(max_length=150)
+    at = models.DateTimeField(default=timezone.now)
+    rows = models.PositiveIntegerField(default=0)
+    new = models.PositiveIntegerField(default=0)
+    revised = models.PositiveIntegerField(default=0)
+    repeated = models.PositiveIntegerField(default=0)
+    waiting = models.PositiveIntegerField(default=0)  # of those new or revised
+    refused = models.PositiveIntegerField(default=0)
+    refusals = models.JSONField(default=list)  # [line, request id, why] of the first refused
+    fault = models.CharField(max_length=500, blank=True, default="")
+
+    class Meta:
+        """Read by endpoint, newest first."""
+
+        indexes = [models.Index(fields=["endpoint", "id"], name="label_file_endpoint")]
+
+    def __str__(self) -> str:
+        return f"{self.name} for {self.endpoint}"
+
+    @property
+    def counted(self) -> int:
+        """How many rows said something new."""
+        return self.new + self.revised
 
 
 class Copy(models.Model):
@@ -266,6 +299,43 @@ class Hour(models.Model):
 
     def __str__(self) -> str:
         return f"{self.metric} of {self.endpoint}, {self.track}, hour {self.hour}"
+
+
+class OpenOutcome(models.Model):
+    """An hour of an endpoint in which a prediction or a label came that no row of `Outcome` tells of yet."""
+
+    endpoint = models.CharField(max_length=63)
+    hour = models.PositiveIntegerField()  # since 1970
+    touched_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        """One row an hour."""
+
+        constraints = [models.UniqueConstraint(fields=["endpoint", "hour"], name="outcome_open_once")]
+
+    def __str__(self) -> str:
+        return f"{self.endpoint}, hour {self.hour}"
+
+
+class Outcome(models.Model):
+    """What labels say of one version on one track in one hour, or one day: counts that add up."""
+
+    endpoint = models.CharField(max_length=63)
+    hour = models.PositiveIntegerField()  # the first, since 1970
+    hours = models.PositiveSmallIntegerField()  # 1 or 24
+    version = models.CharField(max_length=20, blank=True, default="")
+    track = models.CharField(max_length=8)
+    told = models.BinaryField()  # monitoring.stats.told.Told
+
+    class Meta:
+        """One row a window, version and track."""
+
+        constraints = [
+            models.UniqueConstraint(fields=["endpoint", "hours", "hour", "track", "version"], name="outcome_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.track} v{self.version} of {self.endpoint}, {self.hours} h from {self.hour}"
 
 
 class Usage(models.Model):

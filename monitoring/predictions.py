@@ -6,6 +6,8 @@ from monitoring.minutes import reopen
 from monitoring.models import Prediction
 
 Key = tuple[str, str]
+OK = 200
+TOLD = ("", "not judged", "warm-up")  # of Prediction.why_not: what callers asked, not copies, repetitions or refusals
 KEYS = ["endpoint", "request_id"]
 REST = [field.name for field in Prediction._meta.fields if field.name not in {*KEYS, "id"}]
 

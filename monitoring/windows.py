@@ -7,15 +7,14 @@ from typing import Any
 from django.db import transaction
 
 from core import clock
-from monitoring import hours, resources, retention
+from monitoring import hours, outcomes, resources, retention
 from monitoring.minutes import last_over, minute_of, start_of
 from monitoring.models import OpenWindow, Prediction, Snapshot
+from monitoring.predictions import OK, TOLD
 from monitoring.resources import Part
 from monitoring.stats.summary import quantile
 
 MOST = 1_000  # windows a call
-OK = 200
-TOLD = ("", "not judged", "warm-up")  # of Prediction.why_not: what callers asked, not copies, repetitions or refusals
 MEASURES = (
     *("requests", "errors", "p50_ms", "p95_ms", "p99_ms", "labelled", "correct", "valued", "worth"),
     *("cpu_s", "memory_mb", "replicas"),
@@ -57,7 +56,7 @@ class Seen:
 
 
 def close_due() -> int:
-    """Close the open windows that are over, and their hours; return how many windows.
+    """Close the open windows that are over, their hours and outcomes; return how many windows.
 
     One whose predictions may be gone is left as it was.
     """
@@ -65,6 +64,7 @@ def close_due() -> int:
     due = OpenWindow.objects.filter(minute__lte=last_over()).order_by("minute", "endpoint")[:MOST]
     closed = sum(_close(window.endpoint, window.minute) for window in due)
     hours.close_open()
+    outcomes.close_open()
     return closed
 
 

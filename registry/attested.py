@@ -11,50 +11,93 @@ from audit.models import Mismatch
 from audit.replay.attest import Differs, Row, differing, told_by
 from audit.replay.mismatches import Found
 from audit.replay.story import Kind
-from registry.models import Alias, ApprovalRequest, Delegation, ModelVersion, RegisteredModel
-from registry.replayed.belongings import BELONGINGS
-from registry.replayed.models import VERSIONS, person_word
+from registry.models import (
+    Alias,
+    ApprovalRequest,
+    Delegation,
+    MetricThreshold,
+    ModelVersion,
+    PolicyVersion,
+    RegisteredModel,
+)
+from registry.policy import FOLLOWS_PRODUCTION
+from registry.replayed.belongings import BELONGINGS, threshold_rows
+from registry.replayed.models import TABLE, VERSIONS, rows_of_versions
 from registry.replayed.requests import REQUESTS, rows_of
-from registry.replayed.rules import RULES, delegation_rows
+from registry.replayed.rules import DELEGATION, POLICY_TABLE, delegation_rows
+from registry.subjects import champion_of
 
-STAGE, FILES, REGISTRANT, AUTHOR = (
-    next(kind for kind in VERSIONS if kind.name == name) for name in ("stage", "files", "registrant", "author")
+ALIAS, THRESHOLD, ROLES, TEAM, TEAM_NAME = (
+    next(kind for kind in (*BELONGINGS, *PEOPLE) if kind.name == name)
+    for name in ("alias", "threshold", "roles", "team", "team name")
 )
-ALIAS, ROLES, TEAM, DELEGATION = (
-    next(kind for kind in (*BELONGINGS, *PEOPLE, *RULES) if kind.name == name)
-    for name in ("alias", "roles", "team", "delegation")
-)
-
-
 COPIED = 50  # versions with the same files whose makers are looked at: the first of them
 
 
 def require_request(request: ApprovalRequest, deed: str) -> None:
-    """Raise Differs where state, subject, reach, decisions or glass of the request are not what its events say.
+    """Raise Differs where the request, with its checks, rules, decisions and glass, is not what its events say.
 
-    Nor may stage, files and makers of its version, or of what that is a copy of, be. Runs under the model's lock,
-    with a few look-ups by key.
+    Nor may its version be, what that is a copy of, the champion it is measured against, its model and the policies in
+    force. Runs under the model's lock, with a few look-ups by key.
     """
     version = request.version
     same = ModelVersion.objects.live().select_related("model", "manifest").filter(manifest=version.manifest_id)
     copied = same.filter(pk__lt=version.pk, model__deleted_at=None) if version.manifest_id else same.none()
-    _refuse([*of_request(request), *of_versions([version, *copied.order_by("pk")[:COPIED]])], deed)
+    _refuse([*of_request(request), *of_versions(copied.order_by("pk")[:COPIED]), *_of_ground(version)], deed)
+
+
+def require_ground(version: ModelVersion, deed: str) -> None:
+    """Raise Differs where what is measured for a request, and by what policy, is not what its events say."""
+    _refuse(_of_ground(version), deed)
+
+
+def _of_ground(version: ModelVersion) -> list[Found]:
+    champion = champion_of(version)
+    measured = [version, champion] if champion else [version]
+    return [*of_versions(measured), *of_alias(version.model, FOLLOWS_PRODUCTION), *of_terms(version.model)]
 
 
 def of_request(request: ApprovalRequest) -> list[Found]:
-    """Return what differs of the request itself: state, subject, reach, decisions, glass."""
+    """Return what differs of the request itself and all that belongs to it."""
     which = Q(object_kind="approval_request", object_id=str(request.pk))
     return differing(told_by(REQUESTS, which), rows_of(request))
 
 
 def require_versions(versions: Sequence[ModelVersion], deed: str) -> None:
-    """Raise Differs where stage, files or makers of a version are not what its events say."""
+    """Raise Differs where a version is not what its events say."""
     _refuse(of_versions(versions), deed)
 
 
 def require_alias(model: RegisteredModel, name: str, deed: str) -> None:
     """Raise Differs where the alias does not point where its events say."""
     _refuse(of_alias(model, name), deed)
+
+
+def require_terms(model: RegisteredModel, deed: str) -> None:
+    """Raise Differs where the policies, or what they look at in a model, are not what their events say.
+
+    That is its name, risk tier, protected aliases and thresholds.
+    """
+    _refuse(of_terms(model), deed)
+
+
+def of_terms(model: RegisteredModel) -> list[Found]:
+    """Return what differs of the policies, and of what they look at in a model."""
+    which = Q(object_kind="registered_model", object_id=str(model.uuid))
+    limits = ((THRESHOLD, *row) for row in threshold_rows(MetricThreshold.objects.filter(model=model)))
+    rows = [*TABLE.rows(RegisteredModel.objects.filter(pk=model.pk)), *limits]
+    return [*differing(told_by([*TABLE.kinds, THRESHOLD], which), rows), *of_policies()]
+
+
+def require_policies(deed: str) -> None:
+    """Raise Differs where a version of a policy is not what its events say."""
+    _refuse(of_policies(), deed)
+
+
+def of_policies() -> list[Found]:
+    """Return what differs of the policies: which are in force, their texts, authors, and who decided."""
+    told = told_by(POLICY_TABLE.kinds, Q(object_kind="policy"))
+    return differing(told, POLICY_TABLE.rows(PolicyVersion.objects.all()))
 
 
 def require_decider(person: User, absent: User | None, deed: str) -> None:
@@ -71,21 +114,11 @@ def _refuse(found: list[Found], deed: str) -> None:
         raise Differs(deed, found)
 
 
-def of_versions(versions: Sequence[ModelVersion]) -> list[Found]:
-    """Return what differs of versions that are there: stage, files, who registered and who trained."""
-    keys = {f"{one.model.uuid}/{one.version}": one for one in versions}
-    kinds = (STAGE, FILES, REGISTRANT, AUTHOR)
-    story = told_by(kinds, Q(object_kind="model_version", object_id__in=list(keys)))
-    return differing(story, (row for key, one in keys.items() for row in _version_rows(key, one)))
-
-
-def _version_rows(key: str, version: ModelVersion) -> list[Row]:
-    return [
-        (STAGE, key, version.stage),
-        (FILES, key, version.manifest.digest if version.manifest else ""),
-        (REGISTRANT, key, person_word(version.registered_by_id)),
-        (AUTHOR, key, person_word(version.run_author_id)),
-    ]
+def of_versions(versions: Iterable[ModelVersion]) -> list[Found]:
+    """Return what differs of versions that are there: stage, files, evidence, makers, card, what was found out."""
+    keys = {one.pk: f"{one.model.uuid}/{one.version}" for one in versions}
+    story = told_by(VERSIONS, Q(object_kind="model_version", object_id__in=list(keys.values())))
+    return differing(story, rows_of_versions(ModelVersion.objects.filter(pk__in=list(keys))))
 
 
 def of_alias(model: RegisteredModel, name: str) -> list[Found]:
@@ -102,13 +135,8 @@ def in_doubt(request: ApprovalRequest, numbers: Iterable[int]) -> bool:
     model = request.model
     if Mismatch.objects.filter(model_uuid=model.uuid, settled_at=None).exists() or of_request(request):
         return True
-    rows = ModelVersion.objects.live().select_related("manifest").filter(model=model, version__in=list(numbers))
-    return bool(of_versions([_of_model(one, model) for one in rows]))
-
-
-def _of_model(version: ModelVersion, model: RegisteredModel) -> ModelVersion:
-    version.model = model
-    return version
+    rows = ModelVersion.objects.live().select_related("model").filter(model=model, version__in=list(numbers))
+    return bool(of_versions(rows) or of_terms(model))
 
 
 def of_people(people: Iterable[User]) -> list[Found]:
@@ -117,7 +145,9 @@ def of_people(people: Iterable[User]) -> list[Found]:
     found = _of_users(people, [ROLES], [(ROLES, *row) for row in role_rows(User.objects.filter(pk__in=keys))])
     teams = set(Team.objects.filter(user__in=keys).values_list("pk", flat=True))
     which = Q(object_kind="team", object_id__in=[str(key) for key in teams])
-    return found + differing(told_by([TEAM], which), [(TEAM, *row) for row in member_rows(Q(pk__in=teams))])
+    names = [(TEAM_NAME, str(key), name) for key, name in Team.objects.filter(pk__in=teams).values_list("pk", "name")]
+    rows = [*names, *((TEAM, *row) for row in member_rows(Q(pk__in=teams)))]
+    return found + differing(told_by([TEAM, TEAM_NAME], which), rows)
 
 
 def _of_users(people: Iterable[User], kinds: Sequence[Kind], rows: Iterable[Row]) -> list[Found]:

@@ -7,9 +7,10 @@ from django.db import transaction
 from accounts.actors import Actor
 from accounts.permissions import Permission
 from audit.record import Change, record
+from audit.replay.attest import alerting
 from core import canonical, clock
 from core.refusals import Conflict, Denied, Invalid
-from registry import access, requests
+from registry import access, attested, requests
 from registry.cards import SECTIONS, card_of, may_review
 from registry.models import CardState, ModelCard, ModelVersion
 
@@ -54,7 +55,8 @@ def write(version: ModelVersion, texts: Mapping[str, str], *, actor: Actor, subm
 def review(version: ModelVersion, *, verdict: str, digest: str, words: str, actor: Actor) -> ModelCard:
     """Approve the card that was read, or send it back with words; doing it again changes nothing.
 
-    Raises Denied for whoever wrote it or made the version, Conflict where it is another text or not in review.
+    Raises Denied for whoever wrote it or made the version, Conflict where it is another text or not in review, Differs
+    where who wrote it, or what, is not what the ledger says.
     """
     about = access.version_subject(version)
     access.require(actor, Permission.REQUEST_DECIDE, version.model, f"review the card of {version}", about=about)
@@ -62,8 +64,9 @@ def review(version: ModelVersion, *, verdict: str, digest: str, words: str, acto
         raise Denied("You had a part in it, so somebody else reviews the card.", about=about)
     if verdict not in VERDICTS or not words.strip():
         raise Invalid("Approve or send back, and say why.", field="words")
-    with transaction.atomic():
+    with alerting(), transaction.atomic():
         row = access.reread(version, access.locked(version.model))
+        attested.require_versions([row], f"review the card of {row}")
         card = card_of(row)
         same = card.digest == digest and card.state == VERDICTS[verdict]
         if same and card.row and card.row.reviewed_by == actor.user:

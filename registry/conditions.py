@@ -140,10 +140,8 @@ def _unasked(request: ApprovalRequest, actor: Actor, up_to_pct: int) -> str:
 
 
 def rules_up_to(request: ApprovalRequest, share_pct: int = ALL) -> list[Rule]:
-    """Return who has to approve the request for its shares up to `share_pct`."""
-    if share_pct < ALL:
-        return subjects.terms_up_to(request, share_pct).rules
-    return [Rule(row.group, row.count) for row in request.rules.all()]
+    """Return who has to approve the request for its shares up to `share_pct`: what the policies signed for say."""
+    return subjects.terms_up_to(request, share_pct).rules
 
 
 def approvals_of(request: ApprovalRequest, share_pct: int = ALL) -> dict[str, list[str]]:

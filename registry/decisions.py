@@ -9,12 +9,13 @@ from accounts.actors import Actor
 from accounts.permissions import Permission
 from audit.record import Change, record
 from audit.replay.attest import alerting
-from core import hints
+from core import clock, hints
 from core.refusals import Conflict, Denied, Invalid
 from core.words import written
-from registry import access, attested, checks, conditions, requests, subjects
+from registry import access, attested, checks, conditions, requests, subjects, weakening
 from registry.models import ApprovalRequest, Check, Decision
 from registry.models.approvals import ALL, RequestState
+from registry.replayed.requests import MOMENT, check_said
 from registry.staleness import Stale, undecidable
 
 Verdict, Status = Decision.Verdict, Check.Status
@@ -57,7 +58,8 @@ def conflict_of_interest(request: ApprovalRequest, actor: Actor) -> str:
         return "You ran the training, so somebody else decides."
     if person in request.version.makers:
         return "You registered or trained what this is a copy of, so somebody else decides."
-    return ""
+    weakened = weakening.by(request.model, person)
+    return f"You {weakened}, so somebody else decides first." if weakened else ""
 
 
 def decide(request: ApprovalRequest, choice: Choice, *, actor: Actor) -> Decision | Moved:
@@ -90,9 +92,8 @@ def decide(request: ApprovalRequest, choice: Choice, *, actor: Actor) -> Decisio
                 next_step="Reload the page and read it again.",
             )
         _refuse_share(row, choice)
-        if choice.verdict == Verdict.APPROVE:
-            _refuse_obstacles(row, choice, actor)
-        return _write(row, choice, comment, actor)
+        measured = _refuse_obstacles(row, choice, actor) if choice.verdict == Verdict.APPROVE else []
+        return _write(row, choice, comment, actor, measured)
 
 
 def spoken_for(request: ApprovalRequest, actor: Actor) -> str:
@@ -138,15 +139,21 @@ def _refuse_share(request: ApprovalRequest, choice: Choice) -> None:
         )
 
 
-def _refuse_obstacles(request: ApprovalRequest, choice: Choice, actor: Actor) -> None:
-    """Raise Conflict where the request cannot be approved now; what was pending is kept as it is known by now."""
+def _refuse_obstacles(request: ApprovalRequest, choice: Choice, actor: Actor) -> list[Check]:
+    """Raise Conflict where the request cannot be approved now; what was pending is kept as it is known by now.
+
+    Returns what is known by now.
+    """
+    pending = set(request.checks.filter(status=Status.PENDING).values_list("pk", flat=True))
     found = checks.as_of_now(request)
     if sentences := conditions.obstacles(request, found, actor=actor, up_to_pct=choice.up_to_pct):
         raise Conflict(" ".join(sentences))
     for check in found:
         if check.status == Status.WARN and check.pk not in choice.accepted:
             raise Conflict(f"'{check.name}' is a warning: accept it, or reject.", next_step="Tick the warning.")
-    Check.objects.bulk_update(found, checks.MEASURED)
+    measured = [check for check in found if check.pk in pending and check.status != Status.PENDING]
+    Check.objects.bulk_update(measured, checks.MEASURED)
+    return measured
 
 
 def _reach(request: ApprovalRequest, ceiling_pct: int, actor: Actor) -> None:
@@ -160,7 +167,7 @@ def _reach(request: ApprovalRequest, ceiling_pct: int, actor: Actor) -> None:
     hints.hint(hints.MOVE_ROLLOUTS)  # a deployment that was kept at its share goes on
 
 
-def _write(request: ApprovalRequest, choice: Choice, comment: str, actor: Actor) -> Decision:
+def _write(request: ApprovalRequest, choice: Choice, comment: str, actor: Actor, measured: list[Check]) -> Decision:
     voice = conditions.voice_of(request, actor, choice.up_to_pct)
     attested.require_decider(actor.person, voice.for_person, f"take {actor.name}'s word on {request}")
     decision = Decision.objects.create(
@@ -173,6 +180,7 @@ def _write(request: ApprovalRequest, choice: Choice, comment: str, actor: Actor)
         groups=voice.groups,
         for_person=voice.for_person if choice.verdict == Verdict.APPROVE else None,
         via=actor.via,
+        at=clock.now(),
     )
     rules = conditions.standings(request)
     if choice.verdict in ENDS:
@@ -185,6 +193,9 @@ def _write(request: ApprovalRequest, choice: Choice, comment: str, actor: Actor)
         "accepted_warnings": warnings,
         "approvals": f"{sum(len(one.people) for one in rules)} of {request.approvals_needed}",
         "rules": [{**vars(one.rule), "by": one.people} for one in rules],
+        "groups": voice.groups,
+        "checks": [check_said(check) for check in measured],
+        MOMENT: clock.iso(decision.at),
     }
     if decision.for_person:
         facts["for"] = decision.for_person.username

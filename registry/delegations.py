@@ -14,6 +14,7 @@ from audit.record import Change, record
 from core import clock
 from core.refusals import Invalid
 from core.words import written
+from registry import weakening
 from registry.models import ApprovalRequest, Decision, Delegation
 
 LONGEST = timedelta(days=30)
@@ -74,5 +75,6 @@ def absent_for(request: ApprovalRequest, actor: Actor) -> QuerySet[User]:
 
 
 def had_part(request: ApprovalRequest) -> set[int]:
-    """Return who asked, registered or trained, it or what it is a copy of: by their keys."""
-    return {request.requester_id, *request.version.makers}
+    """Return who asked, registered or trained, it or what it is a copy of, or made less be asked: by their keys."""
+    weakened = {one.person for one in weakening.of(request.model)}
+    return {request.requester_id, *request.version.makers, *weakened}

@@ -65,8 +65,10 @@ def _files(version: ModelVersion) -> list[FileLine]:
 def _scanned(version: ModelVersion) -> Fact:
     """Scan the files in a process of its own: a file made to exhaust a parser exhausts that one."""
     lines = _files(version)
+    said, environment = manifests.described(version.manifest)  # type: ignore[arg-type]
+    pickled = set(manifests.pickles_of(said, [line.path for line in lines]))
     with tempfile.TemporaryDirectory() as folder:
-        places = [[line.path, str(_at_hand(line, Path(folder)))] for line in lines]
+        places = [[line.path, str(_at_hand(line, Path(folder))), line.path in pickled] for line in lines]
         command = [sys.executable, "-m", "registry.scan"]
         done = subprocess.run(  # noqa: S603 - our own module
             command, input=json.dumps(places), capture_output=True, text=True, timeout=LIMIT_S, check=False,
@@ -75,6 +77,8 @@ def _scanned(version: ModelVersion) -> Fact:
     if done.returncode:
         return False, "The scan did not end: unknown, and so unsafe.", []
     found = json.loads(done.stdout)
+    if manifests.MLMODEL in environment["runs_code"]:  # type: ignore[operator]
+        found.append([manifests.MLMODEL, f"it says {said.serialization}, and nobody knows which file that is"])
     if not found:
         return True, f"{len(lines)} files, none of which runs anything unknown.", []
     return False, f"{len({path for path, _ in found})} of {len(lines)} files may run something when loaded.", found[:50]

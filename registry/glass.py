@@ -19,6 +19,7 @@ from registry import access, attested, checks, conditions, requests, subjects
 from registry.decisions import Moved, conflict_of_interest
 from registry.models import ApprovalRequest, BrokenGlass
 from registry.models.approvals import ALL, RequestState
+from registry.replayed.requests import MOMENT
 from registry.staleness import undecidable
 
 LASTS = timedelta(hours=4)
@@ -77,7 +78,7 @@ def _let_through(row: ApprovalRequest, reason: str, actor: Actor) -> BrokenGlass
         requests.advance(row, RequestState.APPROVED, actor=actor)
     facts: dict[str, object] = {
         "subject": row.subject_digest, "overridden": overridden, "ends_at": clock.iso(ends_at),
-        "policy": subjects.terms_of(row).named,
+        "policy": subjects.terms_of(row).named, MOMENT: clock.iso(broken.opened_at),
     }  # fmt: skip
     change = Change({"state": before}, {"state": row.state}, reason, facts)
     record("glass.broken", requests.request_subject(row), actor=actor, change=change)
@@ -100,7 +101,8 @@ def review(request: ApprovalRequest, *, comment: str, actor: Actor) -> BrokenGla
         if row.reviewed_at is None:
             row.reviewed_by, row.reviewed_at, row.review = actor.person, clock.now(), said
             row.save(update_fields=["reviewed_by", "reviewed_at", "review"])
-            record("glass.reviewed", about, actor=actor, change=Change(comment=said))
+            change = Change(comment=said, facts={MOMENT: clock.iso(row.reviewed_at)})
+            record("glass.reviewed", about, actor=actor, change=change)
     return row
 
 

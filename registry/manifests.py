@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from core import canonical
@@ -73,9 +74,19 @@ def described(manifest: Manifest) -> tuple[mlmodel.MLmodel, dict[str, object]]:
         "python": said.python_version,
         "requirements": requirements.sha256 if requirements else None,
         "serialization": said.serialization,
-        "runs_code": sorted(path for path in lines if path.lower().endswith(PICKLES)),
+        "runs_code": pickles_of(said, lines) or ([MLMODEL] if said.serialization in mlmodel.PICKLE_FORMATS else []),
     }
     return said, environment
+
+
+def pickles_of(said: mlmodel.MLmodel, paths: Iterable[str]) -> list[str]:
+    """Return the files that are loaded as pickles: those whose ending says so, and those that MLmodel names as such."""
+    return sorted(path for path in paths if path.lower().endswith(PICKLES) or _named(said, path))
+
+
+def _named(said: mlmodel.MLmodel, path: str) -> bool:
+    """Whether MLmodel names the file as a pickle, or a folder above it."""
+    return any(name in {path, "."} or path.startswith(f"{name}/") for name in said.pickled)
 
 
 def damaged_files(manifest: Manifest) -> list[str]:

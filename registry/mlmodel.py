@@ -1,6 +1,7 @@
 """Reads an MLmodel file as data: flavor, signature, Python version. Nothing in it is run."""
 
 import json
+import posixpath
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -8,6 +9,9 @@ import yaml
 
 LIMIT = 1024 * 1024
 FLAVOR_ORDER_LAST = "python_function"
+PICKLE_FORMATS = frozenset({"pickle", "cloudpickle", "dill", "joblib"})
+NAMES_A_PICKLE: tuple[str, ...] = ("pickled_model", "python_model")
+NAMES_A_FILE = ("data", "model_data", "model_path")
 
 
 class PlainLoader(yaml.SafeLoader):
@@ -40,6 +44,7 @@ class MLmodel:
     python_version: str = ""
     serialization: str = ""
     mlflow_version: str = ""
+    pickled: frozenset[str] = frozenset()  # files or folders that are loaded as pickles
     problem: str = ""
 
     @property
@@ -70,7 +75,17 @@ def parse(text: bytes) -> MLmodel:
         python_version=str(function.get("python_version", ""))[:20],
         serialization=str(detail.get("serialization_format", ""))[:40],
         mlflow_version=str(said.get("mlflow_version", ""))[:20],
+        pickled=_pickled([part for part in flavors.values() if isinstance(part, dict)]),
     )
+
+
+def _pickled(flavors: list[dict[str, Any]]) -> frozenset[str]:
+    """Return what the flavors name as a pickle: by the key, or by a key of any format where one of them is pickled."""
+    formats = {str(flavor["serialization_format"]) for flavor in flavors if flavor.get("serialization_format")}
+    keys = NAMES_A_PICKLE if not formats or formats & PICKLE_FORMATS else ("python_model",)
+    keys += NAMES_A_FILE if formats & PICKLE_FORMATS else ()
+    named = (flavor.get(key) for flavor in flavors for key in keys)
+    return frozenset(posixpath.normpath(path) for path in named if isinstance(path, str) and path)
 
 
 def _mapping(said: dict[str, Any], name: str) -> dict[str, Any]:

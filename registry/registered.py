@@ -9,14 +9,15 @@ from accounts.policy import require as require_role
 from audit.record import Change, Subject, record
 from core import clock
 from core.refusals import AlreadyExists, Conflict, Invalid
-from registry import access, data_policy, names, requests
+from registry import access, data_policy, names, outcome_values, requests
 from registry.models import Alias, ApprovalRequest, MetricThreshold, ModelTag, ModelVersion, RegisteredModel
 from registry.models.registered import RiskTier
 from registry.origins import Origin
 from registry.policies.escape import refuse_escape
 from registry.stages import Stage
 
-EDITABLE = frozenset({"description", "risk_tier", "restricted", "strict_sources", data_policy.FIELD})
+CHECKED = {data_policy.FIELD: data_policy.checked, outcome_values.FIELD: outcome_values.checked}
+EDITABLE = frozenset({"description", "risk_tier", "restricted", "strict_sources", *CHECKED})
 
 
 def create_model(
@@ -53,7 +54,7 @@ def create_model(
 
 
 def update_model(model: RegisteredModel, *, actor: Actor, **fields: object) -> RegisteredModel:
-    """Set `description`, `risk_tier`, `restricted`, `strict_sources` or `data_policy`; what stays makes no event.
+    """Set some of the fields that are EDITABLE; what stays makes no event.
 
     Whoever sets limits sets the tier too; an owner lowers it only where the same policies hold for it then.
     """
@@ -63,8 +64,8 @@ def update_model(model: RegisteredModel, *, actor: Actor, **fields: object) -> R
         raise Invalid(f"{min(unknown)} cannot be changed.", field=min(unknown))
     if "risk_tier" in fields and fields["risk_tier"] not in RiskTier.values:
         raise Invalid(f"The risk tier is one of {', '.join(RiskTier.values)}.", field="risk_tier")
-    if data_policy.FIELD in fields:
-        fields[data_policy.FIELD] = data_policy.checked(fields[data_policy.FIELD])
+    for name in fields.keys() & CHECKED.keys():
+        fields[name] = CHECKED[name](fields[name])
     with transaction.atomic():
         row = access.locked(model)
         before = {name: getattr(row, name) for name in fields if getattr(row, name) != fields[name]}

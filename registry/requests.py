@@ -12,15 +12,17 @@ from accounts.actors import SYSTEM, Actor
 from accounts.permissions import Permission
 from accounts.policy import denied
 from audit.record import Change, Subject, record
+from audit.replay.attest import alerting
 from core import canonical, clock, rows
 from core.refusals import Conflict, Denied, Invalid, NotFound
 from core.words import written
-from registry import access, aliases, checks, doubts, subjects
+from registry import access, aliases, attested, checks, doubts, subjects
 from registry.models import ApprovalRequest, ModelVersion, RegisteredModel, RequestRule
 from registry.models.approvals import MOVES, RequestState
 from registry.models.versions import copied
 from registry.policies.terms import Terms
 from registry.policy import AliasMove, Move, move_from, permission_for, requirement
+from registry.replayed.requests import MOMENT, check_said
 from registry.staleness import Stale, stale
 
 COMMENT_MAX = 10_000
@@ -85,15 +87,16 @@ def open_request(
     """Return the usable request for `move`, opened now where there is none. Takes the model's lock.
 
     Raises Denied for someone who may not ask, Conflict for a version whose bytes Signoff does not hold and for a
-    move that needs no approval.
+    move that needs no approval, Differs where what would be measured, or by what policy, is not what the ledger says.
     """
     about = access.version_subject(version)
     if not actor.holds(Permission.REQUEST_OPEN):
         raise denied(actor, Permission.REQUEST_OPEN, f"ask for approval of {version}", about=about)
     if len(reason) > COMMENT_MAX:
         raise Invalid(f"The reason is over {COMMENT_MAX} characters.", field="reason")
-    with transaction.atomic():
+    with alerting(), transaction.atomic():
         row = access.reread(version, access.locked(version.model))
+        attested.require_ground(row, f"ask for approval of {row}")
         if isinstance(move, AliasMove):
             aliases.refuse_look_alike(row.model, move.alias)
         need = requirement(move, row.model, deployment)
@@ -116,17 +119,12 @@ def _refuse_another_plan(request: ApprovalRequest, deployment: subjects.Deployme
         )
 
 
-def key_of(move: Move, deployment: subjects.Deployment | None) -> str:
-    """Name what is asked within its version: the move, and the endpoint it is deployed to."""
-    return f"{move.key}+{deployment['endpoint']}" if deployment else move.key
-
-
 def usable(version: ModelVersion, move: Move, deployment: subjects.Deployment | None = None) -> ApprovalRequired | None:
     """Return the open or approved request for `move` whose subject still holds; a stale or expired one ends here.
 
     A request that carries a deployment beside the move covers the move too.
     """
-    wanted = Q(move_key=key_of(move, deployment))
+    wanted = Q(move_key=subjects.key_of(move, deployment))
     if deployment is None:
         wanted |= Q(move_key__startswith=f"{move.key}+")
     found = ApprovalRequest.objects.select_related("requester", "model", "version__manifest").filter(
@@ -191,9 +189,10 @@ def _open(
     expires = moment + (terms.expires or timedelta(days=settings.REQUEST_TTL_DAYS))
     subject = subjects.build(version, move, subjects.Asked(actor.user, clock.iso(expires)), deployment)
     request = ApprovalRequest.objects.create(
-        model=version.model, version=version, move_key=key_of(move, deployment), subject=canonical.dump(subject),
-        subject_digest=canonical.digest(subject), requester=actor.user, reason=written(reason),
-        approvals_needed=terms.approvals, expires_at=expires, due_at=moment + terms.due if terms.due else None,
+        model=version.model, version=version, move_key=subjects.key_of(move, deployment),
+        subject=canonical.dump(subject), subject_digest=canonical.digest(subject), requester=actor.user,
+        reason=written(reason), approvals_needed=terms.approvals, created_at=moment, expires_at=expires,
+        due_at=moment + terms.due if terms.due else None,
     )  # fmt: skip
     RequestRule.objects.bulk_create(RequestRule(request=request, **vars(rule)) for rule in terms.rules)
     found = checks.evaluate(version, terms.checks)
@@ -202,8 +201,10 @@ def _open(
         check.save()
     facts: dict[str, object] = {
         "subject": request.subject_digest,
-        "checks": [{"name": c.name, "status": c.status, "measured": c.measured} for c in found],
+        "checks": [check_said(check) for check in found],
+        "rules": [[rule.group, rule.count] for rule in terms.rules],
         "policy": terms.named,
+        MOMENT: clock.iso(moment),
     }
     record(
         "request.opened",

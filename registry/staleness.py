@@ -4,9 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, cast
 
+from audit.models import Event
 from core import canonical, clock
 from registry import aliases, attested, subjects
-from registry.models import ApprovalRequest
+from registry.models import ApprovalRequest, RegisteredModel
 from registry.models.approvals import MOVES, RequestState
 from registry.policies.book import named_in
 from registry.policies.documents import differing
@@ -32,7 +33,7 @@ def stale(request: ApprovalRequest) -> Stale | None:
     """
     if request.state not in MOVES:
         return None
-    if request.expires_at <= clock.now():
+    if request.expires_at <= clock.now() and not attested.of_request(request):
         return Stale(RequestState.EXPIRED, "Its time is over.")
     if request.version.deleted_at or request.model.deleted_at:
         return _past(f"Version {request.version.version} was deleted.")
@@ -105,9 +106,17 @@ def _versions(others: Any) -> str:
 
 
 def _limits(request: ApprovalRequest, move: Move, part: Changed) -> str:
-    del request, move
+    del move
     before, after = (", ".join(cast("list[str]", lines)) or "none" for lines in (part.before, part.after))
-    return f"The thresholds changed: {before} before, {after} now."
+    who = _who(request.model, "model.threshold.set", "model.threshold.deleted")
+    return f"The thresholds changed: {before} before, {after} now.{who}"
+
+
+def _who(model: RegisteredModel, *actions: str) -> str:
+    """Return who did the last of such deeds to the model, as a sentence; empty where nobody did."""
+    rows = Event.objects.filter(model_uuid=model.uuid, action__in=actions, outcome="done").order_by("-id")
+    name = rows.values_list("actor_name", flat=True).first()
+    return f" {name} changed that." if name else ""
 
 
 def _policy(request: ApprovalRequest, move: Move, part: Changed) -> str:
@@ -131,9 +140,10 @@ def _reworded(part: Changed) -> str:
 
 def _model(request: ApprovalRequest, move: Move, part: Changed) -> str:
     del move
-    for name, words in (("risk_tier", "risk tier"), ("name", "name")):
+    for name, words, deed in (("risk_tier", "risk tier", "model.updated"), ("name", "name", "model.renamed")):
         if _of(part.before, name) != _of(part.after, name):
-            return f"The model's {words} was {_of(part.before, name)} and is {_of(part.after, name)} now."
+            was, now = _of(part.before, name), _of(part.after, name)
+            return f"The model's {words} was {was} and is {now} now.{_who(request.model, deed)}"
     return f"{request.model.name} is another model now."
 
 

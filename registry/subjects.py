@@ -123,6 +123,16 @@ def current(request: ApprovalRequest, move: Move) -> dict[str, object]:
     return now
 
 
+def move_key(said: dict[str, object]) -> str:
+    """Name what a subject asks for within its version: the move, and the endpoint it is deployed to."""
+    return key_of(move_from(said["move"]), deployment_of(said))  # type: ignore[arg-type]
+
+
+def key_of(move: Move, deployment: Deployment | None) -> str:
+    """Name what is asked within its version: the move, and the endpoint it is deployed to."""
+    return f"{move.key}+{deployment['endpoint']}" if deployment else move.key
+
+
 def lock_of(said: dict[str, object]) -> object:
     """Return the digest of the environment's lock that a subject carries, or None where there was no lock yet."""
     environment = said["environment"]

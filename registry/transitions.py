@@ -45,6 +45,7 @@ def transition(
         model = access.locked(version.model)
         row = access.reread(version, model)
         move = StageMove(Stage(row.stage), to, archive_existing=archive_existing)
+        attested.require_terms(model, move.deed(row))
         others = _others(row, move)
         need = requirement(move, model)
         if need.approvals:
@@ -150,6 +151,7 @@ def set_alias(version: ModelVersion, name: str, *, actor: Actor, comment: str = 
     move = AliasMove(name)
     with alerting(), transaction.atomic():
         row = access.reread(version, access.locked(version.model))
+        attested.require_terms(row.model, move.deed(row))
         aliases.refuse_look_alike(row.model, name)
         need = requirement(move, row.model)
         if need.approvals:
@@ -170,8 +172,9 @@ def set_alias(version: ModelVersion, name: str, *, actor: Actor, comment: str = 
 def delete_alias(model: RegisteredModel, name: str, *, actor: Actor) -> None:
     """Take alias `name` away; an absent one is no error. One that takes a signature stays while the gate is shut."""
     move = AliasMove(name, gone=True)
-    with transaction.atomic():
+    with alerting(), transaction.atomic():
         row = access.locked(model)
+        attested.require_terms(row, f"delete the alias {name} of {row.name}")
         held = Alias.objects.select_related("version").filter(model=row, name=name).first()
         need = requirement(move, row)
         access.require(actor, need.permission, row, f"delete the alias {name} of {row.name}")

@@ -11,7 +11,7 @@ from audit.record import Change, Subject, record
 from core import clock, hints, rows
 from core.refusals import Conflict, Invalid
 from core.words import written
-from registry import access, artifacts, evidence, manifests, names, numbering, requests, semver, sources
+from registry import access, artifacts, evidence, frozen, manifests, names, numbering, requests, semver, sources
 from registry.models import (
     Alias,
     Annotation,
@@ -70,6 +70,7 @@ def register_version(model: RegisteredModel, asked: Registration, *, actor: Acto
         rows.update(row, "next_version", "updated_at")
         facts: dict[str, object] = {"source": version.source, "run_id": version.run_id, "verified": version.verified}
         facts["author"] = version.run_author_id
+        facts["frozen"] = frozen.frozen({name: getattr(version, name) for name in frozen.COLUMNS})
         facts |= asked.origin.as_facts if asked.origin else {}
         after: dict[str, object] = {
             "version": version.version,

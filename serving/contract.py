@@ -20,6 +20,7 @@ Isolation = Literal["bubblewrap", "landlock", "none"]
 Track = Literal["stable", "canary", "shadow"]
 
 EVIDENCE_STREAM = "signoff:evidence"  # entries of `kind` routed (by the router), inference or complete; and `body`
+VALUE_DIGEST_BYTES = 8
 PREDICT = "predict"  # the token scope that may ask for predictions
 SHORT = Path("/tmp")  # noqa: S108 - neither TMPDIR nor the user: a sandbox has others, and must find the same
 SOCKET_BYTES = 100  # the kernel's limit is 107; Envoy and others stop earlier
@@ -137,6 +138,12 @@ class FeaturePolicy:
     def __post_init__(self) -> None:
         if not 0 <= self.share_pct <= 100:  # noqa: PLR2004 - percent
             raise ContractError(f"share_pct should be from 0 to 100 and is {self.share_pct}.")
+
+    def digest_of(self, value: object) -> str:
+        """Return what is told of a value of a hashed column."""
+        key = self.salt.encode()[: hashlib.blake2b.MAX_KEY_SIZE]
+        text = str(value).encode("utf-8", "replace")
+        return hashlib.blake2b(text, digest_size=VALUE_DIGEST_BYTES, key=key).hexdigest()
 
 
 @dataclass(frozen=True)

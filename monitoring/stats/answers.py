@@ -9,7 +9,7 @@ def is_same(prediction: Any, label: Any) -> bool:
     """Return whether a prediction is what was true: a number by value, a text as it is, a list item by item."""
     if type(prediction) is type(label) and not isinstance(prediction, HOLDERS):
         return bool(prediction == label)
-    prediction, label = _bare(prediction), _bare(label)
+    prediction, label = bare(prediction), bare(label)
     if isinstance(prediction, list) or isinstance(label, list):
         both = (prediction, label)
         return (
@@ -23,7 +23,7 @@ def is_same(prediction: Any, label: Any) -> bool:
     return bool(prediction == label)
 
 
-def _bare(value: Any) -> Any:
+def bare(value: Any) -> Any:
     """Return the one value that a list or record of one holds."""
     while isinstance(value, list | dict) and len(value) == 1:
         value = next(iter(value.values())) if isinstance(value, dict) else value[0]

@@ -26,10 +26,15 @@ class Calibration:
 
 
 def calibrated(pairs: Iterable[tuple[float, bool]]) -> Calibration:
-    """Return the rising steps that fit scores and outcomes best (pool adjacent violators)."""
+    """Return the rising steps that fit scores and outcomes best."""
+    return calibrated_of((score, int(positive), 1) for score, positive in pairs)
+
+
+def calibrated_of(counts: Iterable[tuple[float, int, int]]) -> Calibration:
+    """Return the same of how many positives there are of how many, by score (pool adjacent violators)."""
     blocks: list[tuple[float, float, int]] = []  # lowest score, positives, size
-    for score, positive in sorted(pairs):
-        blocks.append((score, float(positive), 1))
+    for score, positives, of in sorted(counts):
+        blocks.append((score, float(positives), of))
         while len(blocks) > 1 and _falls(blocks[-2], blocks[-1]):
             (lowest, hits, size), (_, more, others) = blocks[-2:]
             blocks[-2:] = [(lowest, hits + more, size + others)]
@@ -43,13 +48,16 @@ def _falls(before: tuple[float, float, int], after: tuple[float, float, int]) ->
 
 def auc(scored: Iterable[tuple[float, bool]]) -> float | None:
     """Return the chance that a positive has a higher score than a negative, half of it for equal ones; None of none."""
-    ordered = sorted(scored)
-    below = pairs = positives = place = 0.0
-    while place < len(ordered):
-        score, of, hits = ordered[int(place)][0], 0, 0
-        while int(place) + of < len(ordered) and ordered[int(place) + of][0] == score:
-            hits += ordered[int(place) + of][1]
-            of += 1
-        pairs += hits * (below + (of - hits) / 2)
-        below, positives, place = below + of - hits, positives + hits, place + of
+    counts: dict[float, list[int]] = {}
+    for score, is_positive in scored:
+        counts.setdefault(score, [0, 0])[is_positive] += 1
+    return auc_of((score, hits, others) for score, (others, hits) in counts.items())
+
+
+def auc_of(counts: Iterable[tuple[float, int, int]]) -> float | None:
+    """Return the same of how many positives and how many others each score has."""
+    below = pairs = positives = 0.0
+    for _, hits, others in sorted(counts):
+        pairs += hits * (below + others / 2)
+        below, positives = below + others, positives + hits
     return pairs / (positives * below) if positives and below else None

@@ -64,6 +64,7 @@ class RegisteredModel(models.Model):
     strict_sources = models.BooleanField(default=False)
     protected_aliases = models.JSONField(default=list)  # besides champion
     data_policy = models.JSONField(default=dict, blank=True)  # registry.data_policy; {} where nobody said anything
+    outcome_values = models.JSONField(default=list, blank=True)  # registry.outcome_values; [] where nobody said any
     next_version = models.PositiveIntegerField(default=1)
     created_at = models.DateTimeField(default=timezone.now)
     updated_at = models.DateTimeField(default=timezone.now)

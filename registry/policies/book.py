@@ -9,8 +9,9 @@ from typing import Any, Protocol
 from django.db import connection
 
 from accounts.roles import Role
+from core.refusals import Conflict
 from registry.models import PolicyVersion
-from registry.policies.documents import Action, PolicyDocument, Rule, parse
+from registry.policies.documents import Action, PolicyDocument, Rule, digest_of, parse
 
 IN_FORCE = (
     "SELECT p.name, v.number, v.digest, v.text FROM registry_policyversion v "
@@ -121,6 +122,8 @@ def named_in(said: dict[str, Any]) -> list[Governing]:
 
 @lru_cache(maxsize=512)
 def _as_it_was(name: str, number: int, digest: str) -> Governing:
-    """A text is never changed, so one look is enough."""
-    text = PolicyVersion.objects.values_list("text", flat=True).get(policy__name=name, number=number)
+    """A text is never changed, so one look is enough. Raises Conflict where the row has another than was signed for."""
+    text = PolicyVersion.objects.values_list("text", flat=True).filter(policy__name=name, number=number).first()
+    if text is None or digest_of(text) != digest:
+        raise Conflict(f"The text of policy {name} v{number} is not the one that was signed for: its row differs.")
     return Governing(name, number, digest, parse(text))

@@ -12,15 +12,17 @@ from accounts.permissions import Permission, roles_with
 from accounts.policy import require
 from accounts.roles import Role
 from audit.record import Change, Subject, record
+from audit.replay.attest import alerting
 from core import clock
+from core.checked_yaml import normal
 from core.refusals import Conflict, Denied, Invalid, NotFound
+from core.strict_yaml import Path, read
 from core.words import written
-from registry import requests
+from registry import attested, requests
 from registry.models import Policy, PolicyState, PolicyVersion
 from registry.models.policies import POLICY_MOVES
 from registry.policies.book import BUILT_IN, in_force
-from registry.policies.documents import BadPolicy, PolicyDocument, digest_of, normal, parse
-from registry.policies.strict_yaml import Path, read
+from registry.policies.documents import BadPolicy, PolicyDocument, digest_of, parse
 
 WORDS_MAX = 10_000
 
@@ -130,14 +132,18 @@ def conflict_of_interest(version: PolicyVersion, actor: Actor) -> str:
 def accept(version: PolicyVersion, *, digest: str, comment: str, actor: Actor) -> PolicyVersion:
     """Put `version` in force instead of the one before; requests held to that one end. Doing it again changes nothing.
 
-    Raises Denied for its author, Conflict where it waits no longer or its text is not the one that was read.
+    Raises Denied for its author, Conflict where it waits no longer or its text is not the one that was read, Differs
+    where a policy's row is not what the ledger says.
     """
     require(actor, Permission.POLICY_ACCEPT, f"accept {version}", about=policy_subject(version))
     if why := conflict_of_interest(version, actor):
         raise Denied(why, about=policy_subject(version))
     said = _said(comment)
-    with transaction.atomic():
+    with alerting(), transaction.atomic():
         row = _locked(version)
+        attested.require_policies(f"accept {row}")
+        if why := conflict_of_interest(row, actor):
+            raise Denied(why, about=policy_subject(row))
         if row.state == PolicyState.ACTIVE and row.decided_by == actor.user:
             return row
         if digest != row.digest:

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -11,11 +11,10 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from jsonschema import Draft202012Validator
-from jsonschema.exceptions import ValidationError
 
 from core import clock
-from core.refusals import Invalid
-from registry.policies.strict_yaml import Problem, Read, Unreadable, read
+from core.checked_yaml import BadText, checked
+from core.strict_yaml import Problem, Read
 
 SCHEMA: dict[str, Any] = json.loads(Path(__file__).with_name("schema.json").read_text())
 VALIDATOR = Draft202012Validator(SCHEMA)
@@ -27,17 +26,12 @@ FACTS = {
     "artifact": "Files signed by their maker",
 }
 UNITS = {"m": "minutes", "h": "hours", "d": "days"}
-KINDS = {dict: "a mapping", list: "a list", str: "text", bool: "true or false", int: "a number", float: "a number"}
-WORDS = {"object": "a mapping", "array": "a list", "string": "text", "boolean": "true or false",
-         "integer": "a whole number", "number": "a number"}  # fmt: skip
 
 
-class BadPolicy(Invalid):
+class BadPolicy(BadText):
     """The text is no policy; `problems` says why, by line."""
 
-    def __init__(self, problems: list[Problem]) -> None:
-        super().__init__("This is no policy: " + "; ".join(map(str, problems)) + ".", field="text")
-        self.problems = problems
+    what = "policy"
 
 
 @dataclass(frozen=True)
@@ -136,51 +130,10 @@ def digest_of(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def normal(text: str) -> str:
-    """Return `text` with the line ends that every editor agrees on, so that one policy has one digest."""
-    return text.replace("\r\n", "\n").replace("\r", "\n").strip("\n") + "\n"
-
-
 @lru_cache(maxsize=512)
 def parse(text: str) -> PolicyDocument:
     """Return the policy that `text` states; raise BadPolicy with all that is wrong in it."""
-    try:
-        found = read(text)
-    except Unreadable as why:
-        raise BadPolicy([why.problem]) from why
-    problems = sorted({p for error in VALIDATOR.iter_errors(found.value) for p in _problems(error, found)})
-    problems = problems or sorted(_nonsense(found))
-    if problems:
-        raise BadPolicy(problems)
-    return _document(found.value)
-
-
-def _problems(error: ValidationError, found: Read) -> Iterator[Problem]:
-    path = tuple(error.absolute_path)
-    schema: Mapping[str, Any] = error.schema if isinstance(error.schema, Mapping) else {}
-    if error.validator == "additionalProperties":
-        known = ", ".join(schema["properties"])
-        for key in sorted(set(error.instance) - set(schema["properties"])):
-            yield found.problem((*path, key), f"unknown key '{key}'; here belong {known}")
-    elif error.validator == "required":
-        for key in sorted(set(error.validator_value) - set(error.instance)):
-            yield found.problem(path, f"'{key}' is missing")
-    else:
-        yield found.problem(path, _sentence(error, schema))
-
-
-def _sentence(error: ValidationError, schema: Mapping[str, Any]) -> str:
-    name, wanted = f"'{error.absolute_path[-1]}' " if error.absolute_path else "", error.validator_value
-    if error.validator == "type":
-        return f"{name}has to be {WORDS[wanted]}, not {KINDS.get(type(error.instance), 'empty')}"
-    if error.validator in {"enum", "const"}:
-        choices = wanted if error.validator == "enum" else [wanted]
-        return f"{name}has to be {' or '.join(map(str, choices))}, not {error.instance}"
-    if error.validator == "pattern":
-        return f"{name}has to be {schema['description']}"
-    if error.validator in {"oneOf", "dependentRequired"}:
-        return str(schema["description"])
-    return f"{name}is refused: {error.message}"
+    return _document(checked(text, VALIDATOR, BadPolicy, _nonsense))
 
 
 def _nonsense(found: Read) -> Iterator[Problem]:

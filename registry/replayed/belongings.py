@@ -3,6 +3,8 @@
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from django.db.models import QuerySet
+
 from audit.replay.story import Body, Kind, Word, by_key
 from registry.grants import WORDS
 from registry.models import Alias, MetricThreshold, RegisteredModelGroupPermission, RegisteredModelUserPermission
@@ -60,8 +62,9 @@ def _threshold_set(body: Body) -> Iterator[Word]:
     yield from _thresholds("after")(body)
 
 
-def _threshold_rows() -> Iterator[tuple[str, str]]:
-    for row in MetricThreshold.objects.select_related("model").order_by("pk").iterator():
+def threshold_rows(found: QuerySet[MetricThreshold]) -> Iterator[tuple[str, str]]:
+    """Yield metric thresholds, each by its model and what it says."""
+    for row in found.select_related("model").order_by("pk").iterator():
         yield f"{row.model.uuid}/{row}", _need(row.required)
 
 
@@ -84,6 +87,7 @@ BELONGINGS = (
     ),
     Kind(
         "threshold", "metric threshold of",
-        {"model.threshold.set": _threshold_set, "model.threshold.deleted": _thresholds("before")}, _threshold_rows,
+        {"model.threshold.set": _threshold_set, "model.threshold.deleted": _thresholds("before")},
+        lambda: threshold_rows(MetricThreshold.objects.all()),
     ),
 )  # fmt: skip

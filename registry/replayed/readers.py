@@ -1,5 +1,6 @@
 """How an event is read for what it says of its object."""
 
+import hashlib
 from collections.abc import Callable, Iterable, Iterator
 
 from audit.replay.story import Body, Word
@@ -21,6 +22,14 @@ def says(value: Callable[[Body], object]) -> Reader:
             yield Word(about(body), str(said))
 
     return read
+
+
+SHORT = 200  # characters
+
+
+def brief(text: str) -> str:
+    """Return words as facts keep them: long ones by their beginning and the digest of the whole."""
+    return text if len(text) <= SHORT else f"{text[:SHORT]}… (SHA-256 {hashlib.sha256(text.encode()).hexdigest()})"
 
 
 def gone(body: Body) -> Iterator[Word]:

@@ -2,6 +2,7 @@
 
 import ast
 import io
+import json
 import struct
 import zipfile
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from typing import IO
 from picklescan.scanner import scan_pickle_bytes
 
 from registry.scan.allowed import is_allowed
+from registry.scan.opcodes import would_run
 
 TEXT = frozenset(
     {
@@ -38,6 +40,7 @@ PROTOCOLS = tuple(bytes([0x80, protocol]) for protocol in range(2, 6))
 ZIP, NPY = b"PK\x03\x04", b"\x93NUMPY"
 DATA = (b"\x89PNG\r\n", b"\xff\xd8\xff", b"GIF8", b"PAR1", b"%PDF-")
 HEAD = 4096
+SAFETENSORS_HEADER = 100_000_000  # bytes, as its own readers have it
 DEEP, MEMBERS, UNPACKED = 3, 20_000, 8 * 2**30
 
 
@@ -49,20 +52,23 @@ class Finding:
     why: str
 
 
-def findings(path: str, data: IO[bytes], depth: int = 0) -> Iterator[Finding]:
+def findings(path: str, data: IO[bytes], depth: int = 0, *, pickled: bool = False) -> Iterator[Finding]:
     """Yield why the file is not known to be safe; nothing where it is. What nobody knows is unsafe.
 
     `data` can be read from any place again and again; it is judged by its bytes, its name only narrows what is allowed.
+    `pickled` files are loaded as pickles, whatever their name says.
     """
     head = data.read(HEAD)
     data.seek(0)
     ending = PurePosixPath(path).suffix.lower()
     if head.startswith(ZIP):
         yield from _packed(path, data, depth)
-    elif head.startswith(PROTOCOLS) or ending in PICKLES:
+    elif pickled or head.startswith(PROTOCOLS) or ending in PICKLES:
         yield from _pickled(path, data)
     elif head.startswith(NPY):
         yield from _array(path, data)
+    elif would_run(data):
+        yield Finding(path, "it is a pickle that runs something, whatever it is called")
     elif not _is_data(ending, head, data):
         yield Finding(path, _unknown(ending))
 
@@ -73,8 +79,9 @@ def _unknown(ending: str) -> str:
 
 def _is_data(ending: str, head: bytes, data: IO[bytes]) -> bool:
     """Whether it is a kind of file whose readers run nothing of it."""
+    data.seek(0)
     if ending == ".safetensors":
-        return len(head) > 8 and head[8:9] == b"{" and struct.unpack("<Q", head[:8])[0] < 2**27  # noqa: PLR2004 - 8 bytes of length
+        return _is_safetensors(data)
     if ending == ".onnx":
         return head[:1] == b"\x08"
     if ending == ".ubj":
@@ -82,8 +89,18 @@ def _is_data(ending: str, head: bytes, data: IO[bytes]) -> bool:
     return head.startswith(DATA) or (ending in TEXT and _is_text(data))
 
 
+def _is_safetensors(data: IO[bytes]) -> bool:
+    """Whether it begins with its length and a header of JSON that says where each tensor lies."""
+    try:
+        size = struct.unpack("<Q", data.read(8))[0]
+        said = json.loads(data.read(size)) if size <= SAFETENSORS_HEADER else None
+    except (ValueError, struct.error, RecursionError):
+        return False
+    return isinstance(said, dict) and all(isinstance(one, dict) for one in said.values())
+
+
 def _is_text(data: IO[bytes]) -> bool:
-    """Whether all of it is UTF-8 without control characters: no pickle, which ends in a dot and begins anywhere, is."""
+    """Whether all of it is UTF-8 without control characters: no binary file is."""
     try:
         words = io.TextIOWrapper(io.BufferedReader(_Kept(data)), encoding="utf-8")  # type: ignore[type-var]
         return all(not set(line) & CONTROL for line in words)

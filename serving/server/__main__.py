@@ -18,6 +18,7 @@ from serving.contract import Desired, Layout, load
 from serving.server import models, refusals, warmup
 from serving.server.app import App
 from serving.server.evidence import Evidence
+from serving.server.scores import Scorer
 from serving.server.tokens import Gate
 
 BROKEN = 3
@@ -41,7 +42,9 @@ def prepared(layout: Layout, desired: Desired) -> App:
     took = time.perf_counter() - begun
     sys.stderr.write(f"loaded in {took:.2f} s; {warm.row_s * 1000:.2f} ms a row, by {warm.source}\n")
     gate = Gate(layout.tokens, desired.endpoint, allow_stale=desired.stale_tokens == "allow")
-    evidence = Evidence(layout.evidence(desired.replica), layout.feature_policy(desired.endpoint))
+    evidence = Evidence(
+        layout.evidence(desired.replica), layout.feature_policy(desired.endpoint), Scorer(model.chances)
+    )
     return App(desired, model, gate, evidence, warm.row_s)
 
 

@@ -13,6 +13,7 @@ from serving.contract import Inference
 from serving.server import answers
 from serving.server.features import Sampler
 from serving.server.inputs import Fitted
+from serving.server.scores import Scorer
 
 WITHIN_S = 0.1
 LARGEST = 16 * 2**20
@@ -22,9 +23,10 @@ ROWS = 100  # of a larger request its rows are counted and its predictions are n
 class Evidence:
     """Lines for one replica. Who it is, is added by who carries them: a model's word is not taken for it."""
 
-    def __init__(self, path: Path, policy: Path) -> None:
-        self.path, self.sampler = path, Sampler(policy)
+    def __init__(self, path: Path, policy: Path, scorer: Scorer) -> None:
+        self.path, self.sampler, self.scorer = path, Sampler(policy), scorer
         self.waiting: list[bytes] = []
+        self.asked: list[Fitted] = []
         self.lost = 0
 
     def note(self, request_id: str, track: str, status: int, took_s: float, given: Fitted, prediction: Any) -> None:
@@ -44,12 +46,16 @@ class Evidence:
         if not self.waiting:
             asyncio.get_running_loop().call_later(WITHIN_S, self.flush)
         self.waiting.append(answers.dump(said))
+        self.asked.append(given)
 
     def flush(self) -> None:
         """Write what waits. A full disk costs evidence, never an answer."""
         if not self.waiting:
             return
-        lines, self.waiting = self.waiting, []
+        (lines, self.waiting), (asked, self.asked) = (self.waiting, []), (self.asked, [])
+        for place, scores in self.scorer.take(asked).items():
+            if len(scores) <= ROWS:
+                lines[place] = lines[place][:-1] + b',"score":' + answers.dump(scores) + b"}"
         if sample := self._sample():
             lines[-1] = lines[-1][:-1] + b',"sample":' + sample + b"}"
         try:

@@ -1,6 +1,5 @@
 """Draws by lot, from what was answered in a moment, the rows whose values are told, as far as the policy lets it."""
 
-import hashlib
 import os
 import random
 from bisect import bisect_right
@@ -20,7 +19,6 @@ ROWS = 50  # of a moment
 BYTES = 64 * 2**10  # of a sample
 TEXT = 400  # characters of a text
 WIDE = 1_024  # numbers of a row's own array; a larger one is not told
-DIGEST_BYTES = 8
 WHOLE = 100.0  # percent
 Chosen = tuple[Fitted, Any, list[int]]  # a request, its answer, the places of the rows that are told
 
@@ -154,12 +152,7 @@ def _written(
 def _told(name: str, values: Iterable[Any], policy: FeaturePolicy) -> list[Any]:
     if name not in policy.hashed:
         return [_short(value) for value in values]
-    key = policy.salt.encode()[: hashlib.blake2b.MAX_KEY_SIZE]
-    return [None if value is None else _digest(str(value), key) for value in values]
-
-
-def _digest(text: str, key: bytes) -> str:
-    return hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=DIGEST_BYTES, key=key).hexdigest()
+    return [None if value is None else policy.digest_of(value) for value in values]
 
 
 def _short(value: Any) -> Any:

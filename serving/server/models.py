@@ -1,6 +1,7 @@
 """Loads a model from its folder and asks it. ONNX runs bare; everything else runs as MLflow runs it."""
 
 import importlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -11,6 +12,7 @@ from serving.server import signature
 from serving.server.inputs import Array, Fitted, Frame, Table, Tensors
 from serving.server.refusals import bad
 
+PAIR = 2
 ONNX_TYPES = {"float": np.float32, "double": np.float64, "int64": np.int64, "int32": np.int32, "bool": np.bool_}
 
 
@@ -19,6 +21,10 @@ class Model(Protocol):
 
     platform: str
     signature: signature.Signature
+
+    @property
+    def chances(self) -> Callable[[Fitted], Any] | None:
+        """How to ask for chances, where there are any."""
 
     def predict(self, given: Fitted) -> Any:
         """Return the answer: an array, a Table, a mapping of arrays, or what a model of one's own returns."""
@@ -36,6 +42,7 @@ class Onnx:
     """An ONNX model: numpy in, numpy out."""
 
     platform = "onnx"
+    chances = None
 
     def __init__(self, folder: Path, said: dict[str, Any]) -> None:
         runtime = importlib.import_module("onnxruntime")  # only this kind's environment has it
@@ -106,6 +113,11 @@ class Pyfunc:
         self.model = importlib.import_module("mlflow.pyfunc").load_model(str(folder))
         self.signature = signature.parse(said.get("signature"))
 
+    @property
+    def chances(self) -> Callable[[Fitted], Any] | None:
+        """None: a function says what it says."""
+        return None
+
     def predict(self, given: Fitted) -> Any:
         """Return the model's answer to a DataFrame or to arrays."""
         return self.tidied(self.ask(self.frame(given)))
@@ -142,8 +154,18 @@ class Sklearn(Pyfunc):
     def __init__(self, folder: Path, said: dict[str, Any]) -> None:
         super().__init__(folder, said)
         name = said["flavors"].get("python_function", {}).get("predict_fn", "predict")
-        self.direct = getattr(self.model.get_raw_model(), name, None)
+        raw = self.model.get_raw_model()
+        self.direct = getattr(raw, name, None)
         self.proven = False
+        self.proba = getattr(raw, "predict_proba", None) if name == "predict" and _classes(raw) == PAIR else None
+
+    @property
+    def chances(self) -> Callable[[Fitted], Any] | None:
+        """How to ask for the chance of the second of two classes, row by row; None where it gives none."""
+        return self._chances if self.proba else None
+
+    def _chances(self, given: Fitted) -> Any:
+        return np.asarray(self.proba(self.frame(given)))[:, 1]  # type: ignore[misc]  # asked where it has it
 
     def ask(self, data: Any) -> Any:
         """Return what the estimator says, by way of MLflow until both have said the same once."""
@@ -154,6 +176,12 @@ class Sklearn(Pyfunc):
         if not self.proven:
             self.direct = None
         return answer
+
+
+def _classes(raw: Any) -> int:
+    """Return how many classes an estimator tells apart; 0 where it tells none."""
+    found = getattr(raw, "classes_", None)
+    return len(found) if isinstance(found, np.ndarray) and found.ndim == 1 else 0
 
 
 def _same(one: Any, other: Any) -> bool:

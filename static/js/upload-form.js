@@ -1,4 +1,5 @@
 // <upload-form> around a form with files: sends it in the background and fills the bar. Without script the form is sent.
+//   data-after: what happens once all is sent; data-most-bytes: a larger file is not sent
 // What to correct goes into its <template>, a callout with an empty list, and before the form.
 customElements.define("upload-form", class extends HTMLElement {
   connectedCallback() {
@@ -12,6 +13,10 @@ customElements.define("upload-form", class extends HTMLElement {
     if (this.request) return;
     this.parentElement.querySelector(":scope > [role=alert]")?.remove();
     this.button = event.submitter ?? this.form.querySelector("button");
+    const most = Number(this.dataset.mostBytes ?? Infinity);
+    if ([...this.form.elements.files.files].some((file) => file.size > most)) {
+      return this.refused([{ message: `The file is over ${most / 2 ** 20} MiB. Send it in parts.` }]);
+    }
     this.button.setAttribute("aria-busy", "true");
     this.progress.hidden = false;
     this.progress.scrollIntoView({ block: "nearest" });
@@ -28,7 +33,7 @@ customElements.define("upload-form", class extends HTMLElement {
     const percent = Math.floor((100 * loaded) / (total || 1));
     const size = (bytes) => `${(bytes / 2 ** 20).toFixed(1)} MiB`;
     this.progress.querySelector("progress").value = percent;
-    const words = percent < 100 ? `Uploading, ${size(loaded)} of ${size(total)}` : "Freezing the files";
+    const words = percent < 100 ? `Uploading, ${size(loaded)} of ${size(total)}` : (this.dataset.after ?? "Freezing the files");
     const said = Math.floor(percent / 25);
     if (said === this.said) return; // a screen reader hears each quarter once
     this.said = said;
@@ -38,7 +43,7 @@ customElements.define("upload-form", class extends HTMLElement {
   heard() {
     let answer = {};
     try { answer = JSON.parse(this.request.responseText); } catch { /* a page, not ours to read */ }
-    if (answer.href?.startsWith("/models/")) return location.assign(answer.href);
+    if (/^\/(models|endpoints)\//.test(answer.href)) return location.assign(answer.href);
     this.refused(answer.errors ?? [{ message: answer.message ?? `The server answered ${this.request.status}.` }]);
   }
 

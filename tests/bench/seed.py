@@ -1,5 +1,6 @@
 """Fills a registry for timings: copies of one version that was registered properly, events sealed for real."""
 
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import cycle, islice
 
@@ -19,7 +20,9 @@ from deployments import endpoints
 from deployments.models import Endpoint
 from monitoring import hours
 from monitoring.minutes import last_over
-from monitoring.models import Snapshot
+from monitoring.models import OpenOutcome, Outcome, Snapshot
+from monitoring.packing import packed
+from monitoring.stats.told import Told
 from registry import access
 from registry.models import Alias, ModelVersion, RegisteredModel, VersionTag
 from registry.stages import Stage
@@ -123,6 +126,31 @@ def _watched(endpoint: Endpoint) -> None:
     hours.reopen(endpoint.name, last)
     while hours.close_open():
         pass
+    OpenOutcome.objects.all().delete()  # there are no predictions to count
+    Outcome.objects.bulk_create(_outcomes(endpoint.name, last // hours.MINUTES))
+
+
+def _outcomes(endpoint: str, last: int) -> Iterator[Outcome]:
+    """Yield what labels say: the days, and the hours of the last three."""
+    kept = [packed(_labelled(number).document) for number in range(8)]
+    days = [(hour, 24) for hour in range(last - last % 24 - (DAYS - 1) * 24, last + 1, 24)]
+    for hour, of in [*days, *((hour, 1) for hour in range(last - 71, last + 1))]:
+        tracks = [("stable", "1"), *([("canary", str(2 + hour // 240 % 9))] if hour // 24 % 10 == 0 else [])]
+        for track, version in tracks:
+            told = kept[hour // of % len(kept)]
+            yield Outcome(endpoint=endpoint, hour=hour, hours=of, track=track, version=version, told=told)
+
+
+def _labelled(number: int) -> Told:
+    """Return 2,000 predictions with scores of all kinds, half of them labelled, of ten segments."""
+    told = Told(asked=2_000)
+    for place in range(2_000):
+        score = (place * (7 + number) % 1_009) / 1_009
+        if place % 2:
+            told.label(int(score >= 0.5), int(place % 97 / 97 < score), score, place * 300.0, f"segment {place % 10}")
+        else:
+            told.wait(int(score >= 0.5), score)
+    return told
 
 
 def _snapshot(endpoint: Endpoint, minute: int, track: str, version: str) -> Snapshot:

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 from django.contrib.auth.models import Group
-from django.db import connection
+from django.db import connection, transaction
 from django.test import Client
 
 from accounts import teams
@@ -15,9 +15,10 @@ from audit.replay.attest import Differs
 from core import clock
 from core.refusals import Conflict
 from deployments import replayed
-from registry import decisions, delegations, glass, history, transitions
+from registry import conditions, decisions, delegations, glass, history, registered, transitions
 from registry.models import Alias, ApprovalRequest, Decision, ModelVersion
 from registry.models.approvals import RequestState
+from registry.policies import book, changes
 from registry.requests import ApprovalRequired
 from registry.stages import Stage
 from registry.transitions import Transitioned
@@ -110,6 +111,86 @@ def test_what_was_signed_is_used_only_as_the_ledger_tells_it(
         to_production(asked.version, dana)
     assert kind in kinds() or "x'20'" in statement or "x20" in statement
     assert ModelVersion.objects.get().stage == Stage.NONE
+
+
+FORGED = [
+    "UPDATE registry_requestrule SET count = 1",
+    "UPDATE registry_requestrule SET \"group\" = 'admin'",
+    "UPDATE registry_check SET status = 'passed', required = NOT required",
+    "UPDATE registry_approvalrequest SET expires_at = '2099-01-01 00:00:00'",
+    "UPDATE registry_approvalrequest SET created_at = '2020-01-01 00:00:00'",
+    "UPDATE registry_approvalrequest SET requester_id = (SELECT id FROM accounts_user WHERE username = 'eli')",
+    "UPDATE registry_approvalrequest SET approvals_needed = 9",
+    'UPDATE registry_modelversion SET evidence = CAST(\'{"metrics": {"auc": 0.995}}\' AS {BYTES})',
+    "UPDATE registry_modelversion SET signature = '{}'",
+    "UPDATE registry_modelversion SET run_id = 'other'",
+    "UPDATE registry_policyversion SET state = 'withdrawn'",
+    "UPDATE registry_policyversion SET author_id = (SELECT id FROM accounts_user WHERE username = 'eli')",
+    "UPDATE registry_policyversion SET text = 'other'",
+    "UPDATE registry_decision SET groups = '[1]'",
+    "UPDATE registry_registeredmodel SET risk_tier = 'low'",
+    "UPDATE registry_registeredmodel SET protected_aliases = '[\"live\"]'",
+    "UPDATE registry_metricthreshold SET value = 0.1",
+    "DELETE FROM registry_metricthreshold",
+]
+
+
+def test_nobodys_word_is_taken_on_rows_that_were_changed(people: dict[str, Actor]) -> None:
+    """One statement each: none of them lets one person's approval be enough, or a check pass, or time stand still."""
+    dana, rita = people["dana"], people["rita"]
+    model = make_model(dana)
+    registered.set_threshold(model, metric="auc", comparison=">", value=0.9, actor=rita)
+    put_in_force(text_of(), people)
+    asked = ask_production(make_version(model, dana, metrics={"auc": 0.952}), dana)
+    approve(asked, people["rob"])
+    for statement in FORGED:
+        with transaction.atomic():
+            sql(statement.replace("{BYTES}", "BYTEA" if connection.vendor == "postgresql" else "BLOB"))
+            with pytest.raises(Conflict, match="differ"):
+                approve(asked, rita)
+            transaction.set_rollback(True)
+    assert approve(asked, rita)
+
+
+def test_a_policy_that_a_row_took_away_still_asks(people: dict[str, Actor]) -> None:
+    """What would need nobody's word by the rows alone does not happen, and nothing is asked for by other terms."""
+    dana = people["dana"]
+    version = make_version(make_model(dana), dana)
+    put_in_force(text_of(actions="[{stage: Staging}]"), people)
+    sql("UPDATE registry_policyversion SET state = 'withdrawn'")
+    with pytest.raises(Differs, match="version of policy"):
+        transitions.transition(version, to=Stage.STAGING, actor=people["eli"])
+    with pytest.raises(Differs, match="version of policy"):
+        ask_production(version, dana)
+
+
+def test_what_is_measured_for_a_request_is_as_it_was_registered(dana: Actor) -> None:
+    version = make_version(make_model(dana), dana, metrics={"auc": 0.952})
+    said = bytes(version.evidence).replace(b"0.952", b"0.995")
+    ModelVersion.objects.filter(pk=version.pk).update(evidence=said)
+    with pytest.raises(Differs, match="registration of"):
+        ask_production(version, dana)
+    assert kinds() == {"registration"}
+
+
+def test_nobody_accepts_her_own_policy_under_another_name(people: dict[str, Actor]) -> None:
+    ada = people["ada"]
+    proposed = changes.propose(text_of(), actor=ada).version
+    sql("UPDATE registry_policyversion SET author_id = %s", people["eli"].person.pk)
+    proposed.refresh_from_db()
+    with pytest.raises(Differs, match="text and author of policy"):
+        changes.accept(proposed, digest=proposed.digest, comment="fine", actor=ada)
+
+
+def test_rules_are_those_of_the_text_that_was_signed_for(people: dict[str, Actor]) -> None:
+    put_in_force(text_of(), people)
+    asked = ask_production(make_version(make_model(people["dana"]), people["dana"]), people["dana"])
+    sql("DELETE FROM registry_requestrule")
+    assert [str(rule) for rule in conditions.rules_up_to(asked)] == ["2 from reviewer"]
+    book._as_it_was.cache_clear()
+    sql("UPDATE registry_policyversion SET text = REPLACE(text, 'count: 2', 'count: 1')")
+    with pytest.raises(Conflict, match="not the one that was signed for"):
+        conditions.rules_up_to(asked)
 
 
 def test_a_stage_that_only_a_row_says_is_not_there_already_and_ends_no_request(

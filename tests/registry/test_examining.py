@@ -32,6 +32,33 @@ def with_files(model: RegisteredModel, dana: Actor, files: dict[str, bytes]) -> 
     return versions.register_version(model, asked, actor=dana)
 
 
+PICKLED = """flavors:
+  python_function: {loader_module: mlflow.sklearn, model_path: weights.txt}
+  sklearn: {pickled_model: %s, serialization_format: pickle}
+"""
+
+
+@pytest.mark.parametrize(("named", "runs"), [("./weights.txt", "weights.txt"), ("other.txt", "weights.txt")])
+def test_what_mlmodel_names_as_a_pickle_is_scanned_as_one(dana: Actor, named: str, runs: str) -> None:
+    files = {"MLmodel": (PICKLED % named).encode(), "weights.txt": b"hello"}
+    version = with_files(make_model(dana), dana, files)
+    assert version.environment["runs_code"] == [runs]
+    examining.examine_pending()
+    scan = version.facts.get(kind="scan")
+    assert not scan.good
+    assert scan.found[0][0] == "weights.txt"
+
+
+def test_a_pickle_that_nobody_finds_is_unknown_and_so_unsafe(dana: Actor) -> None:
+    said = b"flavors: {sklearn: {serialization_format: cloudpickle}}\n"
+    version = with_files(make_model(dana), dana, {"MLmodel": said, "weights.txt": b"hello"})
+    assert version.environment["runs_code"] == ["MLmodel"]
+    examining.examine_pending()
+    assert version.facts.get(kind="scan").found == [
+        ["MLmodel", "it says cloudpickle, and nobody knows which file that is"]
+    ]
+
+
 def facts(version: ModelVersion) -> dict[str, bool]:
     return dict(version.facts.values_list("kind", "good"))
 

@@ -93,11 +93,11 @@ def test_who_compared_with_nobody_is_told_of_the_new_champion(dana: Actor, rita:
 CHANGES: dict[str, tuple[Callable[[ApprovalRequest, dict[str, Actor]], object], str]] = {
     "threshold": (
         lambda r, who: registered.set_threshold(r.model, metric="f1", comparison=">", value=0.9, actor=who["rita"]),
-        "The thresholds changed: none before, f1 > 0.9 now.",
+        "The thresholds changed: none before, f1 > 0.9 now. rita changed that.",
     ),
     "risk": (
         lambda r, who: registered.update_model(r.model, actor=who["dana"], risk_tier="high"),
-        "The model's risk tier was medium and is high now.",
+        "The model's risk tier was medium and is high now. dana changed that.",
     ),
 }
 

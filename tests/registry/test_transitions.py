@@ -7,6 +7,7 @@ from accounts.actors import COMMAND, Actor, Via, person
 from accounts.roles import Role
 from accounts.users import create_user
 from audit.models import Event
+from core import clock
 from core.refusals import Conflict, Denied, Invalid, NotFound
 from registry import checks, decisions, measurements, registered, requests, transitions, versions
 from registry.measurements import Measurement
@@ -248,11 +249,11 @@ def test_a_withdrawn_request_cannot_be_decided(dana: Actor, rita: Actor) -> None
         approve(request, rita)
 
 
-def test_an_expired_approval_is_not_used(dana: Actor, rita: Actor) -> None:
+def test_an_expired_approval_is_not_used(dana: Actor, rita: Actor, monkeypatch: pytest.MonkeyPatch) -> None:
     version = make_version(make_model(dana), dana)
     request = ask_production(version, dana)
     approve(request, rita)
-    ApprovalRequest.objects.filter(pk=request.pk).update(expires_at=request.created_at)
+    monkeypatch.setattr(clock, "now", lambda: request.expires_at)
     again = to_production(version, dana)
     assert isinstance(again, ApprovalRequired)
     assert again.request != request
@@ -260,9 +261,9 @@ def test_an_expired_approval_is_not_used(dana: Actor, rita: Actor) -> None:
     assert request.state == RequestState.EXPIRED
 
 
-def test_due_requests_expire_with_an_event(dana: Actor) -> None:
+def test_due_requests_expire_with_an_event(dana: Actor, monkeypatch: pytest.MonkeyPatch) -> None:
     request = ask_production(make_version(make_model(dana), dana), dana)
-    ApprovalRequest.objects.filter(pk=request.pk).update(expires_at=request.created_at)
+    monkeypatch.setattr(clock, "now", lambda: request.expires_at)
     assert requests.expire_due() == 1
     assert requests.expire_due() == 0
     assert Event.objects.filter(action="request.expired", object_id=str(request.pk)).count() == 1

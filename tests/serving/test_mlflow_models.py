@@ -9,6 +9,7 @@ import pytest
 
 from serving.contract import Isolation
 from tests.serving.rig import Home, Running, running
+from tests.serving.waiting import until
 
 ROW = {"age": 30, "amount": 120.5, "share": 0.5}
 
@@ -57,3 +58,16 @@ def test_protocol_2_gives_a_tensor(server: Running) -> None:
     output = server.ask("/v2/models/scorer/infer", {"inputs": body}).json["outputs"][0]
     shape = {"skops": [1], "pickle": [1, 2]}[server.desired.replica]
     assert (output["name"], output["shape"]) == ("predictions", shape)
+
+
+def test_the_chance_of_the_second_of_two_classes_is_told_beside_the_answer(server: Running, models: Path) -> None:
+    rows = json.loads((models / "rows.json").read_text())
+    expected = json.loads((models / "pickle-answers.json").read_text())
+    server.ask("/invocations", {"dataframe_split": rows}, x_request_id="scored-1")
+    path = server.home.layout.evidence(server.desired.replica)
+    until(lambda: path.exists() and b"scored-1" in path.read_bytes(), within_s=2)
+    said = next(json.loads(line) for line in path.read_bytes().splitlines() if b"scored-1" in line)
+    if server.desired.replica == "skops":
+        assert said["score"] == [pytest.approx(second, abs=1e-6) for _, second in expected]
+    else:
+        assert "score" not in said, "it answers chances itself"

@@ -18,6 +18,7 @@ JUDGES = frozenset({"rita", "rob"})
 ASKERS = frozenset({"dana", "eli", "olga"})
 LIMITERS = frozenset({"rita", "rob", "ada"})
 LABELLERS = frozenset({"dana", "eli", "olga"})
+SEE_TO_ALERTS = frozenset({"dana", "eli", "olga", "rita", "rob"})
 DEPLOYERS = frozenset({"eli", "olga"})
 GIVERS = frozenset({"dana", "ada"})
 ADMINS = frozenset({"ada"})
@@ -57,6 +58,7 @@ CAPACITY = {
         "min_replicas": 1, "max_replicas": 2, "in_flight": 4, "memory_mb": 512, "batch_rows": 1, "max_waiting": 9
     }.items()
 }  # fmt: skip
+ALERT_RULES = '{"type": "signoff.alerts/1", "rules": []}'
 ALL_AT_ONCE = {"strategy": "all-at-once"}
 DECISION = {"verdict": "reject", "digest": "{digest}", "subject_digest": "{digest}", "comment": "no"}
 CARD_REVIEW = {"verdict": "approve", "outcome": "approve", "digest": "f", "words": "fine"}
@@ -116,6 +118,7 @@ PAGES = [
     Deed("POST", "models/<str:name>/permissions/take", GIVERS, body={"holder": "rita", "right": "read"}),
     Deed("POST", "models/<str:name>/permissions/protect", frozenset({"dana"}) | LIMITERS, body={"alias": "live"}),
     Deed("POST", "models/<str:name>/permissions/restrict", WRITERS, body={"restricted": "yes"}),
+    Deed("POST", "models/<str:name>/permissions/values", WRITERS, body={"outcome_values": "1, 0, -500"}),
     Deed("POST", "models/<str:name>/permissions/data", WRITERS, body={"share_pct": "50", "dropped": "iban"}),
     Deed("POST", "models/<str:name>/thresholds", LIMITERS, body={"metric": "auc", "comparison": ">", "value": "0.5"}),
     Deed("POST", "models/<str:name>/thresholds/<int:threshold_id>/delete", LIMITERS),
@@ -146,16 +149,36 @@ PAGES = [
     Deed("POST", "new-endpoint", DEPLOYERS, body={"name": "another", "model": "{name}", "environment": "staging"}),
     Deed("GET", "endpoints/<slug:name>"),
     Deed("GET", "endpoints/<slug:name>/capacity"),
+    Deed("GET", "endpoints/<slug:name>/alerts"),
+    Deed("GET", "endpoints/<slug:name>/alert-rules"),
+    Deed("POST", "endpoints/<slug:name>/alert-rules", DEPLOYERS, body={"text": ALERT_RULES}),
+    Deed(
+        "POST", "endpoints/<slug:name>/alerts/<int:alert_id>/acknowledge", SEE_TO_ALERTS,
+        body={"comment": "x"},
+    ),
+    anyhow("GET", f"{R}alert-rules-schema"),
+    Deed("GET", f"{R}endpoints/<slug:name>/alert-rules"),
+    Deed("PUT", f"{R}endpoints/<slug:name>/alert-rules", DEPLOYERS, body={"text": ALERT_RULES}),
+    Deed("GET", f"{R}endpoints/<slug:name>/alerts"),
+    Deed(
+        "POST", f"{R}endpoints/<slug:name>/alerts/<int:alert_id>/acknowledgement",
+        SEE_TO_ALERTS, body={"comment": "x"},
+    ),
     Deed("GET", "endpoints/<slug:name>/drift", query="?version=1&feature=age"),
     Deed(
         "POST", "endpoints/<slug:name>/drift", frozenset({"dana", "eli", "olga"}), body={"comment": "x"},
         query="?version=1&feature=age",
     ),
+    Deed("GET", f"{R}endpoints/<slug:name>/outcomes"),
+    Deed("GET", "endpoints/<slug:name>/outcomes.csv", query="?since=2026-11-01&until=2026-11-02"),
     Deed("GET", f"{R}endpoints/<slug:name>/drift"),
     Deed(
         "POST", f"{R}endpoints/<slug:name>/drift/acknowledgement", frozenset({"dana", "eli", "olga"}),
         body={"version": "1", "feature": "age", "comment": "x"},
     ),
+    Deed("GET", "endpoints/<slug:name>/beside"), Deed("GET", "endpoints/<slug:name>/labels"),
+    Deed("GET", "endpoints/<slug:name>/labels/<int:number>"),
+    Deed("POST", "endpoints/<slug:name>/labels", LABELLERS),
     Deed("GET", "endpoints/<slug:name>/monitoring"), Deed("GET", "endpoints/<slug:name>/series.<str:form>"),
     Deed("POST", "endpoints/<slug:name>/plan", body={"strategy": "canary"}),
     Deed("POST", "endpoints/<slug:name>/deploy", DEPLOYERS, body={"version": "1", "strategy": "all-at-once"}),
@@ -207,6 +230,7 @@ REST = [
     Deed("POST", f"{R}requests/<int:number>/glass-review", JUDGES, body={"body": "right"}),
     Deed("POST", f"{R}requests/<int:number>/comments", SPEAKERS, body={"body": "hm"}),
     Deed("POST", f"{R}requests/<int:number>/withdraw", frozenset({"dana", "olga"})),
+    anyhow("POST", f"{R}ingest", NOBODY),
     Deed("POST", f"{R}labels", LABELLERS, body={"endpoint": "scene", "labels": [{"request_id": "q", "label": 1}]}),
     Deed("GET", f"{R}endpoints/<slug:name>/series", query="?metric=errors"),
     anyhow("GET", f"{R}policies"), anyhow("GET", f"{R}policy-schema"), anyhow("GET", f"{R}policies/<slug:name>"),

@@ -27,8 +27,10 @@ from audit import seal
 from audit.models import Event, Mismatch, Verification
 from core import clock
 from deployments import endpoints, rollouts
+from deployments.models import Alert
 from deployments.plan import Strategy
 from deployments.plans import Plan
+from monitoring.models import LabelFile
 from registry import discussion, registered, transitions, uploads
 from registry.artifacts import parse_place
 from registry.models import Experiment, LoggedModel, Run, RunTag
@@ -123,7 +125,9 @@ def laid_out(people: dict[str, Actor]) -> SimpleNamespace:
     staged = endpoints.create_endpoint("scene", model=model, environment="staging", actor=people["eli"])
     rollout = rollouts.start(locked(first), staged, Plan(Strategy.ALL_AT_ONCE), actor=people["eli"])
     rollouts.install(rollout)
+    alert = Alert.objects.create(endpoint=staged, rule="slow", then="notify", words="slow")
     count_feature("scene", "1", "age", [30.0], [31.0])
+    labelled = LabelFile.objects.create(endpoint="scene", name="labels.csv", by="dana")
     webhook, _ = hooks.create(Channel.MLFLOW, HOOK, actor=people["ada"])
     wish = hooks.Wish(name="databricks", url=HOOK.url, events=["COMMENT_CREATED"])
     workspace_hook, _ = hooks.create(Channel.WORKSPACE, wish, actor=people["ada"])
@@ -135,7 +139,8 @@ def laid_out(people: dict[str, Actor]) -> SimpleNamespace:
     differs = Mismatch.objects.create(kind="stage", key=f"{model.uuid}/1", label="stage of it", found_at=clock.now())
     upload = uploads.begin_upload(beside, parts=1, actor=dana)
     return SimpleNamespace(
-        upload=upload.pk, mismatch=differs.pk, policy=policy.text, policy_digest=policy.digest,
+        labelled=labelled.pk, upload=upload.pk, alert=alert.pk, mismatch=differs.pk, policy=policy.text,
+        policy_digest=policy.digest,
         model=model, name="Scene", number=request.pk, version=1, run=first.run_id, root=f"0/{first.run_id}/artifacts",
         digest=request.subject_digest, comment_id=comment.pk, threshold_id=model.thresholds.get().pk, token_id=token.pk,
         rollout=rollout.pk, caller=caller.pk, seq=event.seal.seq, row=event.pk, experiment=experiment.pk, gone=gone.pk,
@@ -155,7 +160,7 @@ def address(deed: Deed, scene: SimpleNamespace) -> str:
     values = {
         "name": "scene" if at_endpoint or at_policy else scene.name, "number": number_in(deed, scene),
         "token_id": scene.caller if at_endpoint else scene.token_id,
-        "threshold_id": scene.threshold_id, "comment_id": scene.comment_id,
+        "alert_id": scene.alert, "threshold_id": scene.threshold_id, "comment_id": scene.comment_id,
         "seq": scene.seq, "row": scene.row, "run_id": scene.run, "experiment_id": "0",
         "model_id": scene.logged, "tag_key": "old",
         "form": "csv", "secret": "x" * 43, "path": f"{scene.root}/plots/roc.png",
@@ -170,6 +175,8 @@ def number_in(deed: Deed, scene: SimpleNamespace) -> int:
         return int(scene.rollout)
     if "verification" in deed.route:
         return int(scene.verification)
+    if "labels/" in deed.route:
+        return int(scene.labelled)
     if "mismatches" in deed.route:
         return int(scene.mismatch)
     return int(scene.number) if "approvals" in deed.route or "requests" in deed.route else 1

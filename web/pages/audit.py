@@ -5,7 +5,7 @@ import io
 import json
 import tempfile
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from django.conf import settings
@@ -36,6 +36,7 @@ from core.refusals import Invalid, NotFound
 from registry import compare, history
 from web.actors import actor_of
 from web.pages import labels
+from web.pages.cells import inert
 from web.pages.paging import address, key_of, size_of
 from web.pages.parts import unchanged
 
@@ -108,8 +109,7 @@ def _filter(chosen: dict[str, str]) -> tuple[history.Filter, list[dict[str, str]
 def _moment(text: str) -> datetime | None:
     if not text:
         return None
-    moment = datetime.fromisoformat(text)
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return clock.told(text)
 
 
 def _exports(request: HttpRequest, actor: Actor) -> list[dict[str, str]]:
@@ -234,7 +234,7 @@ def _csv(rows: Iterator[history.Told]) -> Iterator[str]:
 
 
 def _cell(value: object) -> str:
-    """Return a cell that no spreadsheet takes for a formula."""
+    """Return a value as a cell."""
     text = (
         clock.iso(value)
         if isinstance(value, datetime)
@@ -244,7 +244,7 @@ def _cell(value: object) -> str:
         if value is None
         else str(value)
     )
-    return f"'{text}" if text[:1] in {"=", "+", "-", "@", "\t", "\r"} else text
+    return inert(text)
 
 
 def _json(rows: Iterator[history.Told]) -> Iterator[str]:

@@ -14,7 +14,8 @@ from accounts.permissions import Permission
 from accounts.policy import denied
 from core.refusals import Invalid, Refusal
 from deployments import endpoints, freezing, rights, rollouts
-from deployments.models import Endpoint, InstalledRight, Rollout
+from deployments.alerts import looking
+from deployments.models import Endpoint, EndpointToken, InstalledRight, Rollout
 from deployments.plan import Strategy
 from deployments.plans import Plan
 from deployments.states import ENDED, RolloutState
@@ -113,6 +114,8 @@ def _page(
         "frozen": freezing.over_endpoint(found),
         "live": live,
         "floods": letters.floods(found.name),
+        "firing": (firing := looking.firing(found)),
+        "firing_words": f"Alert {firing[0].rule}: {firing[0].words}" if firing else "",
         "history": [_past(row) for row in _history(found)],
         "versions": (deployable := _deployable(found)),
         "any_pickle": any(one["runs_code"] for one in deployable),
@@ -128,6 +131,7 @@ def _page(
         "tokens": found.tokens.order_by("-pk")[:50] if may_deploy else [],
         "new_token": token,
         "max_days": settings.TOKEN_TTL_DAYS,
+        "uses": [{"value": value, "label": label} for value, label in EndpointToken.Use.choices],
         "preview_action": f"/endpoints/{found.name}/plan",
         "picture": planned(plan) if plan else None,
         "form": form or Form(version="", reason="", label="", days="30", **plan_form.EMPTY),
@@ -280,7 +284,13 @@ def make_token(request: HttpRequest, name: str) -> HttpResponse:
     form = Form(version="", reason="", label=posted(request, "label"), days=posted(request, "days"), **plan_form.EMPTY)
     try:
         days = whole_number(str(form["days"].value), "days", 1, settings.TOKEN_TTL_DAYS)
-        _, text = endpoints.mint_endpoint_token(found, label=str(form["label"].value), days=days, actor=actor)
+        _, text = endpoints.mint_endpoint_token(
+            found,
+            label=str(form["label"].value),
+            days=days,
+            use=posted(request, "use") or EndpointToken.Use.PREDICT,
+            actor=actor,
+        )
     except Invalid as why:
         form.blame(why)
         return _page(request, found, actor, form=form)

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 
 from deployments.shifts import Shift
 from monitoring.series import Line, Lines
-from web.pages import gallery_drift
+from web.pages import gallery_drift, gallery_outcomes
 from web.pages.charts import Chart
 from web.pages.figures import FIGURES, Around, draw
 from web.pages.gallery_stock import Context, at
@@ -87,6 +87,9 @@ STATES = {
 }
 
 
+OUTCOMES = {
+    "three canaries": "numbers", "labels late": "no labels", "nothing measured": "nothing", "first minutes": "as of",
+}  # fmt: skip
 DRIFT = {"first minutes": "calm", "nothing measured": "nothing told", "no traffic": "nothing told"}
 AT = [BEGIN.timestamp() + 60 * minute for minute in range(MINUTES)]
 
@@ -132,6 +135,8 @@ def page(name: str, endpoint: Context) -> Context:
         "tabs": [{"label": key, "href": f"?range={key}", "current": key == "6h"} for key in ("1h", "6h", "24h", "7d")],
         "charts": figures(state),
         "is_empty": not state.lines,
+        "outcomes": gallery_outcomes.PANELS[OUTCOMES.get(name, "usual")],
+        "outcomes_csv": "/endpoints/risk/outcomes.csv",
         "drift": gallery_drift.TABLES[DRIFT.get(name, "usual")],
         "floods": {"risk-v6-5f0c": 1_234_567} if name == "a model that floods" else {},
         "shifts": _shifts(state)[::-1],

@@ -8,7 +8,7 @@ from deployments.plans import Plan
 from deployments.scaling import Capacity
 from deployments.states import RolloutState
 from registry.data_policy import DataPolicy
-from web.pages import gallery_charts, gallery_drift, plan_form
+from web.pages import gallery_alerts, gallery_beside, gallery_charts, gallery_drift, gallery_labels, plan_form
 from web.pages.gallery_pages import EVENTS, MODEL, event
 from web.pages.gallery_stock import DIGEST, Context, at
 from web.pages.plan_picture import Picture, planned, under_way
@@ -88,7 +88,16 @@ ENDPOINT_PAGE: Context = {
         {"right": right(3, 4), "use": "stands by"},
         {"right": right(2, 2), "use": ""},
     ],
-    "tokens": [{"pk": 1, "label": "checkout", "prefix": "c0ffee00", "expires_at": at(28)}],
+    "tokens": [
+        {
+            "pk": 1,
+            "label": "checkout",
+            "prefix": "c0ffee00",
+            "expires_at": at(28),
+            "get_use_display": "Asks for predictions",
+        }
+    ],
+    "uses": [{"value": "predict", "label": "Asks for predictions"}],
     "max_days": 90,
     "form": FORM,
     "preview_action": "/endpoints/risk/plan",
@@ -250,6 +259,11 @@ PAGES: dict[str, dict[str, Context]] = {
         "under way": {**ENDPOINT_PAGE, "live": RUNNING, "new_token": "se_c0ffee00_" + "x" * 43},
         "reader": {**ENDPOINT_PAGE, "may_deploy": False, "may_ask": False, "needed": NEEDED, "previous": None},
         "frozen": {**ENDPOINT_PAGE, "frozen": FROZEN},
+        "an alert": {
+            **ENDPOINT_PAGE,
+            "firing": [gallery_alerts.SLOW, gallery_alerts.SEEN],
+            "firing_words": "Alert slow",
+        },
         "nothing yet": {
             **ENDPOINT_PAGE,
             "serving": None,
@@ -260,12 +274,17 @@ PAGES: dict[str, dict[str, Context]] = {
             "versions": [],
         },
     },
+    "endpoints/alerts": gallery_alerts.pages(ENDPOINT),
+    "endpoints/alert_rules": gallery_alerts.editors(ENDPOINT, NEEDED),
     "endpoints/drift": {
         "numbers": gallery_drift.page(gallery_drift.AGE, ENDPOINT),
         "words": gallery_drift.page(gallery_drift.CITY, ENDPOINT),
         "acknowledged": gallery_drift.page(gallery_drift.SEEN, ENDPOINT),
         "first day": gallery_drift.page(gallery_drift.INCOME, ENDPOINT),
     },
+    "endpoints/beside": gallery_beside.states(ENDPOINT),
+    "endpoints/labels": gallery_labels.listing(ENDPOINT, NEEDED),
+    "endpoints/label_file": gallery_labels.report(ENDPOINT),
     "endpoints/monitoring": {state: gallery_charts.page(state, ENDPOINT) for state in gallery_charts.STATES},
     "deployments/list": {
         "usual": {"rows": [RUNNING, FAILED, DONE, BEFORE], "shown": "4 deployments"},
@@ -345,6 +364,10 @@ PAGES: dict[str, dict[str, Context]] = {
             "may_restrict": True,
             "path": "/models/credit-risk/permissions",
             "data_policy": DataPolicy(50.0, ("iban",), ("city",)),
+            "outcome_values": [
+                {"truth": "1", "said": "0", "value": -500.0},
+                {"truth": "1", "said": "1", "value": 40.0},
+            ],
             "form": GIVEN,
             "rights": [{"value": "read", "label": "read"}],
         },

@@ -1,6 +1,6 @@
 """Pages of registered models: list, create, one model, its history."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from django.contrib import messages
@@ -292,7 +292,6 @@ def _moment(text: str) -> tuple[datetime | None, str]:
     if not text:
         return None, ""
     try:
-        moment = datetime.fromisoformat(text.removesuffix(" UTC"))
+        return clock.told(text.removesuffix(" UTC")), ""
     except ValueError:
         return None, "Write it as 2026-11-24T15:00, in UTC."
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)), ""

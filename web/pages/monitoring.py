@@ -13,19 +13,22 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.gzip import gzip_page
 from django.views.decorators.http import require_GET
 
+from core import clock
 from core.refusals import Invalid, NotFound
 from deployments import endpoints
+from deployments.alerts import looking
 from deployments.models import Endpoint
 from deployments.shifts import Shift, shifts
 from monitoring import letters
 from monitoring.metrics import METRICS
 from monitoring.minutes import last_over, last_told, minute_of, start_of
+from monitoring.outcomes import report as outcomes_of
 from monitoring.series import Grid, apart, drawn, first_minute, together
+from registry.outcome_values import values_of
 from web.actors import actor_of
-from web.pages import drift
+from web.pages import drift, outcomes
 from web.pages.charts import DAY_S, LATE_PCT, LEVELS, Before, Mark
 from web.pages.figures import FIGURES, Around, draw, names_of
-from web.templatetags.signoff import as_moment
 
 RANGES = {
     "5m": timedelta(minutes=5),
@@ -64,9 +67,10 @@ class Span:
             raise Invalid(f"The range is one of {', '.join(RANGES)}.", field="range")
         if not text:
             return cls(name, start_of(last_told(endpoint) + 1))
-        if (moment := as_moment(text)) is None:
-            raise Invalid("`until` is a moment such as 2026-11-24T15:00.", field="until")
-        return cls(name, start_of(minute_of(moment)), is_past=True)
+        try:
+            return cls(name, start_of(minute_of(clock.told(text))), is_past=True)
+        except ValueError as why:
+            raise Invalid("`until` is a moment such as 2026-11-24T15:00.", field="until") from why
 
     @property
     def since(self) -> datetime:
@@ -96,13 +100,18 @@ def monitoring(request: HttpRequest, name: str) -> HttpResponse:
     moved = shifts(found, span.since, span.until)
     at = span.grid(BUCKETS).at
     around = Around(marks_of(moved, at), before_of(first, at))
+    as_of = outcomes.as_of_of(request)
+    told = outcomes_of(found.name, span.since, span.until, as_of)
     context = {
         "endpoint": found,
         "span": span,
         "tabs": [_tab(span, key) for key in RANGES],
         "charts": [draw(figure, table, grid.starts, now, around) for figure in FIGURES],
         "is_empty": not table,
+        "outcomes": outcomes.panel(told, as_of, values_of(found.model)),
+        "outcomes_csv": f"/endpoints/{found.name}/outcomes.csv?{_outcomes_query(span, as_of)}",
         "drift": drift.table(found.name, request.GET.get("version", "")),
+        "firing": looking.firing(found),
         "floods": letters.floods(found.name),
         "shifts": moved[::-1],
         "source": f"/endpoints/{found.name}/series.json?{span.query()}",
@@ -110,6 +119,12 @@ def monitoring(request: HttpRequest, name: str) -> HttpResponse:
         "permalink": f"/endpoints/{found.name}/monitoring?{span.query()}",
     }
     return render(request, "endpoints/monitoring.html", context)
+
+
+def _outcomes_query(span: Span, as_of: datetime | None) -> str:
+    """Return the query for the outcomes of just this span."""
+    known = {"as_of": as_of.isoformat()} if as_of else {}
+    return urlencode({"since": span.since.isoformat(), "until": span.until.isoformat(), **known})
 
 
 def usual_of(first: int | None) -> str:

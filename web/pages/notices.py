@@ -20,7 +20,8 @@ from accounts.roles import Role
 from audit.models import Mismatch
 from audit.replay import mismatches
 from core import clock
-from deployments.models import Rollout
+from deployments.alerts import looking
+from deployments.models import Alert, Rollout
 from registry import history
 from registry.models import ApprovalRequest, BrokenGlass, Comment, Decision, PolicyVersion, RegisteredModel
 from registry.models.approvals import RequestState
@@ -102,6 +103,18 @@ def _drifted(actor: Actor) -> QuerySet[Any]:
     return rows.filter(model_uuid__in=RegisteredModel.objects.live().filter(owner=actor.user).values("uuid"))
 
 
+def _alerts(actor: Actor) -> QuerySet[Any]:
+    """Return alerts that began: of one's own models, and all for those who deploy to production."""
+    rows = history.events_visible_to(actor).order_by().filter(action="alert.fired").annotate(moment=F("at"))
+    if actor.holds(Permission.DEPLOY_PRODUCTION):
+        return rows
+    return rows.filter(model_uuid__in=RegisteredModel.objects.live().filter(owner=actor.user).values("uuid"))
+
+
+def _alert_reviews(actor: Actor) -> QuerySet[Any]:
+    return looking.for_reviewers(actor).annotate(moment=F("began_at"))
+
+
 def _tokens(actor: Actor) -> QuerySet[Any]:
     soon = clock.now() + ENDING
     rows = ApiToken.objects.filter(user=actor.user, revoked_at=None, expires_at__gt=clock.now(), expires_at__lte=soon)
@@ -129,11 +142,11 @@ def _proposals(actor: Actor) -> QuerySet[Any]:
 
 STANDING: dict[str, Callable[[Actor], QuerySet[Any]]] = {
     "request": _to_decide, "glass": _glass, "policy": _proposals, "token": _tokens, "access": _wishes,
-    "mismatch": _mismatches,
+    "mismatch": _mismatches, "alert_review": _alert_reviews,
 }  # fmt: skip
 NEWS: dict[str, Callable[[Actor], QuerySet[Any]]] = {
     "decision": _decided, "ended": _ended, "comment": _comments, "rollout": _rollouts,
-    "drift": _drifted,
+    "drift": _drifted, "alert": _alerts,
 }  # fmt: skip
 
 
@@ -278,6 +291,28 @@ def _tell_drifted(keys: list[int], actor: Actor) -> dict[int, Notice]:
     }  # fmt: skip
 
 
+def _tell_alerts(keys: list[int], actor: Actor) -> dict[int, Notice]:
+    events = [history.tell(row) for row in history.events_visible_to(actor).filter(pk__in=keys)]
+    return {
+        told.id: Notice(
+            "alert", told.id, told.at, f"Alert {told.after['alert']} at", told.label,
+            f"/endpoints/{told.object_id}/alerts", told.comment,
+        )
+        for told in events
+    }  # fmt: skip
+
+
+def _tell_alert_reviews(keys: list[int], actor: Actor) -> dict[int, Notice]:
+    del actor
+    return {
+        key: Notice(
+            "alert_review", key, row.began_at, "An alert waits for a reviewer at", row.endpoint.name,
+            f"/endpoints/{row.endpoint.name}/alerts#alert-{key}", row.words, needs=True,
+        )
+        for key, row in Alert.objects.select_related("endpoint").in_bulk(keys).items()
+    }  # fmt: skip
+
+
 def _tell_tokens(keys: list[int], actor: Actor) -> dict[int, Notice]:
     del actor
     return {
@@ -320,4 +355,5 @@ TELL: dict[str, Callable[[list[int], Actor], dict[int, Notice]]] = {
     "request": _tell_requests, "glass": _tell_glass, "policy": _tell_proposals, "token": _tell_tokens,
     "access": _tell_wishes, "decision": _tell_decisions, "ended": _tell_ended, "comment": _tell_comments,
     "rollout": _tell_rollouts, "mismatch": _tell_mismatches, "drift": _tell_drifted,
+    "alert": _tell_alerts, "alert_review": _tell_alert_reviews,
 }  # fmt: skip

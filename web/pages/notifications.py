@@ -1,7 +1,5 @@
 """The page behind the bell."""
 
-from datetime import datetime
-
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.views.decorators.cache import never_cache
@@ -35,7 +33,7 @@ def notifications(request: HttpRequest) -> HttpResponse:
 def read(request: HttpRequest) -> HttpResponse:
     """Mark as read what was on the page when it was shown."""
     try:
-        until = datetime.fromisoformat(posted(request, "until"))
+        until = clock.told(posted(request, "until"))
         notices.mark_read(actor_of(request).person, until=until)
     except (ValueError, TypeError) as why:
         raise Invalid("Reload the page and mark it again.", field="until") from why

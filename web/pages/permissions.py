@@ -23,7 +23,7 @@ def permissions(request: HttpRequest, name: str) -> HttpResponse:
 
 
 def _form(**typed: str) -> Form:
-    return Form(**{"holder": "", "right": "read", "alias": "", "data_policy": "", **typed})
+    return Form(**{"holder": "", "right": "read", "alias": "", "data_policy": "", "outcome_values": "", **typed})
 
 
 def _page(request: HttpRequest, name: str, form: Form) -> HttpResponse:
@@ -40,6 +40,7 @@ def _page(request: HttpRequest, name: str, form: Form) -> HttpResponse:
         "may_protect": protection.may_protect(model, actor=actor),
         "may_release": protection.may_release(actor=actor),
         "data_policy": data_policy.policy_of(model),
+        "outcome_values": model.outcome_values,
         "path": path,
         "form": form,
         "holders": [f"group:{name}" for name in Group.objects.order_by("name").values_list("name", flat=True)],
@@ -124,6 +125,30 @@ def tell_data(request: HttpRequest, name: str) -> HttpResponse:
         return _page(request, name, form)
     messages.success(request, "Saved. Model servers follow within a second; counts of those columns are forgotten.")
     return HttpResponseRedirect(f"{labels.model_path(name)}/permissions")
+
+
+@require_POST
+def value_outcomes(request: HttpRequest, name: str) -> HttpResponse:
+    """Say what each outcome is worth: a line each of what was true, what was said, and the value, between commas."""
+    actor, typed = actor_of(request), posted(request, "outcome_values")
+    form = _form(outcome_values=typed)
+    try:
+        cells = [_cell(line) for line in typed.splitlines() if line.strip()]
+        registered.update_model(access.find_model(name, actor=actor), actor=actor, outcome_values=cells)
+    except Invalid as why:
+        form["outcome_values"].errors.append(why.sentence)
+        return _page(request, name, form)
+    messages.success(request, "Saved. Monitoring tells the value of outcomes by it from now on.")
+    return HttpResponseRedirect(f"{labels.model_path(name)}/permissions")
+
+
+def _cell(line: str) -> dict[str, object]:
+    parts = [part.strip() for part in line.split(",")]
+    try:
+        truth, said, value = parts
+        return {"truth": truth, "said": said, "value": float(value)}
+    except ValueError:
+        raise Invalid(f"{line[:60]!r} is no truth, answer and number.", field="outcome_values") from None
 
 
 def _percent(text: str) -> float:

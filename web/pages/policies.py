@@ -11,14 +11,15 @@ from accounts.actors import Actor
 from accounts.permissions import Permission, roles_with
 from accounts.policy import require
 from core import clock
+from core.checked_yaml import normal
 from core.refusals import Conflict, Invalid, Refusal
+from core.strict_yaml import Problem
 from registry import freezes
 from registry.freezes import Window
 from registry.models import Policy, PolicyState, PolicyVersion
 from registry.policies import book, changes
-from registry.policies.documents import BadPolicy, normal, parse
+from registry.policies.documents import BadPolicy, parse
 from registry.policies.dry_run import dry_run
-from registry.policies.strict_yaml import Problem
 from web.actors import actor_of
 from web.pages.forms import Form, posted
 from web.pages.policy_words import difference, facts_of, numbered, row_of

@@ -9,7 +9,7 @@ from rest_framework import serializers
 
 from deployments import endpoints, freezing, interventions, reach, rights, steering
 from deployments.capacity import capacity_of
-from deployments.models import Endpoint, Rollout
+from deployments.models import Endpoint, EndpointToken, Rollout
 from deployments.states import RolloutState, StepStatus
 from deployments.targets.kinds import KINDS
 from web.rest.one_of import OneOf
@@ -241,6 +241,7 @@ class NewEndpointToken(serializers.Serializer[Any]):
 
     label = serializers.CharField(max_length=80)  # type: ignore[assignment]  # the metaclass takes it out of the class
     days = serializers.IntegerField(min_value=1)
+    use = OneOf(choices=EndpointToken.Use.choices, default=EndpointToken.Use.PREDICT)
 
 
 class EndpointTokenOnce(serializers.Serializer[Any]):

@@ -19,7 +19,7 @@ class Labels(serializers.Serializer[dict[str, object]]):
     endpoint = serializers.CharField(max_length=63)
     labels = serializers.ListField(
         child=serializers.JSONField(),
-        help_text="of {request_id, label, value}: what was true, what it was worth, or both",
+        help_text="of {request_id, label, value, at, segment}: what was true, what it was worth, or both",
     )
 
 

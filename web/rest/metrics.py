@@ -19,7 +19,7 @@ from audit.replay.mismatches import open_count
 from core import clock, home
 from core.version import VERSION
 from deployments import endpoints
-from deployments.models import Rollout
+from deployments.models import Alert, Rollout
 from deployments.states import ENDED
 from monitoring import late, letters
 from monitoring.metrics import METRICS
@@ -115,6 +115,10 @@ class Signoff(Collector):
         seen = list(endpoints.endpoints_visible_to(self.actor).values_list("name", "replicas"))
         wanted = [({"endpoint": name}, count) for name, count in seen]
         yield gauge("endpoint_model_servers_wanted", "Model servers that each version should have.", wanted)
+        alerts = Alert.objects.filter(ended_at=None, endpoint__name__in=[name for name, _ in seen])
+        told = alerts.values_list("endpoint__name", "rule", "then")
+        firing = [({"endpoint": name, "alert": rule, "then": then}, 1.0) for name, rule, then in told]
+        yield gauge("endpoint_alert_firing", "Alerts that are not over.", firing)
         rows = _last_minutes([name for name, _ in seen])
         for name in dict.fromkeys(part.name for part in OF_A_MINUTE):
             parts = [part for part in OF_A_MINUTE if part.name == name]

@@ -3,9 +3,20 @@
 from collections.abc import Mapping
 from typing import IO, Any
 
+from django.conf import settings
 from rest_framework.parsers import BaseParser
 
+from core.refusals import TooLarge
 from web.strict_json import check_values, parse
+
+
+def whole_of(stream: IO[Any]) -> bytes:
+    """Return the body; raise TooLarge where it is over what is read at once, of which no more is read."""
+    most = int(settings.DATA_UPLOAD_MAX_MEMORY_SIZE or 0)
+    body: bytes = stream.read(most + 1)
+    if len(body) > most:
+        raise TooLarge(f"The body is over {most >> 20} MiB.", next_step="Send it in parts.")
+    return body
 
 
 class StrictJSONParser(BaseParser):
@@ -18,6 +29,6 @@ class StrictJSONParser(BaseParser):
     ) -> Any:
         """Return what the body says."""
         del media_type, parser_context
-        said = parse(stream.read())
+        said = parse(whole_of(stream))
         check_values(said)
         return said

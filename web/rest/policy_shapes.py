@@ -4,8 +4,8 @@ from typing import Any
 
 from rest_framework import serializers
 
+from core.strict_yaml import SIZE_MAX
 from registry.models import PolicyState
-from registry.policies.strict_yaml import SIZE_MAX
 from web.rest.one_of import OneOf
 
 

@@ -1,7 +1,7 @@
 """Reads what a caller of own REST sends."""
 
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, cast
 
 from rest_framework.exceptions import ValidationError
@@ -18,6 +18,7 @@ from rest_framework.serializers import (
     Serializer,
 )
 
+from core import clock
 from core.refusals import Invalid
 
 JSON_TYPES: tuple[tuple[Any, Callable[[object], bool]], ...] = (
@@ -89,7 +90,6 @@ def moment_of(request: Request, name: str) -> datetime | None:
     if not text:
         return None
     try:
-        moment = datetime.fromisoformat(text)
+        return clock.told(text)
     except ValueError as why:
         raise Invalid(f"{name} must be a moment such as 2026-11-24T15:00:00Z.", field=name) from why
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -6,7 +6,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from accounts.permissions import Scope
-from registry import cards, data_policy, lineage, numbering, protection
+from registry import cards, data_policy, lineage, numbering, outcome_values, protection
 from registry.models import MetricThreshold, ModelVersion, RegisteredModel, VersionFact
 from registry.models.registered import RiskTier
 from registry.stages import Stage
@@ -76,6 +76,14 @@ class DataPolicyShape(serializers.Serializer[Any]):
     hashed = serializers.ListField(child=ColumnName(), max_length=data_policy.MOST, default=list)
 
 
+class OutcomeValueShape(serializers.Serializer[Any]):
+    """What one outcome is worth to the business: of what was true and what was said."""
+
+    truth = serializers.CharField(max_length=outcome_values.LONGEST, trim_whitespace=False)
+    said = serializers.CharField(max_length=outcome_values.LONGEST, trim_whitespace=False)
+    value = serializers.FloatField()
+
+
 class Model(serializers.Serializer[Any]):
     """A registered model."""
 
@@ -93,6 +101,7 @@ class Model(serializers.Serializer[Any]):
     thresholds = ThresholdShape(many=True)
     protected_aliases = serializers.SerializerMethodField()
     data_policy = serializers.SerializerMethodField()
+    outcome_values = OutcomeValueShape(many=True, read_only=True)
 
     @extend_schema_field(DataPolicyShape)
     def get_data_policy(self, model: RegisteredModel) -> dict[str, Any]:
@@ -119,6 +128,7 @@ class ModelChange(serializers.Serializer[Any]):
     restricted = serializers.BooleanField(required=False)
     strict_sources = serializers.BooleanField(required=False)
     data_policy = DataPolicyShape(required=False)
+    outcome_values = OutcomeValueShape(many=True, required=False)
 
 
 class NewModel(serializers.Serializer[Any]):

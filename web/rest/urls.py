@@ -9,15 +9,18 @@ from rest_framework.response import Response
 
 from accounts.permissions import Scope
 from web.rest import (
+    alerts,
     audit,
     cards,
     delegations,
     drift,
     endpoints,
+    ingest,
     labels,
     metrics,
     mismatches,
     models,
+    outcomes,
     policies,
     requests,
     rollouts,
@@ -72,7 +75,15 @@ urlpatterns = [
     path("policies/<slug:name>/versions/<int:number>/dry-run", policies.dry, name="policy-dry-run"),
     path("policies/<slug:name>/versions/<int:number>/accept", policies.accept, name="accept-policy"),
     path("policies/<slug:name>/versions/<int:number>/turn-down", policies.turn_down, name="turn-policy-down"),
+    path("ingest", ingest.ingest, name="ingest"),
     path("labels", labels.labels, name="labels"),
+    path("endpoints/<slug:name>/outcomes", outcomes.endpoint_outcomes, name="endpoint-outcomes"),
+    path("alert-rules-schema", alerts.schema, name="alert-rules-schema"),
+    path("endpoints/<slug:name>/alert-rules", alerts.rules, name="alert-rules"),
+    path("endpoints/<slug:name>/alerts", alerts.alerts, name="alerts"),
+    path(
+        "endpoints/<slug:name>/alerts/<int:alert_id>/acknowledgement", alerts.acknowledgement, name="acknowledge-alert"
+    ),
     path("endpoints/<slug:name>/drift", drift.endpoint_drift, name="endpoint-drift"),
     path("endpoints/<slug:name>/drift/acknowledgement", drift.acknowledgement, name="acknowledge-drift"),
     path("endpoints/<slug:name>/series", series.endpoint_series, name="endpoint-series"),

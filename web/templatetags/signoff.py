@@ -14,6 +14,7 @@ from django.templatetags.static import static
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
+from core import clock
 from web.markdown import rendered
 
 register = template.Library()
@@ -207,7 +208,7 @@ def as_moment(value: object) -> datetime | None:
     """Return `value` as a UTC moment: it may be one, or ISO text."""
     if isinstance(value, str):
         try:
-            value = datetime.fromisoformat(value)
+            value = clock.told(value)
         except ValueError:
             return None
     if not isinstance(value, datetime):

@@ -12,6 +12,7 @@ STAGERS = {"eli", "olga", "remy"}
 OPS = {"olga", "remy"}
 ASKERS = {"dana", "eli", "olga", "rex", "remy", "ray"}
 DECIDERS = {"rita", "rob", "rex", "remy", "ray"}
+TIERS = ["low", "medium", "high"]
 LIMITERS = {"rita", "rob", "ada", "rex", "remy", "ray"}
 ACTIVE = {"Staging", "Production"}
 MOVED, SAME, DENIED, REFUSED, ENDED = "moved", "same", "denied", "refused", "ended"
@@ -54,6 +55,7 @@ class Reference:
     limit: float | None = None
     tier: str = "medium"
     day: int = 0
+    weakened: list[tuple[str, str, float]] = field(default_factory=list)  # who asked for less, of what, from where
 
     # What a request is held to
 
@@ -174,7 +176,8 @@ class Reference:
 
     def decide(self, who: str, place: int, word: str, *, right: bool) -> str:
         request = self.requests[place - 1]
-        if who not in DECIDERS or who in {request.requester, self.versions[request.version].registrant, TRAINER}:
+        makers = {request.requester, self.versions[request.version].registrant, TRAINER}
+        if who not in DECIDERS or who in makers | {one for one, _, _ in self.weakened}:
             return DENIED
         said = word if right else f"{word} of another digest"
         if who in request.words:
@@ -188,7 +191,15 @@ class Reference:
             request.state = {"reject": "rejected", "request_changes": "changes_requested"}[word]
         elif sum(one == "approve" for one in request.words.values()) >= request.needed:
             request.state = "approved"
+        if word == "approve":
+            self.weakened = []  # whoever approved is another person
         return MOVED
+
+    def _levels(self, who: str, part: str, before: float, after: float) -> None:
+        """Note who asks for less; what asks for as much again is undone."""
+        self.weakened = [one for one in self.weakened if one[1] != part or after < one[2]]
+        if after < before:
+            self.weakened.append((who, part, before))
 
     def withdraw(self, who: str, place: int) -> str:
         request = self.requests[place - 1]
@@ -209,6 +220,7 @@ class Reference:
             return DENIED
         if self.tier == tier:
             return SAME
+        self._levels(who, "tier", TIERS.index(self.tier), TIERS.index(tier))
         self.tier = tier
         self._settle()
         return MOVED
@@ -218,6 +230,7 @@ class Reference:
             return DENIED
         if self.limit == limit:
             return SAME
+        self._levels(who, "limit", self.limit or 0, limit)
         self.limit = limit
         self._settle()
         return MOVED
@@ -228,6 +241,7 @@ class Reference:
             return DENIED
         if guarded == ("live" in self.protected):
             return SAME
+        self._levels(who, "live", float(not guarded), float(guarded))
         self.protected = {"champion", "live"} if guarded else {"champion"}
         self._settle()
         return MOVED

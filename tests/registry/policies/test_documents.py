@@ -7,8 +7,9 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from registry.policies.documents import Action, BadPolicy, CheckSpec, PolicyDocument, Rule, normal, parse
-from registry.policies.strict_yaml import Unreadable, read
+from core.checked_yaml import normal
+from core.strict_yaml import Unreadable, read
+from registry.policies.documents import Action, BadPolicy, CheckSpec, PolicyDocument, Rule, parse
 
 SHORT = """type: signoff.policy/1
 policy: careful

@@ -173,7 +173,6 @@ def test_a_breaking_signature_is_advice_by_default_and_a_block_by_policy(
 def test_a_wait_blocks_yes_but_not_no(moment: Clock, version: ModelVersion, people: dict[str, Actor]) -> None:
     put_in_force(text_of(approvals="[{group: reviewer, count: 1}]", more="wait: 4h\nexpires: 2d\n"), people)
     request = ask_production(version, people["dana"])
-    ApprovalRequest.objects.filter(pk=request.pk).update(created_at=moment[0])
     assert request.expires_at == moment[0] + timedelta(days=2)
     with pytest.raises(Conflict, match="approved from 2026-12-01 16:00 UTC on"):
         say(request, people["rita"])

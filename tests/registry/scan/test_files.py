@@ -39,8 +39,12 @@ def array(descr: str, body: bytes = b"") -> bytes:
     return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(said)) + said + body
 
 
-def why(path: str, body: bytes) -> str:
-    return "; ".join(one.why for one in findings(path, io.BytesIO(body)))
+def why(path: str, body: bytes, *, pickled: bool = False) -> str:
+    return "; ".join(one.why for one in findings(path, io.BytesIO(body), pickled=pickled))
+
+
+TOUCH = b"cos\nsystem\n(S'true'\ntR"  # without a STOP: what it calls was called by then
+HEADER = b'{"a": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}}'
 
 
 CLEAN = {
@@ -53,7 +57,11 @@ CLEAN = {
     "torch.pt": zipped(archive__data_pkl=pickle.dumps(OrderedDict()), archive__data__0=b"\x80\x04\xff\0"),
     "array.npy": array("<f8", b"\0" * 8),
     "model.onnx": b"\x08\x07\x12\x04",
-    "weights.safetensors": struct.pack("<Q", 2) + b"{}",
+    "weights.safetensors": struct.pack("<Q", len(HEADER)) + HEADER + b"\0\0\0\0",
+    "costs.csv": b"cost,amount\nos,system\n12.5,3\nRome,1\n",
+    "Policy.md": b"Policy of (one) care.\n\nIndex 1. Vectors are built.\n",
+    "V.csv": b"V1,V2,class\n0.5,1.5,0\n" * 50_000,
+    "anim.gif": b"GIF89a\1\0\1\0\0\0\0;",
     "plot.png": b"\x89PNG\r\n\x1a\n\0\0",
 }
 UNSAFE = {
@@ -71,6 +79,15 @@ UNSAFE = {
     "what.xyz": (b"hello", "nobody knows"),
     "bytes.txt": (b"abc\0def", "nobody knows"),
     "empty.pkl": (b"", "no pickle"),
+    "model.txt": (TOUCH + b".", "whatever it is called"),
+    "model": (TOUCH, "whatever it is called"),
+    "data.csv": (b"(ios\nsystem\n", "whatever it is called"),
+    "weights.gif": (b"GIF8\0\0\0\0\x000" + TOUCH, "whatever it is called"),
+    "weights": (b"GIF8\0\0\0\0\x000" + TOUCH, "whatever it is called"),
+    "long.txt": (b"(" + b"N" * 200_000, "whatever it is called"),
+    "padded.txt": (b"V" + b"x" * 2**21 + b"\n0" + TOUCH, "whatever it is called"),
+    "model.safetensors": (b"U\x14a\1\0\0\0\0{" + b"x" * 13 + b"0" + TOUCH, "whatever it is called"),
+    "plain.safetensors": (struct.pack("<Q", 4) + b"{..}", "nobody knows"),
     "broken.zip": (b"PK\x03\x04" + b"\0" * 30, "cannot be read"),
 }
 
@@ -84,6 +101,12 @@ def test_what_runs_nothing_unknown_is_clean(path: str) -> None:
 def test_what_runs_something_or_is_unknown_is_named(path: str) -> None:
     body, part = UNSAFE[path]
     assert part in why(path, body)
+
+
+def test_what_is_loaded_as_a_pickle_is_scanned_as_one_whatever_its_name() -> None:
+    assert "nobody" not in why("weights.txt", b"hello")
+    assert "pickle" in why("weights.txt", b"hello", pickled=True)
+    assert why("weights.txt", pickle.dumps([1]), pickled=True) == ""
 
 
 def test_archives_in_archives_end() -> None:
@@ -110,7 +133,7 @@ def test_only_whole_names_of_the_list_are_allowed() -> None:
 
 def test_the_process_answers_for_files_by_their_places(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(pickle.dumps(Evil()))
-    said = f'[["model.pkl", "{tmp_path}/a"], ["gone.pkl", "{tmp_path}/b"]]'
+    said = f'[["model.pkl", "{tmp_path}/a", false], ["gone.pkl", "{tmp_path}/b", false]]'
     done = subprocess.run(
         [sys.executable, "-m", "registry.scan"], input=said, capture_output=True, text=True, check=True
     )
