@@ -78,7 +78,8 @@ def post(url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
         found = line.getresponse()
         text = found.read(ANSWER_MAX).decode(errors="replace").replace("\0", "\N{REPLACEMENT CHARACTER}")
     except (OSError, http.client.HTTPException) as why:
-        raise Unreachable(f"no answer: {_words(why)}") from why
+        ended = f"no answer within {TOTAL_S:.0f} s" if late.is_set() else f"no answer: {_words(why)}"
+        raise Unreachable(ended) from why
     finally:
         watch.cancel()
         line.close()

@@ -1,9 +1,9 @@
 """The search grammars: text in, clauses out. Knows no table.
 
-    clause (AND clause)*      clause: name operator value | name [NOT] IN (value, …) | name IS [NOT] NULL
+    clause (AND clause)* [AND]      clause: name operator value | name [NOT] IN (value, …) | name IS [NOT] NULL
 
 That is MLflow's: no OR and no parentheses but those of a list; keywords in any case; names may stand in backticks, and
-what follows their dot in quotes.
+what follows their dot in quotes. A quote that stands twice in a value stands twice in it; an AND too many says nothing.
 `parse_grouped` reads what own REST and the pages take besides: OR, which binds less than AND, and parentheses.
 """
 
@@ -21,7 +21,7 @@ Value = str | float | tuple[str, ...]
 
 TOKEN = re.compile(
     r"""\s*(?:
-      (?P<string>'[^']*'|"[^"]*")
+      (?P<string>'(?:[^']|'')*'|"(?:[^"]|"")*")
     | (?P<number>[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?(?![\w.]))
     | (?P<name>(?:`[^`]+`|[^\W\d]\w*)(?:\.(?:`[^`]+`|"[^"]+"|'[^']+'|[\w./-]+))?)
     | (?P<operator>!=|>=|<=|=|>|<)
@@ -125,13 +125,24 @@ class _Reader:
 
     def clauses(self) -> list[Clause]:
         found: list[Clause] = []
-        while self.tokens and (not found or self.keyword("AND")):
+        self.joined()
+        while self.place < len(self.tokens):
             found.append(self.clause())
+            if not self.joined():
+                break
         self.end()
         return found
 
+    def joined(self) -> bool:
+        """Pass over any number of ANDs; return whether there was one."""
+        before = self.place
+        while self.keyword("AND"):
+            pass
+        return self.place > before
+
     def groups(self) -> Group:
-        found = self.either(0) if self.tokens else Group("AND", ())
+        self.joined()
+        found = self.either(0) if self.place < len(self.tokens) else Group("AND", ())
         self.end()
         return found if isinstance(found, Group) else Group("AND", (found,))
 
@@ -143,7 +154,7 @@ class _Reader:
 
     def both(self, depth: int) -> Clause | Group:
         parts = [self.part(depth)]
-        while self.keyword("AND"):
+        while self.joined() and self.place < len(self.tokens):
             parts.append(self.part(depth))
         return parts[0] if len(parts) == 1 else Group("AND", tuple(parts))
 

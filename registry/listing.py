@@ -13,6 +13,7 @@ from registry.models.approvals import RequestState
 from registry.wide_search import models_like
 
 OPERATOR = re.compile(r"[=<>]|\b(?:I?LIKE|IN)\s*['\"(]", re.IGNORECASE)
+ONLY_MARKS = re.compile(r"[\s(),]+\Z")
 DONE = [
     RequestState.EXECUTED,
     RequestState.REJECTED,
@@ -41,7 +42,7 @@ class ModelFilter:
         return self._searched(rows) if self.q else rows
 
     def _searched(self, rows: QuerySet[RegisteredModel]) -> QuerySet[RegisteredModel]:
-        if not OPERATOR.search(self.q):
+        if not OPERATOR.search(self.q) and not ONLY_MARKS.match(self.q):
             return rows.filter(Q(name__icontains=self.q) | Q(description__icontains=self.q))
         return models_like(self.q, rows)
 

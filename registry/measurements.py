@@ -14,6 +14,7 @@ from registry.authorship import require_reading
 from registry.models import Metric, Param, Run, RunInput, RunOutput
 from registry.models.tracking import NAN
 from registry.paging import Listing, Page, by, check_size, page
+from registry.restricted import require_shown
 
 METRICS_MAX, PARAMS_MAX, TAGS_MAX, TOGETHER_MAX, INPUTS_MAX = 1000, 100, 100, 1000, 1000
 CONTEXT_TAG = "mlflow.data.context"
@@ -55,11 +56,16 @@ def log_param(run: Run, key: str, value: str, *, actor: Actor) -> None:
 
 
 def log_batch(run: Run, batch: Batch, *, actor: Actor) -> None:
-    """Keep the batch whole. Raises Invalid over a limit, for a malformed key and for a param that would change."""
+    """Keep the batch whole.
+
+    Raises Invalid over a limit, for a malformed key and for a param that would change, NotFound for a metric of a
+    logged model that is kept from the actor.
+    """
     _check_limits(batch)
     rows = [_metric(run, measured) for measured in batch.metrics]
     params = _distinct(run, batch.params)
     tags = {key: runs.check_run_tag(key, value) for key, value in batch.tags.items()}
+    require_shown((measured.model_id for measured in batch.metrics), actor=actor)
     with transaction.atomic():
         row = runs.writable(run, "log to this run", actor=actor)
         _keep_params(row, params)
@@ -87,6 +93,7 @@ def log_inputs(run: Run, *, datasets: Sequence[dict[str, object]], model_ids: Se
         for body in datasets
     ]
     rows += [RunInput(run=run, kind="model", key=check_model_id(model_id)) for model_id in model_ids]
+    require_shown(model_ids, actor=actor)
     with transaction.atomic():
         runs.writable(run, "log to this run", actor=actor)
         RunInput.objects.bulk_create(rows, ignore_conflicts=True)
@@ -97,6 +104,7 @@ def log_outputs(run: Run, outputs: Mapping[str, int], *, actor: Actor) -> None:
     if len(outputs) > INPUTS_MAX:
         raise Invalid(f"A request has at most {INPUTS_MAX} outputs.", field="models")
     rows = [RunOutput(run=run, model_id=check_model_id(model_id), step=step) for model_id, step in outputs.items()]
+    require_shown(outputs, actor=actor)
     with transaction.atomic():
         runs.writable(run, "log to this run", actor=actor)
         RunOutput.objects.bulk_create(rows, ignore_conflicts=True)

@@ -8,6 +8,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from accounts.actors import Actor
 from accounts.permissions import Permission
+from core.refusals import NotFound
 from registry.models import LoggedModel, ModelVersion, RegisteredModel, Run
 from registry.models.versions import ModelVersionQuerySet
 
@@ -35,6 +36,17 @@ def hides(rows: QuerySet[Run] | QuerySet[LoggedModel], *, actor: Actor) -> bool:
     if actor.holds(Permission.MODEL_READ_RESTRICTED):
         return False
     return rows.exclude(pk__in=shown(rows, actor=actor).values("pk")).exists()  # type: ignore[type-var]
+
+
+def require_shown(model_ids: Iterable[str], *, actor: Actor) -> None:
+    """Refuse a logged model that is here and kept from the actor; one that is not here is the client's word."""
+    asked = {model_id for model_id in model_ids if model_id}
+    if not asked or actor.holds(Permission.MODEL_READ_RESTRICTED):
+        return
+    rows = LoggedModel.objects.filter(pk__in=asked)
+    hidden = rows.exclude(pk__in=shown(rows, actor=actor).values("pk")).first()
+    if hidden:
+        raise NotFound(f"Logged model with ID '{hidden.pk}' not found.")
 
 
 def _readable(column: str, key: str, author: str, actor: Actor) -> Q:

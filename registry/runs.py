@@ -143,7 +143,7 @@ def restore_run(run: Run, *, actor: Actor) -> None:
 
 
 def set_run_tag(run: Run, key: str, value: str, *, actor: Actor) -> None:
-    """Set a tag, replacing its earlier value; mlflow.runName names the run."""
+    """Set a tag, replacing its earlier value; mlflow.runName names the run, and an empty one changes nothing."""
     kept = check_run_tag(key, value)
     with transaction.atomic():
         put_tag(writable(run, "tag this run", actor=actor), key, kept)
@@ -167,7 +167,9 @@ def writable(run: Run, deed: str, *, actor: Actor) -> Run:
 
 
 def put_tag(run: Run, key: str, value: str) -> None:
-    """Keep a checked tag, under the run's lock."""
+    """Keep a checked tag, under the run's lock; a run goes on having a name, as in MLflow."""
+    if key == NAME_TAG and not value:
+        return
     RunTag.objects.update_or_create(run=run, key=key, defaults={"value": value})
     if key == NAME_TAG:
         run.name = value
@@ -177,8 +179,8 @@ def put_tag(run: Run, key: str, value: str) -> None:
 def check_run_tag(key: str, value: str) -> str:
     """Return the value as it is kept, cut at 8000 characters as MLflow does; raise Invalid for a bad key."""
     names.check_tag(key, "")
-    if key == NAME_TAG and not 1 <= len(value) <= NAME_MAX:
-        raise Invalid(f"A run name has 1 to {NAME_MAX} characters.", field="run_name")
+    if key == NAME_TAG and len(value) > NAME_MAX:
+        raise Invalid(f"A run name has at most {NAME_MAX} characters.", field="run_name")
     return value[:TAG_MAX]
 
 

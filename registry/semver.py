@@ -10,7 +10,7 @@ from registry.compare import Compatibility
 LONGEST = 64
 NUMBER, WORD = r"(?:0|[1-9]\d*)", r"(?:0|[1-9]\d*|\d*[a-zA-Z-][0-9a-zA-Z-]*)"
 SEMVER = re.compile(
-    rf"({NUMBER})\.({NUMBER})\.({NUMBER})(?:-{WORD}(?:\.{WORD})*)?(?:\+[0-9a-zA-Z-]+(?:\.[0-9a-zA-Z-]+)*)?\Z", re.ASCII
+    rf"({NUMBER})\.({NUMBER})\.({NUMBER})(-{WORD}(?:\.{WORD})*)?(?:\+[0-9a-zA-Z-]+(?:\.[0-9a-zA-Z-]+)*)?\Z", re.ASCII
 )
 FIRST = "1.0.0"
 
@@ -53,11 +53,18 @@ def check(text: str) -> str:
 
 
 def next_number(before: str, part: Part) -> str:
-    """Return the number after `before` when `part` goes up; what follows a pre-release is its release or later."""
+    """Return the number after `before` when `part` goes up, as npm counts.
+
+    A pre-release is followed by its release where that is such a step: 1.0.1-rc.1 by the patch 1.0.1, 2.0.0-rc.1 by
+    the major 2.0.0.
+    """
     found = SEMVER.match(before)
     if found is None:
         return FIRST
-    major, minor, patch = map(int, found.groups())
+    major, minor, patch = map(int, found.groups()[:3])
+    step = Part.PATCH if patch else Part.MINOR if minor else Part.MAJOR  # what the release itself was
+    if found[4] and list(Part).index(part) <= list(Part).index(step):
+        return f"{major}.{minor}.{patch}"
     return {
         Part.PATCH: f"{major}.{minor}.{patch + 1}",
         Part.MINOR: f"{major}.{minor + 1}.0",
@@ -67,5 +74,9 @@ def next_number(before: str, part: Part) -> str:
 
 def offer(before: str, verdict: Compatibility) -> Offer:
     """Return what may follow `before` where the signature relates so to that version's."""
-    numbers = {part: next_number(before, part) for part in Part} if before else {Part.MAJOR: FIRST}
-    return Offer(before, numbers, PART_OF.get(verdict) if before else Part.MAJOR, verdict)
+    if not before:
+        return Offer("", {Part.MAJOR: FIRST}, Part.MAJOR, verdict)
+    fitting = PART_OF.get(verdict)
+    numbers = {part: next_number(before, part) for part in Part}
+    parts = {numbers[part]: part for part in (*reversed(Part), *([fitting] if fitting else []))}  # a number stands once
+    return Offer(before, {part: text for part, text in numbers.items() if parts[text] is part}, fitting, verdict)

@@ -11,7 +11,7 @@ from registry import artifacts
 from registry.addresses import version_at
 from registry.artifacts import Place
 from registry.models import LoggedModel, ModelVersion, Run
-from registry.restricted import hides, shown
+from registry.restricted import hides, require_shown, shown
 
 PROMPT_PLACEHOLDERS = frozenset({"dummy-source", "prompt-template"})
 LOGGED_MODEL = re.compile(r"m-[0-9a-f]{32}\Z")
@@ -66,8 +66,7 @@ def require_seen(*, run_id: str, model_id: str, actor: Actor) -> None:
     """Refuse a run or logged model that is here and kept from the actor; one that is not here is the client's word."""
     if run_id and hides(Run.objects.filter(pk=run_id), actor=actor):
         raise NotFound(f"Run with id={run_id} not found")
-    if model_id and hides(LoggedModel.objects.filter(pk=model_id), actor=actor):
-        raise NotFound(f"Logged model with ID '{model_id}' not found.")
+    require_shown([model_id], actor=actor)
 
 
 def require_named(source: str, *, run_id: str, model_id: str) -> None:

@@ -131,8 +131,16 @@ def test_an_answer_that_drips_ends_at_the_deadline(monkeypatch: pytest.MonkeyPat
         except OSError:
             pass
 
-    with server(drip) as url, pytest.raises(outbound.Unreachable):
+    with server(drip) as url, pytest.raises(outbound.Unreachable, match="within 1 s"):
         outbound.post(url, b"{}", {})
+
+
+def test_nobody_who_answers_in_time_is_said_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outbound, "TOTAL_S", 0.6)
+    gate = threading.Event()
+    with server(lambda _: gate.wait(5)) as url, pytest.raises(outbound.Unreachable, match=r"^no answer within 1 s$"):
+        outbound.post(url, b"{}", {})
+    gate.set()
 
 
 def test_what_is_no_http_and_nobody_at_all_are_unreachable() -> None:

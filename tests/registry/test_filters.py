@@ -29,6 +29,17 @@ GOOD = [
     ("name not in ('a')", [Clause("attribute", "name", "NOT IN", ("a",))]),
     ("version_number >= 3", [Clause("attribute", "version_number", ">=", 3)]),
     ("version_number < '3'", [Clause("attribute", "version_number", "<", "3")]),
+    ("params = 'it''s'", [Clause("attribute", "params", "=", "it''s")]),
+    ('name = "it""s"', [Clause("attribute", "name", "=", 'it""s')]),
+    ("name = ''", [Clause("attribute", "name", "=", "")]),
+    ("AND", []),
+    (
+        "AND name = 'a' AND and tag.b = 'c' AND ",
+        [
+            Clause("attribute", "name", "=", "a"),
+            Clause("tag", "b", "=", "c"),
+        ],
+    ),
     ("name = 'AND' and run_id='r'", [Clause("attribute", "name", "=", "AND"), Clause("attribute", "run_id", "=", "r")]),
 ]
 BAD = [
@@ -39,8 +50,7 @@ BAD = [
     "'name' = 'a'",
     "name = 'a' OR name = 'b'",
     "(name = 'a')",
-    "name = 'a' AND",
-    "AND name = 'a'",
+    "name = 'a' OR",
     "name = 'a' name = 'b'",
     "name = 'a",
     "name IN ()",

@@ -103,7 +103,7 @@ def test_a_batch_is_kept_whole_or_not_at_all(run: Run, dana: Actor) -> None:
         Batch([Measurement("a,b", 1.0, 1)]),
         Batch([Measurement("k" * 251, 1.0, 1)]),
         Batch(params=[("a\nb", "")]),
-        Batch(tags={"mlflow.runName": ""}),
+        Batch(tags={"mlflow.runName": "n" * 251}),
     ],
 )
 def test_a_batch_has_limits(run: Run, dana: Actor, batch: Batch) -> None:

@@ -45,6 +45,24 @@ def test_what_is_no_number_is_refused(text: str) -> None:
         semver.check(text)
 
 
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("1.0.1-rc.1", ["1.0.1", "1.1.0", "2.0.0"]),
+        ("1.1.0-rc.1", ["1.1.0", "1.1.0", "2.0.0"]),
+        ("2.0.0-rc.1+b", ["2.0.0", "2.0.0", "2.0.0"]),
+        ("1.0.1+b", ["1.0.2", "1.1.0", "2.0.0"]),
+    ],
+)
+def test_after_a_pre_release_comes_its_release(before: str, after: list[str]) -> None:
+    assert [semver.next_number(before, part) for part in (Part.PATCH, Part.MINOR, Part.MAJOR)] == after
+
+
+def test_a_number_is_offered_once_as_the_step_that_fits() -> None:
+    assert semver.offer("2.0.0-rc.1", Compatibility.BREAKING).numbers == {Part.MAJOR: "2.0.0"}
+    assert semver.offer("1.1.0-rc.1", Compatibility.UNKNOWN).numbers == {Part.PATCH: "1.1.0", Part.MAJOR: "2.0.0"}
+
+
 @given(numbers, st.sampled_from(list(Part)))
 def test_the_next_number_is_valid_and_higher(now: tuple[int, int, int], part: Part) -> None:
     after = semver.next_number(".".join(map(str, now)), part)

@@ -10,6 +10,7 @@ from accounts.actors import Actor
 from core.refusals import Invalid
 from registry import numbering, registered, transitions, versions
 from registry.filters import Clause, Group, parse_filter, parse_grouped
+from registry.listing import ModelFilter
 from registry.models import ModelVersion, RegisteredModel, VersionValue
 from registry.stages import Stage
 from registry.wide_search import WIDE_KINDS, models_like, versions_like
@@ -83,7 +84,7 @@ def test_what_mlflow_refuses_stays_refused_but_for_groups(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("name = 'a' AND", "At its end: a name is expected."),
+        ("name = 'a' OR", "At its end: a name is expected."),
         ("name = a", "Character 8: a value in quotes is expected."),
         ("metrics.auc >", "At its end: a number is expected."),
         ("created > soon", "Character 11: a number, or a value in quotes, is expected."),
@@ -196,3 +197,13 @@ def test_what_a_number_cannot_say_is_found_by_no_number(dana: Actor) -> None:
     VersionValue.objects.filter(version=version, kind="metric").update(number=None, text="NaN")
     for text in ("metrics.auc > 0", "metrics.auc <= 0"):
         assert not versions_like(text, ModelVersion.objects.live()).exists()
+
+
+@pytest.mark.postgresql
+@pytest.mark.django_db
+def test_parentheses_alone_are_a_filter_that_ends_too_soon(dana: Actor) -> None:
+    make_model(dana, "Fraud (EU)")
+    every = RegisteredModel.objects.all()
+    assert ModelFilter(q="(EU").apply(every).exists()
+    with pytest.raises(Invalid, match="At its end: a name is expected"):
+        ModelFilter(q="(((").apply(every)

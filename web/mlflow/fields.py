@@ -36,9 +36,13 @@ class Fields:
     def __init__(self, said: Mapping[str, object]) -> None:
         self.said = said
 
+    def value(self, name: str) -> object:
+        """Return what was said, None where nothing was."""
+        return self.said.get(name)
+
     def text(self, name: str, *, required: bool = False, default: str = "") -> str:
         """Return a string; an empty one is missing where it is required."""
-        value = self.said.get(name)
+        value = self.value(name)
         if value is not None and not isinstance(value, str):
             raise invalid(name, value)
         if required and not value:
@@ -51,7 +55,7 @@ class Fields:
 
     def whole(self, name: str, *, required: bool = False) -> int | None:
         """Return a 64-bit whole number, sent as a number or as text, or None where it is absent."""
-        value = self.said.get(name)
+        value = self.value(name)
         if value is None or value == "":
             if required:
                 raise missing(name)
@@ -73,7 +77,7 @@ class Fields:
 
     def number(self, name: str) -> float:
         """Return a number that must be there; NaN and infinities come as words."""
-        value = self.said.get(name)
+        value = self.value(name)
         if value is None:
             raise missing(name)
         try:
@@ -87,14 +91,14 @@ class Fields:
 
     def flag(self, name: str) -> bool:
         """Return a JSON true or false; False where it is absent."""
-        value = self.said.get(name)
+        value = self.value(name)
         if value is not None and not isinstance(value, bool):
             raise invalid(name, value)
         return bool(value)
 
     def texts(self, name: str) -> list[str]:
         """Return a list of strings."""
-        value = self.said.get(name)
+        value = self.value(name)
         if value is None:
             return []
         if not isinstance(value, list) or not all(isinstance(part, str) for part in value):
@@ -103,7 +107,7 @@ class Fields:
 
     def parts(self, name: str) -> list["Fields"]:
         """Return a list of messages."""
-        value = self.said.get(name)
+        value = self.value(name)
         if value is None:
             return []
         if not isinstance(value, list) or not all(isinstance(part, dict) for part in value):
@@ -120,11 +124,17 @@ class Fields:
 
 
 class QueryFields(Fields):
-    """Fields of a query string: every value is text, a list is a repeated key."""
+    """Fields of a query string: every value is text, a list is a repeated key, and no other key is repeated."""
 
-    def __init__(self, query: QueryDict, said: Mapping[str, object]) -> None:
-        super().__init__({**query.dict(), **said})
-        self.query = query
+    def __init__(self, query: QueryDict, named: Mapping[str, object]) -> None:
+        super().__init__({**query.dict(), **named})
+        self.query, self.named = query, named
+
+    def value(self, name: str) -> object:
+        """Return what was said once; raise Invalid where it stands several times, as it is not told which counts."""
+        if name not in self.named and len(self.query.getlist(name)) > 1:
+            raise Invalid(f"The parameter '{name}' stands more than once.", field=name)
+        return super().value(name)
 
     def flag(self, name: str) -> bool:
         """Return true or false by word."""

@@ -103,10 +103,17 @@ def log_batch(call: Call) -> Json:
 
 def _measurement(fields: Fields) -> Measurement:
     dataset = {"name": fields.text("dataset_name"), "digest": fields.text("dataset_digest")}
+    key, timestamp = fields.need("key"), fields.needed("timestamp")
+    if timestamp < 0:
+        raise Invalid(
+            f"Invalid value {timestamp} for parameter 'timestamp' supplied: metric '{key[:80]}'. "
+            "Timestamp must be a nonnegative long (64-bit integer).",
+            field="timestamp",
+        )
     return Measurement(
-        key=fields.need("key"),
+        key=key,
         value=fields.number("value"),
-        timestamp=fields.needed("timestamp"),
+        timestamp=timestamp,
         step=fields.whole("step") or 0,
         model_id=fields.text("model_id"),
         dataset={name: text for name, text in dataset.items() if text},

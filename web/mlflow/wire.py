@@ -16,7 +16,6 @@ from web.mlflow.fields import Fields, read_body, read_query
 
 log = structlog.get_logger(__name__)
 Json = dict[str, object]
-IN_BODY = frozenset({"POST", "PATCH", "DELETE"})  # the Databricks SDK's DELETE has a query instead
 
 
 @dataclass(frozen=True)
@@ -51,14 +50,20 @@ def wire(**handlers: Handler) -> View:
 
 def _answer(handler: Handler, request: HttpRequest, named: dict[str, str]) -> HttpResponseBase:
     request.actor = actor = api_actor(request)  # type: ignore[attr-defined]
-    by_query = request.method not in IN_BODY or (request.method == "DELETE" and request.GET)
-    read = read_query if by_query else read_body
+    read = read_body if _is_in_body(request) else read_query
     try:
         said = handler(Call(request, actor, read(request, named)))
     except (DataError, OverflowError) as why:
         log.warning("value out of range", error=str(why))
         raise Invalid("A value is too long or out of range.") from why
     return said if isinstance(said, HttpResponseBase) else JsonResponse(said)
+
+
+def _is_in_body(request: HttpRequest) -> bool:
+    """Whether the fields stand in a JSON body: of a GET or DELETE where it has no query, as MLflow reads them."""
+    if request.method == "GET":
+        return not request.GET and request.META.get("CONTENT_LENGTH", "") not in {"", "0"}
+    return request.method in {"POST", "PATCH"} or (request.method == "DELETE" and not request.GET)
 
 
 def _wrong_method(request: HttpRequest, allowed: list[str]) -> HttpResponse:

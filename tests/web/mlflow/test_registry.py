@@ -378,3 +378,19 @@ def test_reads_take_few_queries_that_do_not_grow(api: Api, dana: Actor) -> None:
     assert {read: ask(*read) for read in reads} == before
     for read, limit in reads.items():
         assert before[read] <= limit, (read, before[read])
+
+
+def test_a_get_without_a_query_is_read_from_its_body(api: Api) -> None:
+    api.post("registered-models/create", name="A")
+    api.post("registered-models/create", name="B")
+    assert api.send("GET", "registered-models/get", name="A").json()["registered_model"]["name"] == "A"
+    assert api.send("GET", "registered-models/get?name=B", name="A").json()["registered_model"]["name"] == "B"
+    refused(api.send("GET", "registered-models/get", b"{"), 400, "INVALID_PARAMETER_VALUE", "JSON")
+
+
+def test_a_parameter_that_stands_twice_is_refused_unless_it_is_a_list(api: Api) -> None:
+    api.post("registered-models/create", name="A")
+    twice = api.http.get("/api/2.0/mlflow/registered-models/get?name=A&name=B")
+    refused(twice, 400, "INVALID_PARAMETER_VALUE", "'name' stands more than once")
+    listed = "/api/2.0/mlflow/registered-models/search?order_by=name&order_by=timestamp&max_results=5"
+    assert api.http.get(listed).status_code == 200

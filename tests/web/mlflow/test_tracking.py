@@ -240,3 +240,48 @@ def test_a_logged_model_is_silent_on_registered_models_that_the_reader_may_not_s
 
     assert told(api) == names
     assert told(other) == names[1:]
+
+
+def test_an_empty_run_name_changes_nothing(api: Api, run_id: str) -> None:
+    name = api.get("runs/get", run_id=run_id).json()["run"]["info"]["run_name"]
+    tag = {"key": "mlflow.runName", "value": ""}
+    assert api.post("runs/set-tag", run_id=run_id, **tag).status_code == 200
+    assert api.post("runs/log-batch", run_id=run_id, tags=[tag, {"key": "b", "value": "c"}]).status_code == 200
+    said = api.get("runs/get", run_id=run_id).json()["run"]
+    tags = {one["key"]: one["value"] for one in said["data"]["tags"]}
+    assert (said["info"]["run_name"], tags) == (name, {"a": "b", "b": "c", "mlflow.runName": name})
+
+
+def test_a_metric_has_no_moment_before_1970(api: Api, run_id: str) -> None:
+    metric = {"key": "m", "value": 1, "timestamp": -4}
+    refused(api.post("runs/log-metric", run_id=run_id, **metric), 400, "INVALID_PARAMETER_VALUE", "nonnegative")
+    refused(api.post("runs/log-batch", run_id=run_id, metrics=[metric]), 400, "INVALID_PARAMETER_VALUE", "'timestamp'")
+    assert "metrics" not in api.get("runs/get", run_id=run_id).json()["run"]["data"]
+
+
+def test_what_a_restricted_model_came_from_is_not_there_to_be_logged_to(api: Api, engineer: Api, eli: Actor) -> None:
+    made = engineer.post("logged-models", experiment_id="0", name="m").json()["model"]["info"]
+    place = f"/api/2.0/mlflow-artifacts/artifacts/{made['artifact_uri'].partition(':/')[2]}/MLmodel"
+    engineer.http.generic("PUT", place, b"flavors: {}", content_type="application/octet-stream")
+    run_id = api.post("runs/create", experiment_id="0").json()["run"]["info"]["run_id"]
+    named = [{"model_id": made["model_id"]}]
+    calls: list[tuple[str, dict[str, Any]]] = [
+        ("runs/log-metric", {"key": "m", "value": 1, "timestamp": 1, **named[0]}),
+        ("runs/log-batch", {"metrics": [{"key": "m", "value": 1, "timestamp": 1, **named[0]}]}),
+        ("runs/log-inputs", {"models": named}),
+        ("runs/outputs", {"models": named}),
+    ]
+    for path, fields in calls:
+        assert api.post(path, run_id=run_id, **fields).status_code == 200
+    model = make_model(eli, "Secret")
+    assert (
+        engineer.post("model-versions/create", name="Secret", source=f"models:/{made['model_id']}").status_code == 200
+    )
+    registered.update_model(model, actor=eli, restricted=True)
+    for path, fields in calls:
+        refused(api.post(path, run_id=run_id, **fields), 404, "RESOURCE_DOES_NOT_EXIST", made["model_id"])
+        assert engineer.post(path, run_id=_run_of(engineer), **fields).status_code == 200
+
+
+def _run_of(api: Api) -> str:
+    return str(api.post("runs/create", experiment_id="0").json()["run"]["info"]["run_id"])
