@@ -43,9 +43,9 @@ FILL_SEALS = """
     SELECT %(seq)s + row_number() OVER (ORDER BY id), id, leaf FROM audit_event WHERE id > %(first)s"""
 FILL_MODELS = """
     INSERT INTO registry_registeredmodel (uuid, name, owner_id, description, risk_tier, restricted, strict_sources,
-        protected_aliases, next_version, created_at, updated_at)
-    SELECT gen_random_uuid(), 'model-' || lpad(n::text, 6, '0'), %(owner)s, '', 'medium', n %% 2 = 0, false, '[]', 1,
-        now(), now() - make_interval(secs => n) FROM generate_series(1, %(many)s) AS n"""
+        protected_aliases, data_policy, outcome_values, next_version, created_at, updated_at)
+    SELECT gen_random_uuid(), 'model-' || lpad(n::text, 6, '0'), %(owner)s, '', 'medium', n %% 2 = 0, false, '[]',
+        '{}', '[]', 1, now(), now() - make_interval(secs => n) FROM generate_series(1, %(many)s) AS n"""
 
 
 @pytest.fixture(autouse=True)
