@@ -28,7 +28,7 @@ def _row(said: Inference) -> Copy:
     return Copy(
         endpoint=said.endpoint, request_id=said.request_id, at=datetime.fromtimestamp(said.at_ms / 1000, UTC),
         version=said.version, digest=said.digest, status=said.status, latency_ms=said.latency_ms,
-        prediction=said.prediction,
+        prediction=said.prediction, score=said.score,
     )  # fmt: skip
 
 
@@ -37,7 +37,7 @@ def settle(endpoint: str) -> int:
     waiting = list(Copy.objects.filter(endpoint=endpoint, compared=None).order_by("pk")[:MOST])
     live = rows_of({(row.endpoint, row.request_id) for row in waiting})
     settled = [row for row in waiting if _compare(row, live.get((row.endpoint, row.request_id)))]
-    Copy.objects.bulk_update(settled, ["compared", "rollout", "alike", "apart"], batch_size=500)
+    Copy.objects.bulk_update(settled, ["compared", "rollout", "alike", "apart", "scores_apart"], batch_size=500)
     return len(settled)
 
 
@@ -50,6 +50,7 @@ def _compare(row: Copy, live: Prediction | None) -> bool:
     row.compared = live.status == OK
     if row.compared and row.status == OK:
         row.alike, row.apart = is_alike(live.prediction, row.prediction), apart(live.prediction, row.prediction)
+        row.scores_apart = apart(live.score, row.score)
     return True
 
 
@@ -61,6 +62,7 @@ def standing(rollout: str, within: float) -> Copies:
         agreeing=Count("pk", filter=_agreeing(within)),
         failed=Count("pk", filter=~Q(status=OK)),
         difference=Avg("apart"),
+        score_difference=Avg("scores_apart"),
     )
     return Copies(**found)
 

@@ -111,7 +111,7 @@ class Copy(models.Model):
     """What a version answered to a copy of a request, which nobody was given, beside what the caller got.
 
     `compared` is None until the caller's answer is known, then whether there was one; `alike` and `apart` (the largest
-    difference of numbers) are of two answers.
+    difference of numbers) are of two answers, `scores_apart` of their scores where both were told.
     """
 
     endpoint = models.CharField(max_length=63)
@@ -126,6 +126,8 @@ class Copy(models.Model):
     compared = models.BooleanField(null=True)
     alike = models.BooleanField(null=True)
     apart = models.FloatField(null=True)
+    score = models.JSONField(null=True)
+    scores_apart = models.FloatField(null=True)
 
     class Meta:
         """One row a copy."""

@@ -27,21 +27,26 @@ class CopyRules:
 
 @dataclass(frozen=True)
 class Copies:
-    """What became of copies whose request the live version answered; `difference` is the mean one of numbers."""
+    """What became of copies whose request the live version answered; `difference` is the mean one of numbers.
+
+    `score_difference` is that of scores, as far as both were told.
+    """
 
     compared: int = 0
     agreeing: int = 0
     failed: int = 0
     difference: float | None = None
+    score_difference: float | None = None
 
     @property
     def words(self) -> str:
         """The numbers in a sentence."""
         low, high = wilson(self.agreeing, self.compared) or (0.0, 1.0)
         numbers = "" if self.difference is None else f" Numbers differ by {self.difference:.3g} on average."
+        scores = "" if self.score_difference is None else f" Scores differ by {self.score_difference:.3g} on average."
         return (
             f"{self.agreeing:,} of {self.compared:,} copies were answered alike "
-            f"({100 * low:.1f} to {100 * high:.1f} %), {self.failed:,} failed.{numbers}"
+            f"({100 * low:.1f} to {100 * high:.1f} %), {self.failed:,} failed.{numbers}{scores}"
         )
 
 

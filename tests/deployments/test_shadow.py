@@ -83,6 +83,20 @@ def test_an_answer_to_a_copy_never_stands_for_the_callers(shadow: Any, stream: S
     assert copies.standing(str(rollout.uuid), 0.0) == Copies(2, 1, 0, None)
 
 
+def test_scores_are_compared_where_both_were_told(shadow: Any, stream: Stream) -> None:
+    rollout = shadow()
+    for number, (live, copy) in enumerate([(0.9, 0.6), (0.4, 0.5), (0.8, None)]):
+        stream.answered(f"s{number}", 1, track="stable", version="1", score=live)
+        stream.answered(f"s{number}", 1, track="shadow", version="2", score=copy)
+        stream.routed(f"s{number}", "stable", rollout=str(rollout.uuid), step="mirror", share="10000")
+    ingest.drain()
+    copies.settle(rollout.endpoint.name)
+    found = copies.standing(str(rollout.uuid), 0.0)
+    assert (found.compared, found.agreeing) == (3, 3)
+    assert found.score_difference == pytest.approx(0.2)
+    assert found.words.endswith("Scores differ by 0.2 on average.")
+
+
 def test_too_little_agreement_goes_back_where_the_plan_says_so(hands: Hands, shadow: Any, stream: Stream) -> None:
     rollout = shadow(min_agreement=0.9)
     copied(stream, rollout, *[("cat", "dog")] * 30)

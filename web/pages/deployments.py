@@ -194,6 +194,8 @@ def _apart(one: Disagreement) -> dict[str, object]:
         "live": _answer(one.live.prediction) if one.live else "",
         "copy": _answer(one.copy.prediction) if one.copy.status == OK else f"failed with {one.copy.status}",
         "apart": one.copy.apart,
+        "live_score": one.live.score if one.live else None,
+        "copy_score": one.copy.score,
         "live_ms": one.live.latency_ms if one.live else None,
         "copy_ms": one.copy.latency_ms,
     }

@@ -209,7 +209,7 @@ SHADOW_STEPS = [
 ]
 COPIED = [
     {"request_id": f"0f8c51d2-{number}", "at": at(20), "live": "[0.912]", "copy": copy, "apart": gap, "live_ms": 4.1,
-     "copy_ms": 5.2}
+     "copy_ms": 5.2, "live_score": 0.912, "copy_score": None if gap is None else 0.912 - gap}
     for number, copy, gap in ((1, "[0.41]", 0.502), (2, "[0.874]", 0.038), (3, "failed with 500", None))
 ]  # fmt: skip
 GATE_STEPS = [

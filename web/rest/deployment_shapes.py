@@ -86,6 +86,8 @@ class Disagreement(serializers.Serializer[Any]):
     live = serializers.JSONField(source="live.prediction", default=None, allow_null=True)
     copy = serializers.JSONField(source="copy.prediction", allow_null=True)
     copy_status = serializers.IntegerField(source="copy.status")
+    live_score = serializers.JSONField(source="live.score", default=None, allow_null=True)
+    copy_score = serializers.JSONField(source="copy.score", allow_null=True)
     apart = serializers.FloatField(source="copy.apart", allow_null=True)
     live_ms = serializers.FloatField(source="live.latency_ms", default=None, allow_null=True)
     copy_ms = serializers.FloatField(source="copy.latency_ms", allow_null=True)
