@@ -98,6 +98,11 @@ def put_file(place: Place, chunks: Iterable[bytes], *, actor: Actor, expected: i
         keep_file(place, written)
 
 
+def holds_bytes(place: Place) -> bool:
+    """Whether a file that is not empty stands at `place`."""
+    return StoredFile.objects.filter(root=place.root, path=place.path, blob__size__gt=0).exists()
+
+
 def keep_file(place: Place, written: blobs.Written) -> None:
     """Let the stored bytes stand at `place`, in the caller's transaction."""
     refuse_frozen(place)

@@ -9,7 +9,7 @@ from registry import access, registered, transitions, versions
 from registry.imports.files import API
 from registry.imports.job import Job, pairs, together
 from registry.imports.report import Facts
-from registry.imports.source import PAGE, Json
+from registry.imports.source import PAGE, Json, Unreachable
 from registry.models import Imported, ModelVersion, RegisteredModel
 from registry.names import PROMPT_TAG, check_model_name, check_tag
 from registry.origins import Origin
@@ -20,6 +20,7 @@ from registry.transitions import Transitioned
 from registry.versions import Registration
 
 LOGGED = re.compile(r"(?:^models:/|/models/)(m-[0-9a-f]{32})(?:/artifacts)?/?\Z")
+FROZEN = re.compile(r"mlflow-artifacts:/versions/")
 DIRECT = re.compile(r"(?:mlflow-artifacts:|/)")
 
 
@@ -169,8 +170,20 @@ def _placed(job: Job, said: Json) -> Json:
     if original and original.run_id == str(said.get("run_id") or original.run_id):
         return {**said, "source": f"models:/{original.model.name}/{original.version}"}
     named = {"name": str(said["name"]), "version": str(said["version"])}
-    place = job.source.get(f"{API}/model-versions/get-download-uri", **named).get("artifact_uri")
-    return {**said, "source": str(place or source)}
+    place = str(job.source.get(f"{API}/model-versions/get-download-uri", **named).get("artifact_uri") or source)
+    if FROZEN.match(place) and (twin := _twin(job, said)):
+        place = f"models:/{twin.model.name}/{twin.version}"
+    return {**said, "source": place}
+
+
+def _twin(job: Job, said: Json) -> ModelVersion | None:
+    """Return the version here of the same run whose files have the digest that another Signoff tells of this one's."""
+    try:
+        told = job.source.get(f"api/v1/models/{said['name']}/versions/{said['version']}")
+    except Unreachable:
+        return None
+    rows = ModelVersion.objects.visible_to(job.actor).select_related("model").order_by("created_at", "pk")
+    return rows.filter(manifest__digest=str(told.get("manifest")), run_id=str(said.get("run_id") or "")).first()
 
 
 def _source(job: Job, said: Json) -> str:

@@ -42,6 +42,8 @@ class There:
     def get(self, path: str, /, **query: Any) -> dict[str, Any]:
         if path.endswith("get-download-uri"):
             return {"artifact_uri": self.places[f"{query['name']}/{query['version']}"]}
+        if path.startswith("api/v1/models/"):
+            return {"manifest": self.said["digests"][0]}
         if path.endswith("runs/get"):
             return {"run": next(one for one in self.said["deleted"] if one["info"]["run_id"] == query["run_id"])}
         return {"files": [{"path": "MLmodel", "is_dir": False, "file_size": 11}]} if "artifacts" in path else {}
@@ -147,6 +149,31 @@ def test_a_model_whose_name_is_refused_is_reported_with_what_to_do(
         f"model {name}: A model name neither begins nor ends with a space or tab. Rename it there, and import again."
     ]
     assert RegisteredModel.objects.get().name == "B"
+
+
+@pytest.mark.parametrize("same", [True, False], ids=["its digest", "another digest"])
+def test_a_copy_in_another_signoff_is_known_by_its_digest_whatever_its_original_is_called(
+    monkeypatch: pytest.MonkeyPatch,
+    eli: Actor,
+    same: bool,  # noqa: FBT001
+) -> None:
+    run = {"info": {"run_id": RUN, "experiment_id": "7", "artifact_uri": f"mlflow-artifacts:/7/{RUN}/artifacts",
+                    "run_name": "r", "status": "FINISHED"}}  # fmt: skip
+    there: dict[str, Any] = {"experiments": [{"experiment_id": "7", "name": "seven"}], "runs": [run]}
+    original = version("Renamed", "1", f"runs:/{RUN}", run_id=RUN)
+    import_from(monkeypatch, eli, registered_models=[{"name": "Renamed"}], model_versions=[original], **there)
+    manifest = ModelVersion.objects.get().manifest
+    assert manifest
+    copy = version("Copy", "1", "models:/Before/1", run_id=RUN, creation_timestamp=THEN + 1)
+    place = "mlflow-artifacts:/versions/0b7cd2b4-8a6f-4f0e-9a3e-0d1d8f3c0a55/1"
+    report = import_from(
+        monkeypatch, eli, {"Copy/1": place}, digests=[manifest.digest if same else "0" * 64],
+        registered_models=[{"name": "Renamed"}, {"name": "Copy"}], model_versions=[original, copy], **there,
+    )  # fmt: skip
+    assert report.failures == []
+    made = ModelVersion.objects.get(model__name="Copy")
+    expected = ("models:/Renamed/1", manifest) if same else (f"imported:{place}", None)
+    assert (made.source, made.manifest) == expected
 
 
 def test_a_copy_below_a_later_number_comes_over_in_its_turn(monkeypatch: pytest.MonkeyPatch, eli: Actor) -> None:

@@ -39,7 +39,7 @@ def put(call: Call) -> HttpResponse:
     """Store the body at the path."""
     request, place = call.request, artifacts.parse_place(call.fields.need("path"))
     try:
-        artifacts.put_file(place, chunks(request), actor=call.actor, expected=announced(request))
+        artifacts.put_file(place, chunks(request, over=place), actor=call.actor, expected=announced(request))
     except Refusal:
         drain(request)
         raise
@@ -56,12 +56,12 @@ def _in_chunks(request: HttpRequest) -> bool:
     return "chunked" in request.headers.get("Transfer-Encoding", "").lower()
 
 
-def chunks(request: HttpRequest) -> Iterator[bytes]:
-    """Yield the body, up to Content-Length; refuse bytes in chunks.
+def chunks(request: HttpRequest, *, over: artifacts.Place | None = None) -> Iterator[bytes]:
+    """Yield the body, up to Content-Length; refuse bytes in chunks, and none in chunks `over` a file that has some.
 
     The web server ends a body in chunks that is cut as it ends a whole one. MLflow's client sends an empty file so.
     """
-    if _in_chunks(request) and request.META["wsgi.input"].read(1):
+    if _in_chunks(request) and (request.META["wsgi.input"].read(1) or (over and artifacts.holds_bytes(over))):
         raise LengthRequired("An upload says its Content-Length.", next_step="Send the file with its length.")
     try:
         while chunk := request.read(blobs.CHUNK):

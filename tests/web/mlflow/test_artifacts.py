@@ -150,6 +150,9 @@ def test_a_body_whose_end_cannot_be_told_from_a_cut_is_refused(api: Api, root: s
     assert not StoredFile.objects.exists()
     assert in_chunks(io.BytesIO()).status_code == 200
     assert StoredFile.objects.get(path="chunked").blob.size == 0
+    put(api, f"{root}/chunked", b"whole")
+    refused(in_chunks(io.BytesIO()), 411, "INVALID_PARAMETER_VALUE", "Content-Length")
+    assert StoredFile.objects.get(path="chunked").blob.size == 5
 
 
 def test_a_body_that_is_cut_off_is_not_kept(api: Api, root: str) -> None:
