@@ -12,7 +12,7 @@ from django.db import close_old_connections, transaction
 from drf_spectacular.generators import SchemaGenerator
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from schemathesis import Case, GenerationMode, openapi
+from schemathesis import Case, GenerationMode, openapi, serializer
 from schemathesis.schemas import APIOperation, BaseSchema
 from schemathesis.specs.openapi import checks
 
@@ -36,6 +36,12 @@ EITHER = {GenerationMode.POSITIVE: [checks.positive_data_acceptance], Generation
 QUIET: dict[str, Any] = {"deadline": None, "database": None, "suppress_health_check": list(HealthCheck)}
 BY_QUERY = [checks.negative_data_rejection]
 """A parameter that is empty counts as absent."""
+
+
+@serializer("application/x-ndjson")
+def lines_of(context: Any, value: Any) -> bytes:
+    """Return a text as it is: lines are not made of one value."""
+    return value.encode("utf-8", "replace") if isinstance(value, str) else json.dumps(value).encode()
 
 
 @cache
