@@ -1,8 +1,13 @@
+from datetime import timedelta
+
 import pytest
 from django.test import Client
 from rest_framework.exceptions import ValidationError
 
-from accounts.actors import Actor
+from accounts.actors import Actor, Via, person
+from accounts.roles import Role
+from accounts.users import set_roles
+from core import clock
 from registry import decisions, transitions
 from registry.models import ApprovalRequest
 from registry.stages import Stage
@@ -159,3 +164,19 @@ def test_a_warning_that_was_not_accepted_is_led_to_and_one_that_was_is_told(dana
     assert f'<a href="#accept-{warnings[0].pk}">' in refused.content.decode()
     client_of(rita).post(f"/approvals/{worse.pk}/decide", {**said, **{f"accept-{w.pk}": "yes" for w in warnings}})
     assert "Accepted the warning" in page(worse, dana)
+
+
+def test_the_page_says_who_made_a_decider_one_a_moment_ago_and_leads_to_the_decision(
+    dana: Actor, rita: Actor, ada: Actor, otto: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = ask_production(make_version(make_model(dana), dana), dana)
+    assert '<a class="skip" href="#decision-comment">' in page(asked, rita)
+    later = clock.now() + timedelta(hours=30)
+    monkeypatch.setattr(clock, "now", lambda: later)
+    set_roles(otto.person, roles=[Role.REVIEWER], actor=ada)
+    approve(asked, person(otto.person, Via.PASSWORD))
+    said = page(asked, rita)
+    assert f"reviewer since {clock.minute(later)}, given by ada" in said
+    assert 'href="#decision-comment">' not in said
+    approve(other := ask_production(make_version(make_model(dana, "Other"), dana), dana), rita)
+    assert "given by" not in page(other, rita), "she has it longer"

@@ -11,6 +11,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from accounts.actors import Actor, roles_of
 from accounts.models import User
+from accounts.newcomers import newly_given
 from accounts.permissions import Permission, roles_with
 from core import words
 from core.refusals import Conflict, Denied, Invalid, Refusal
@@ -336,6 +337,7 @@ def _told_decision(decision: Decision, accepted: dict[str, list[str]]) -> dict[s
         "comment": decision.comment,
         "at": decision.at,
         "via": decision.via,
+        "newly": newly_given(decision.person, decision.at),
         "reach": decision.reach,
         "for_person": decision.for_person.username if decision.for_person else "",
     }
