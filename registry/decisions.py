@@ -17,6 +17,7 @@ from registry.models import ApprovalRequest, Check, Decision
 from registry.models.approvals import ALL, RequestState
 from registry.replayed.requests import MOMENT, check_said
 from registry.staleness import Stale, undecidable
+from registry.weakening import Weakening
 
 Verdict, Status = Decision.Verdict, Check.Status
 ENDS: dict[str, RequestState] = {  # one word against it is enough
@@ -47,8 +48,8 @@ class Moved:
     past: Stale
 
 
-def conflict_of_interest(request: ApprovalRequest, actor: Actor) -> str:
-    """Return why four eyes forbid `actor` to decide, or an empty string."""
+def conflict_of_interest(request: ApprovalRequest, actor: Actor, weakened: list[Weakening] | None = None) -> str:
+    """Return why four eyes forbid `actor` to decide, or an empty string; `weakened` where it was read already."""
     person = actor.user.pk if actor.user else None
     if person == request.requester_id:
         return "You asked for this, so somebody else decides."
@@ -58,8 +59,8 @@ def conflict_of_interest(request: ApprovalRequest, actor: Actor) -> str:
         return "You ran the training, so somebody else decides."
     if person in request.version.makers:
         return "You registered or trained what this is a copy of, so somebody else decides."
-    weakened = weakening.by(request.model, person)
-    return f"You {weakened}, so somebody else decides first." if weakened else ""
+    words = weakening.by(weakening.of(request.model) if weakened is None else weakened, person)
+    return f"You {words}, so somebody else decides first." if words else ""
 
 
 def decide(request: ApprovalRequest, choice: Choice, *, actor: Actor) -> Decision | Moved:

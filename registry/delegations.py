@@ -16,6 +16,7 @@ from core.refusals import Invalid
 from core.words import written
 from registry import weakening
 from registry.models import ApprovalRequest, Decision, Delegation
+from registry.weakening import Weakening
 
 LONGEST = timedelta(days=30)
 
@@ -74,7 +75,7 @@ def absent_for(request: ApprovalRequest, actor: Actor) -> QuerySet[User]:
     return rows.exclude(pk__in=for_others.values("for_person")).order_by("delegations_given__pk")
 
 
-def had_part(request: ApprovalRequest) -> set[int]:
+def had_part(request: ApprovalRequest, weakened: list[Weakening] | None = None) -> set[int]:
     """Return who asked, registered or trained, it or what it is a copy of, or made less be asked: by their keys."""
-    weakened = {one.person for one in weakening.of(request.model)}
-    return {request.requester_id, *request.version.makers, *weakened}
+    standing = weakening.of(request.model) if weakened is None else weakened
+    return {request.requester_id, *request.version.makers, *(one.person for one in standing)}

@@ -5,7 +5,7 @@ request. The ledger says who did, until it is undone, or somebody else has appro
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -60,9 +60,9 @@ def of(model: RegisteredModel) -> list[Weakening]:
     return standing
 
 
-def by(model: RegisteredModel, person: int | None) -> str:
-    """Return what the person weakened of the model, in words that follow "you"; empty where nothing."""
-    return next((one.words for one in of(model) if one.person == person), "")
+def by(standing: Iterable[Weakening], person: int | None) -> str:
+    """Return what the person weakened, in words that follow "you"; empty where nothing."""
+    return next((one.words for one in standing if one.person == person), "")
 
 
 def _changes(body: Body) -> Iterator[_Change]:

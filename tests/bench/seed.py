@@ -23,7 +23,7 @@ from monitoring.minutes import last_over
 from monitoring.models import OpenOutcome, Outcome, Snapshot
 from monitoring.packing import packed
 from monitoring.stats.told import Told
-from registry import access
+from registry import access, frozen
 from registry.models import Alias, ModelVersion, RegisteredModel, VersionTag
 from registry.stages import Stage
 from tests.factories import ask_production, make_model, make_version
@@ -89,10 +89,14 @@ def _told(dana: Actor) -> None:
         with transaction.atomic():
             for version in batch:
                 if version.version == 1:
-                    record("model.created", access.model_subject(version.model), actor=dana)
+                    said: dict[str, object] = {"description": version.model.description, "tags": {}}
+                    record("model.created", access.model_subject(version.model), actor=dana, change=Change(after=said))
                 digest = version.manifest.digest if version.manifest else None
                 after: dict[str, object] = {"version": version.version, "manifest": digest}
-                change = Change(after=after, facts={"author": version.run_author_id})
+                after["description"] = version.description
+                kept = {name: getattr(version, name) for name in frozen.COLUMNS}
+                facts: dict[str, object] = {"author": version.run_author_id, "frozen": frozen.frozen(kept)}
+                change = Change(after=after, facts=facts)
                 record("version.registered", access.version_subject(version), actor=dana, change=change)
 
 
@@ -166,12 +170,15 @@ def _events(count: int, people: list[Actor]) -> None:
     versions = list(ModelVersion.objects.filter(version=1).select_related("model").order_by("pk"))
     left = count - Event.objects.count()
     told = zip(cycle(versions), cycle(people), cycle(FILLERS), strict=False)
-    change = Change({"description": "fine"}, {"description": "finer"}, "words said at the time, as people write them")
     while left > 0:
         with transaction.atomic():
             for version, actor, action in islice(told, min(left, BATCH)):
                 of_model = action.startswith("model.")
                 about = access.model_subject(version.model) if of_model else access.version_subject(version)
+                now = version.model.description if of_model else version.description
+                change = Change(
+                    {"description": "finer"}, {"description": now}, "words said at the time, as people write them"
+                )
                 record(action, about, actor=actor, change=change)
         left -= BATCH
 

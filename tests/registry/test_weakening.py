@@ -60,13 +60,13 @@ def test_what_is_undone_or_asks_for_more_needs_nobody(model: RegisteredModel, ri
     protection.protect(model, "live", actor=rita)
     registered.set_threshold(model, metric="auc", comparison=">", value=0.8, actor=rita)
     registered.set_threshold(model, metric="auc", comparison=">", value=0.9, actor=rita)
-    assert weakening.by(model, rita.person.pk) == ""
+    assert weakening.by(weakening.of(model), rita.person.pk) == ""
 
 
 def test_loosened_thresholds_and_released_aliases_count(model: RegisteredModel, rita: Actor, rob: Actor) -> None:
     limit = registered.set_threshold(model, metric="auc", comparison=">", value=0.8, actor=rob)
     registered.set_threshold(model, metric="auc", comparison=">", value=0.7, actor=rita)
-    assert weakening.by(model, rita.person.pk) == "loosened auc > 0.8 to auc > 0.7"
+    assert weakening.by(weakening.of(model), rita.person.pk) == "loosened auc > 0.8 to auc > 0.7"
     registered.set_threshold(model, metric="auc", comparison=">", value=0.8, actor=rob)
     registered.set_threshold(model, metric="loss", comparison="<", value=0.2, actor=rob)
     registered.set_threshold(model, metric="loss", comparison="<", value=0.1, actor=rita)

@@ -31,7 +31,7 @@ from deployments.models import Alert
 from deployments.plan import Strategy
 from deployments.plans import Plan
 from monitoring.models import LabelFile
-from registry import discussion, registered, transitions, uploads
+from registry import discussion, registered, transitions, uploads, versions
 from registry.artifacts import parse_place
 from registry.models import Experiment, LoggedModel, Run, RunTag
 from registry.models.tracking import Lifecycle
@@ -39,7 +39,7 @@ from registry.policies import changes as policy_changes
 from registry.webhooks import deliveries, hooks
 from registry.webhooks.models import Channel
 from tests.conftest import PEOPLE
-from tests.factories import ask_production, count_feature, locked, make_model, make_version, put
+from tests.factories import ask_production, count_feature, locked, make_model, make_run, make_version, put
 from tests.registry.policies.hands import text_of
 from tests.web.deeds import ADMIN_REST, ADMIN_ROWS, DEEDS, NOBODY, READERS, Deed
 
@@ -107,7 +107,12 @@ def laid_out(people: dict[str, Actor]) -> SimpleNamespace:
     dana = people["dana"]
     model = make_model(dana, "Scene")
     registered.set_threshold(model, metric="f1", comparison=">", value=0, required=False, actor=people["rita"])
-    first, second = make_version(model, dana), make_version(model, dana)
+    run = make_run(dana)
+    logged = LoggedModel.objects.create(
+        model_id="m-" + "a" * 32, experiment_id=0, name="m", author=dana.person, tags={"old": "x"}
+    )
+    came = versions.Registration(source=f"runs:/{run.run_id}/model", run_id=run.run_id, model_id=logged.model_id)
+    first, second = versions.register_version(model, came, actor=dana), make_version(model, dana)
     transitions.set_alias(first, "first", actor=dana)
     request = ask_production(second, dana)
     comment = discussion.add_comment(request, body="see the plot", actor=dana)
@@ -115,10 +120,6 @@ def laid_out(people: dict[str, Actor]) -> SimpleNamespace:
     event = Event.objects.select_related("seal").filter(model_uuid=model.uuid).latest("id")
     experiment = Experiment.objects.create(name="e", tags={"old": "x"})
     gone = Experiment.objects.create(name="gone", lifecycle_stage=Lifecycle.DELETED)
-    logged = LoggedModel.objects.create(
-        model_id="m-" + "a" * 32, experiment_id=0, name="m", author=dana.person, tags={"old": "x"}
-    )
-    type(first).objects.filter(pk=first.pk).update(logged_model_id=logged.model_id)
     token, _ = tokens.mint(dana.person, label="x", scopes=[Scope.READ], days=1, actor=dana)
     RunTag.objects.create(run_id=first.run_id, key="old", value="x")
     put_beside(first.run_id, dana)

@@ -10,8 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from accounts.actors import Actor
-from registry import decisions, discussion, versions
-from tests.factories import ask_production, make_model, make_version
+from registry import decisions, discussion, requests, versions
+from registry.policy import StageMove
+from registry.stages import Stage
+from tests.factories import make_model, make_version
 from web.markdown import rendered
 
 TAGS = {"p", "strong", "em", "code", "pre", "ul", "ol", "li", "blockquote", "hr", "br", "a"}
@@ -96,9 +98,9 @@ def test_the_longest_comment_is_rendered_at_once(part: str) -> None:
 @pytest.mark.django_db
 def test_reason_discussion_decision_and_note_show_it(dana: Actor, rita: Actor, client: Client) -> None:
     version = make_version(make_model(dana), dana)
-    asked = ask_production(version, dana)
     text = "**bold** <img src=x onerror=alert(1)> [ok](https://example.org)"
-    type(asked).objects.update(reason=text)
+    move = StageMove(Stage.NONE, Stage.PRODUCTION, archive_existing=True)
+    asked = requests.open_request(version, move, reason=text, actor=dana).request
     discussion.add_comment(asked, body=text, actor=dana)
     choice = decisions.Choice(
         decisions.Verdict.APPROVE, asked.subject_digest, text, [check.pk for check in asked.checks.all()]

@@ -13,11 +13,24 @@ from accounts.actors import Actor, roles_of
 from accounts.models import User
 from accounts.newcomers import newly_given
 from accounts.permissions import Permission, roles_with
+from accounts.roles import Role
 from core import words
 from core.refusals import Conflict, Denied, Invalid, Refusal
 from deployments import used
 from deployments.plans import Plan
-from registry import access, compare, decisions, discussion, doubts, evidence, history, manifests, requests, subjects
+from registry import (
+    access,
+    compare,
+    decisions,
+    discussion,
+    doubts,
+    evidence,
+    history,
+    manifests,
+    requests,
+    subjects,
+    weakening,
+)
 from registry.checks import as_of_now
 from registry.conditions import Condition, conditions_of, obstacles, standings
 from registry.delegations import had_part
@@ -27,6 +40,7 @@ from registry.models.approvals import ALL, RequestState
 from registry.policy import Move, StageMove, Stay, permission_for
 from registry.stages import Stage
 from registry.staleness import Stale, stale, undecidable
+from registry.weakening import Weakening
 from web.actors import actor_of
 from web.pages import labels
 from web.pages.forms import posted, whole_number
@@ -84,9 +98,9 @@ def review_page(
     checks = as_of_now(found)
     about, differing = Q(object_kind="approval_request", object_id=str(found.pk)), doubts.of_request(found)
     events = history.page_of(doubts.told_with(history.events_visible_to(actor), about, differing)).events
-    accepted = _accepted(events)
+    accepted, weakened = _accepted(events), weakening.of(found.model)
     context = {
-        "approval": {**_approval(found), "rollout": rollout.pk if rollout else None},
+        "approval": {**_approval(found, events), "rollout": rollout.pk if rollout else None},
         "doubts": differing,
         "strip": _strip(found, move, past),
         "checks": [_check(check) for check in checks],
@@ -99,12 +113,12 @@ def review_page(
         "picture": _picture(found),
         "decision": {
             **_subject_parts(found),
-            **_choices(found, actor, checks, blocked=_blocked(found, actor, past)),
+            **_choices(found, actor, checks, weakened, blocked=_blocked(found, actor, past, weakened)),
             "comment": (typed or {}).get("comment", ""),
             "up_to": (typed or {}).get("up_to_pct", str(ALL)),
             "errors": {refusal.field or "comment": refusal.sentence} if isinstance(refusal, Invalid) else {},
         },
-        "decisions": [_told_decision(d, accepted) for d in found.decisions.all()],
+        "decisions": _told_decisions(found, accepted),
         "discussion": [
             _told_comment(found, c, actor) for c in found.comments.select_related("author").prefetch_related("earlier")
         ],
@@ -148,10 +162,16 @@ def _plain(value: object) -> object:
     return words.told(value) if isinstance(value, (dict, list)) else value
 
 
-def _approval(found: ApprovalRequest) -> dict[str, object]:
+def _asked_as(found: ApprovalRequest, events: Iterable[history.Told]) -> Iterable[Role]:
+    """Return the roles in which it was asked for, as the ledger has them; those of now where that is further back."""
+    said = next((told.roles for told in events if told.action == "request.opened"), None)
+    return roles_of(found.requester) if said is None else map(Role, said)
+
+
+def _approval(found: ApprovalRequest, events: Iterable[history.Told]) -> dict[str, object]:
     return {
         **labels.request_row(found),
-        "requester_roles": [role.label for role in sorted(roles_of(found.requester))],
+        "requester_roles": [role.label for role in sorted(_asked_as(found, events))],
         "reason": found.reason,
         "ended_at": found.ended_at,
         "ended_why": found.ended_why,
@@ -262,7 +282,9 @@ def _subject_parts(found: ApprovalRequest) -> dict[str, object]:
     }
 
 
-def _choices(found: ApprovalRequest, actor: Actor, checks: list[Check], *, blocked: str) -> dict[str, object]:
+def _choices(
+    found: ApprovalRequest, actor: Actor, checks: list[Check], weakened: list[Weakening], *, blocked: str
+) -> dict[str, object]:
     """Return what this person may decide, why not the rest, and who else may."""
     hindered = [] if blocked else obstacles(found, checks, actor=actor)
     return {
@@ -272,7 +294,7 @@ def _choices(found: ApprovalRequest, actor: Actor, checks: list[Check], *, block
         "may_refuse": not found.is_limited,
         "shares": [] if hindered else _shares(found, actor),
         "approve_blocked": hindered,
-        "next_approvers": _approvers(found) if found.state == RequestState.OPEN or found.is_limited else [],
+        "next_approvers": _approvers(found, weakened) if found.state == RequestState.OPEN or found.is_limited else [],
     }
 
 
@@ -290,24 +312,24 @@ def _lock_fact(found: ApprovalRequest) -> dict[str, object]:
     return {"label": "Environment", "value": "not locked when this was asked: approved without it"}
 
 
-def _blocked(found: ApprovalRequest, actor: Actor, past: Stale | None) -> str:
+def _blocked(found: ApprovalRequest, actor: Actor, past: Stale | None, weakened: list[Weakening]) -> str:
     """Return why this person cannot decide, or an empty string."""
     if past or not (found.state == RequestState.OPEN or found.is_limited):
         return undecidable(found)
     if (said := decisions.decided_by(found, actor)) and said.up_to_pct == ALL:
         return "You decided already."
-    if why := decisions.conflict_of_interest(found, actor) or decisions.spoken_for(found, actor):
+    if why := decisions.conflict_of_interest(found, actor, weakened) or decisions.spoken_for(found, actor):
         return why
     if not actor.holds(Permission.REQUEST_DECIDE):
         return f"Deciding needs the role {' or '.join(role.label for role in roles_with(Permission.REQUEST_DECIDE))}."
     return ""
 
 
-def _approvers(found: ApprovalRequest) -> list[str]:
+def _approvers(found: ApprovalRequest, weakened: list[Weakening]) -> list[str]:
     """Return who decides, is in a group that is still asked for, and had no part in what is asked."""
     deciders = [str(role) for role in roles_with(Permission.REQUEST_DECIDE)]
     asked = [one.rule.group for one in standings(found) if one.missing]
-    left_out = had_part(found) | {one.person_id for one in found.decisions.all() if one.up_to_pct == ALL}
+    left_out = had_part(found, weakened) | {one.person_id for one in found.decisions.all() if one.up_to_pct == ALL}
     people = User.objects.filter(groups__name__in=deciders, is_active=True).filter(groups__name__in=asked)
     names = people.exclude(pk__in=left_out).order_by("username")
     return list(names.values_list("username", flat=True).distinct()[:10])
@@ -328,7 +350,13 @@ def _leads_to(request: HttpRequest, refusal: Refusal, checks: Iterable[Check]) -
     return next((name for name in open_ones if is_approval and request.POST.get(name) != "yes"), "")
 
 
-def _told_decision(decision: Decision, accepted: dict[str, list[str]]) -> dict[str, object]:
+def _told_decisions(found: ApprovalRequest, accepted: dict[str, list[str]]) -> list[dict[str, object]]:
+    rows = found.decisions.all()
+    new = newly_given([(row.person_id, row.at) for row in rows])
+    return [_told_decision(row, accepted, new.get((row.person_id, row.at), "")) for row in rows]
+
+
+def _told_decision(decision: Decision, accepted: dict[str, list[str]], newly: str) -> dict[str, object]:
     return {
         "accepted": accepted.get(decision.person.username, []),
         "id": decision.pk,
@@ -337,7 +365,7 @@ def _told_decision(decision: Decision, accepted: dict[str, list[str]]) -> dict[s
         "comment": decision.comment,
         "at": decision.at,
         "via": decision.via,
-        "newly": newly_given(decision.person, decision.at),
+        "newly": newly,
         "reach": decision.reach,
         "for_person": decision.for_person.username if decision.for_person else "",
     }
