@@ -109,7 +109,7 @@ def laid_out(people: dict[str, Actor]) -> SimpleNamespace:
     registered.set_threshold(model, metric="f1", comparison=">", value=0, required=False, actor=people["rita"])
     run = make_run(dana)
     logged = LoggedModel.objects.create(
-        model_id="m-" + "a" * 32, experiment_id=0, name="m", author=dana.person, tags={"old": "x"}
+        model_id="m-" + "a" * 32, experiment_id=0, name="m", author=dana.person, tags={"old": "x"}, source_run=run
     )
     came = versions.Registration(source=f"runs:/{run.run_id}/model", run_id=run.run_id, model_id=logged.model_id)
     first, second = versions.register_version(model, came, actor=dana), make_version(model, dana)
