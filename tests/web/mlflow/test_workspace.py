@@ -109,7 +109,7 @@ def test_of_several_the_reviewer_chooses_by_link(version: ModelVersion, api: Api
 
 
 def test_a_request_that_deploys_too_is_decided_on_its_page(version: ModelVersion, dana: Actor, judge: Api) -> None:
-    version.environment = {"lock": "ab" * 32}
+    version.environment = {**version.environment, "lock": "ab" * 32}
     version.save(update_fields=["environment"])
     plan = {"strategy": "all-at-once"}
     deployment: subjects.Deployment = {
