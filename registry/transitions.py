@@ -45,13 +45,13 @@ def transition(
         model = access.locked(version.model)
         row = access.reread(version, model)
         move = StageMove(Stage(row.stage), to, archive_existing=archive_existing)
-        attested.require_terms(model, move.deed(row))
         others = _others(row, move)
         need = requirement(move, model)
+        _require_part(row, move, need, actor)
+        attested.require_terms(model, move.deed(row))
         if need.approvals:
             attested.require_versions([row, *others], move.deed(row))
         if row.stage == to and not others:
-            _require_part(row, move, need, actor)
             row.updated_at = model.updated_at = clock.now()  # as MLflow does
             rows.update(row, "updated_at")
             rows.update(model, "updated_at")
@@ -151,13 +151,13 @@ def set_alias(version: ModelVersion, name: str, *, actor: Actor, comment: str = 
     move = AliasMove(name)
     with alerting(), transaction.atomic():
         row = access.reread(version, access.locked(version.model))
-        attested.require_terms(row.model, move.deed(row))
         aliases.refuse_look_alike(row.model, name)
         need = requirement(move, row.model)
+        _require_part(row, move, need, actor)
+        attested.require_terms(row.model, move.deed(row))
         if need.approvals:
             attested.require_alias(row.model, name, move.deed(row))
         if (held := aliases.held(row.model, name)) and held.version_id == row.pk:
-            _require_part(row, move, need, actor)
             return Transitioned(row)
         granted = authorise(row, move, need, actor=actor, reason=comment)
         if isinstance(granted, ApprovalRequired):
@@ -174,10 +174,11 @@ def delete_alias(model: RegisteredModel, name: str, *, actor: Actor) -> None:
     move = AliasMove(name, gone=True)
     with alerting(), transaction.atomic():
         row = access.locked(model)
-        attested.require_terms(row, f"delete the alias {name} of {row.name}")
         held = Alias.objects.select_related("version").filter(model=row, name=name).first()
         need = requirement(move, row)
-        access.require(actor, need.permission, row, f"delete the alias {name} of {row.name}")
+        deed = f"delete the alias {name} of {row.name}"
+        access.require(actor, need.permission, row, deed)
+        attested.require_terms(row, deed)
         if held:
             if row.protects(name) or requirement(AliasMove(name), row).approvals:
                 require_open_gate(move.goal)

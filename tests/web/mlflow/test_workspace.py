@@ -12,7 +12,7 @@ from registry.models import ApprovalRequest, Comment, ModelVersion
 from registry.models.approvals import RequestState
 from registry.policy import StageMove
 from registry.stages import Stage
-from tests.factories import locked, make_model, make_version
+from tests.factories import make_model, make_version
 from tests.web.mlflow.conftest import Api, refused
 
 pytestmark = [pytest.mark.postgresql, pytest.mark.django_db]
@@ -109,7 +109,8 @@ def test_of_several_the_reviewer_chooses_by_link(version: ModelVersion, api: Api
 
 
 def test_a_request_that_deploys_too_is_decided_on_its_page(version: ModelVersion, dana: Actor, judge: Api) -> None:
-    locked(version)
+    version.environment = {**version.environment, "lock": "ab" * 32}
+    version.save(update_fields=["environment"])
     plan = {"strategy": "all-at-once"}
     deployment: subjects.Deployment = {
         "endpoint": "fraud", "environment": "production", "target": "local", "plan": plan,
