@@ -78,7 +78,8 @@ def post(url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
         found = line.getresponse()
         text = found.read(ANSWER_MAX).decode(errors="replace").replace("\0", "\N{REPLACEMENT CHARACTER}")
     except (OSError, http.client.HTTPException) as why:
-        ended = f"no answer within {TOTAL_S:.0f} s" if late.is_set() else f"no answer: {_words(why)}"
+        is_late = late.is_set() or isinstance(why, TimeoutError)
+        ended = f"no answer within {TOTAL_S:.0f} s" if is_late else f"no answer: {_words(why)}"
         raise Unreachable(ended) from why
     finally:
         watch.cancel()
