@@ -137,15 +137,18 @@ def _is_kept(rollout: Rollout, step: RolloutStep) -> bool:
 
 
 def _baked(rollout: Rollout, step: RolloutStep) -> Seen:
-    """Baking is time alone: the new version serves, the old one stands by."""
-    del rollout
+    """Baking is time alone: the new version serves, the old one stands by, for as long as a person pauses it."""
     if step.started_at is None:
         return Seen(Sight.ABSENT)
     for_s = float(str(step.arguments["for_s"]))
     left_s = for_s - (clock.now() - step.started_at).total_seconds()
     if left_s > for_s:  # the clock was set back: its time begins again
         RolloutStep.objects.filter(pk=step.pk).update(started_at=clock.now())
-    return Seen(Sight.REACHED if left_s <= 0 else Sight.UNDER_WAY, {"left_s": max(0.0, round(left_s, 1))})
+    is_paused = rollout.paused_at is not None
+    if is_paused:
+        watching.keep_time(step, clock.now())
+    is_over = left_s <= 0 and not is_paused
+    return Seen(Sight.REACHED if is_over else Sight.UNDER_WAY, {"left_s": max(0.0, round(left_s, 1))})
 
 
 LOOKED_AT_HERE = {

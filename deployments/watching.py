@@ -53,6 +53,8 @@ def _looked_at(rollout: Rollout, step: RolloutStep, seen_by: Callable[[Rollout, 
     """Look once a second: what is seen in between is what was seen then."""
     if step.started_at is None:
         return Seen(Sight.ABSENT)
+    if rollout.paused_at is not None:
+        keep_time(step, clock.now())  # a person decided: nothing ends for want of a decision
     if clock.is_ahead(step.not_before, LOOK_EVERY):
         return Seen(Sight.UNDER_WAY, step.observed)
     RolloutStep.objects.filter(pk=step.pk).update(not_before=clock.now() + LOOK_EVERY)
@@ -87,7 +89,7 @@ def _kept(rollout: Rollout, step: RolloutStep) -> str:
     freeze = freezing.frozen(rollout)
     words = freeze.words if freeze else reach.kept(rollout)
     if words:
-        _keep_time(step, freeze.until if freeze else clock.now())
+        keep_time(step, freeze.until if freeze else clock.now())
     return words
 
 
@@ -111,10 +113,12 @@ def _copies(rollout: Rollout) -> Copies:
     return copies.standing(str(rollout.uuid), plan_of(rollout).copy_rules.within)
 
 
-def _keep_time(step: RolloutStep, until: datetime) -> None:
+def keep_time(step: RolloutStep, until: datetime) -> None:
     """Let the step's time run from the end of what keeps it."""
     deadline_at = until + timedelta(seconds=float(str(step.arguments["deadline_s"])))
-    RolloutStep.objects.filter(pk=step.pk, deadline_at__lt=deadline_at).update(deadline_at=deadline_at)
+    if step.deadline_at is not None and step.deadline_at < deadline_at:
+        RolloutStep.objects.filter(pk=step.pk, deadline_at__lt=deadline_at).update(deadline_at=deadline_at)
+        step.deadline_at = deadline_at
 
 
 def against(rollout: Rollout) -> str:

@@ -130,6 +130,29 @@ def test_a_paused_canary_keeps_its_share_until_it_is_let_go_on(
     assert Event.objects.filter(action="rollout.paused", object_id=str(canary.pk)).count() == 1
 
 
+def test_a_paused_canary_is_not_sent_back_for_want_of_a_decision(hands: Hands, canary: Rollout, eli: Actor) -> None:
+    steering.pause(canary, reason="I look", actor=eli)
+    canary.steps.filter(name="watch", arguments__share_pct=5).update(deadline_at=clock.now() - timedelta(seconds=1))
+    assert run(hands, canary).state == RolloutState.RUNNING
+    steering.go_on(canary, reason="seen", actor=eli)
+    canary.steps.filter(name="watch", arguments__share_pct=5).update(deadline_at=clock.now() - timedelta(seconds=1))
+    assert run(hands, canary).state == RolloutState.ROLLED_BACK
+
+
+def test_a_paused_bake_keeps_what_stands_by(
+    hands: Hands, staging: Endpoint, model: RegisteredModel, dana: Actor, eli: Actor
+) -> None:
+    run(hands, rollouts.start(locked_version(model, dana), staging, AT_ONCE, actor=eli))
+    plan = Plan.of({"strategy": "blue-green", "bake_s": 60})
+    rollout = run(hands, rollouts.start(locked_version(model, dana), staging, plan, actor=eli), turns=6)
+    steering.pause(rollout, reason="I look", actor=eli)
+    rollout.steps.filter(name="bake").update(started_at=clock.now() - timedelta(seconds=99), deadline_at=clock.now())
+    assert run(hands, rollout).state == RolloutState.RUNNING
+    assert hands.running() == ["1", "2"]
+    steering.go_on(rollout, reason="seen", actor=eli)
+    assert run(hands, rollout).state == RolloutState.DONE
+
+
 def test_evidence_sends_a_paused_canary_back(hands: Hands, canary: Rollout, traffic: Traffic, eli: Actor) -> None:
     steering.pause(canary, reason="lunch", actor=eli)
     traffic(canary, 5, requests=600, wrong=0.6)
