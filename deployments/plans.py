@@ -91,6 +91,16 @@ class Plan:
         return f"{self.strategy}{shares} 100 %" if shares else str(self.strategy)
 
     @classmethod
+    def asked(cls, said: Mapping[str, Any]) -> "Plan":
+        """Return the plan that somebody asks for; raise Invalid where it is none, or says what has no part in it."""
+        plan = cls.of(said)
+        known = {"strategy", *PARTS[plan.strategy]} | ({"bake_s"} if said.get("bake_s") == 0 else set())  # as documents
+        if unknown := sorted(said.keys() - known):
+            parts = ", ".join(PARTS[plan.strategy]) or "nothing but the strategy"
+            raise Invalid(f"{unknown[0][:40]} is no part of a plan of {plan.strategy}; it has {parts}.", field="plan")
+        return plan
+
+    @classmethod
     def of(cls, said: Mapping[str, Any]) -> "Plan":
         """Return the plan `said` says; raise Invalid where it is none."""
         try:
@@ -134,6 +144,14 @@ def _ab(said: Mapping[str, Any], rules: Rules) -> Plan:
     return Plan(Strategy.AB, 0.0, (Share(percent(shares[0], "shares"), gate=True),), rules, for_s, units)
 
 
+PARTS = {
+    Strategy.ALL_AT_ONCE: (),
+    Strategy.BLUE_GREEN: ("bake_s",),
+    Strategy.CANARY: ("shares", "rules"),
+    Strategy.LINEAR: ("step_pct", "every_s", "rules"),
+    Strategy.AB: ("shares", "for_s", "units", "rules"),
+    Strategy.SHADOW: ("copies_pct", "rules"),
+}
 BY_TIME = {Strategy.LINEAR: _linear, Strategy.AB: _ab}
 
 

@@ -120,3 +120,24 @@ def test_a_plan_that_is_none_is_refused_at_its_field(said: dict[str, object], fi
     with pytest.raises(Invalid) as refused:
         Plan.of(said)
     assert refused.value.field == field
+
+
+@pytest.mark.parametrize(
+    ("said", "unknown"),
+    [
+        ({"strategy": "canary", "share": [1]}, "share"),
+        ({"strategy": "canary", "shares": [1], "bake_s": 5}, "bake_s"),
+        ({"strategy": "all-at-once", "shares": [5]}, "shares"),
+        ({"strategy": "blue-green", "bake_s": 5, "foo": 1}, "foo"),
+        ({"strategy": "linear", "copies_pct": 5}, "copies_pct"),
+    ],
+)
+def test_what_has_no_part_in_a_plan_is_not_swallowed(said: dict[str, object], unknown: str) -> None:
+    with pytest.raises(Invalid, match=f"^{unknown} is no part of a plan of {said['strategy']}"):
+        Plan.asked(said)
+
+
+@pytest.mark.parametrize("strategy", Strategy)
+def test_a_plan_can_be_asked_for_as_it_was_signed(strategy: Strategy) -> None:
+    plan = Plan.of({"strategy": strategy, **({"units": 50} if strategy is Strategy.AB else {})})
+    assert Plan.asked(plan.document) == plan

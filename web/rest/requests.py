@@ -103,7 +103,7 @@ def _ask(asked: dict[str, Any], actor: Actor) -> ApprovalRequired:
     if move and "endpoint" not in asked:
         return approval.open_request(version, move, reason=reason, actor=actor)
     endpoint = find_endpoint(asked["endpoint"], actor=actor)
-    return request_deployment(version, endpoint, Plan.of(asked["plan"]), reason=reason, actor=actor, move=move)
+    return request_deployment(version, endpoint, Plan.asked(asked["plan"]), reason=reason, actor=actor, move=move)
 
 
 def _box(request: Request) -> Box:

@@ -44,7 +44,7 @@ def rollouts(request: Request) -> Response:
         asked = checked(deployment_shapes.NewRollout, request)
         endpoint = endpoints.find_endpoint(asked["endpoint"], actor=actor)
         version = access.find_version(endpoint.model.name, asked["version"], actor=actor)
-        plan = Plan.of(asked["plan"])
+        plan = Plan.asked(asked["plan"])
         said = {"reason": asked["reason"], "accepts_code": asked["accepts_code"]}
         started = changes.start(version, endpoint, plan, **said, actor=actor)
         return Response(deployment_shapes.RolloutWithSteps(started).data, status=201)
