@@ -15,6 +15,7 @@ from monitoring.stats.quality import Measure
 from registry.outcome_values import values_of
 from web.actors import actor_of
 from web.pages.monitoring import Span
+from web.pages.outcomes import QUALITY
 
 USUAL = "24h"
 SHOWN = ("1h", "6h", "24h", "7d")
@@ -28,14 +29,7 @@ WORDS = {
     "cost": "Cost of 1,000 predictions",
     "coverage": "Labelled",
     "value": "Value of a labelled prediction",
-    "accuracy": "Accuracy",
-    "precision": "Precision",
-    "recall": "Recall",
-    "auc": "AUC",
-    "brier": "Brier",
-    "ece": "Calibration error",
-    "mae": "Mean error",
-    "rmse": "Root mean square error",
+    **QUALITY,
 }
 
 

@@ -22,7 +22,7 @@ from web.actors import actor_of
 from web.pages.cells import inert
 from web.templatetags.signoff import as_moment
 
-WORDS = {
+QUALITY = {
     "accuracy": "Accuracy",
     "precision": "Precision",
     "recall": "Recall",
@@ -31,8 +31,8 @@ WORDS = {
     "ece": "Calibration error",
     "mae": "Mean error",
     "rmse": "Root mean square error",
-    "value": "Value",
 }
+WORDS = {**QUALITY, "value": "Value"}
 SPANS = ((86_400, "day"), (3_600, "hour"), (60, "minute"))
 WIDE, HIGH = 100.0, 22.0
 LISTED = 31  # windows; all are in the CSV
