@@ -5,7 +5,7 @@ import hashlib
 from deployments import endpoints
 from deployments.models import WAY_BACK, Rollout, RolloutStep
 from deployments.targets.contract import GiveUp, Release, Step
-from registry import manifests
+from registry import listed_files
 
 
 def step_of(rollout: Rollout, step: RolloutStep) -> Step:
@@ -30,7 +30,7 @@ def _withdrawal_step(rollout: Rollout, step: RolloutStep, instead: Rollout | Non
 def release_of(rollout: Rollout) -> Release:
     """Return what a target needs to serve the rollout's version."""
     version = rollout.version
-    files = manifests.files_of(version.manifest) if version.manifest else []
+    files = listed_files.files_of(version.manifest) if version.manifest else []
     return Release(
         rollout=str(rollout.uuid), endpoint=rollout.endpoint.name, model=version.model.name, version=version.version,
         digest=rollout.digest, files=tuple((line.path, line.sha256, line.size) for line in files),
