@@ -218,6 +218,7 @@ class BatchJob(models.Model):
     share = models.FloatField(default=0.0)  # of the file, from 0 to 1
     rows_s = models.FloatField(default=0.0)  # a second
     isolation = models.CharField(max_length=12, blank=True, default="")
+    told = models.JSONField(default=dict)  # of its rows: how far from the reference, what was predicted
     result = models.ForeignKey(Blob, on_delete=models.PROTECT, null=True, related_name="+")
     rejected = models.ForeignKey(Blob, on_delete=models.PROTECT, null=True, related_name="+")
     manifest = models.ForeignKey(Blob, on_delete=models.PROTECT, null=True, related_name="+")

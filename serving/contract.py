@@ -389,6 +389,10 @@ class Layout:
         """Return the rows that were rejected, each with the reason, as CSV."""
         return self.batch(job) / "rejected"
 
+    def batch_samples(self, job: str) -> Path:
+        """Return rows with their predictions, as far as they may be told: a list of part, place and Sample a line."""
+        return self.batch(job) / "samples"
+
     def desired(self, replica: str) -> Path:
         """Return the file of what should run."""
         return self.desired_folder / f"{_name('replica', replica)}.json"

@@ -4,11 +4,13 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from core import canonical, clock
 from deployments.batch import jobs
 from deployments.models import BatchJob
 from deployments.states import BatchState
+from monitoring import files
 from registry import artifacts, blobs
 from registry.blobs import CHUNK, Written
 from serving.contract import BatchSeen, Layout
@@ -24,10 +26,14 @@ class Kept:
     result: Written
     rejected: Written | None
     manifest: Written
+    told: dict[str, Any]
 
 
 def keep(job: BatchJob, seen: BatchSeen, layout: Layout, *, renew: Callable[[], object]) -> Kept:
-    """Put the job's files into the store; doing it again puts the same there. `renew` is called now and then."""
+    """Put the job's files into the store and count its samples; doing it again changes nothing.
+
+    `renew` is called now and then.
+    """
     result = blobs.store().write(
         _chunks(layout.batch_result(seen.job), renew), limit=_size(layout.batch_result(seen.job))
     )
@@ -36,7 +42,17 @@ def keep(job: BatchJob, seen: BatchSeen, layout: Layout, *, renew: Callable[[], 
         path = layout.batch_rejected(seen.job)
         rejected = blobs.store().write(_chunks(path, renew), limit=_size(path))
     body = canonical.dump(manifest(job, seen, result, rejected))
-    return Kept(result, rejected, blobs.store().write([body], limit=len(body)))
+    renew()
+    return Kept(
+        result, rejected, blobs.store().write([body], limit=len(body)), _told(job, layout.batch_samples(seen.job))
+    )
+
+
+def _told(job: BatchJob, samples: Path) -> dict[str, Any]:
+    """Return what a sample of the file says beside the version's reference; it is counted with that of requests."""
+    version = job.version
+    about = files.File(str(job.uuid), job.endpoint.name, version.model.name, str(version.version), job.digest)
+    return files.take(about, samples)
 
 
 def manifest(job: BatchJob, seen: BatchSeen, result: Written, rejected: Written | None) -> dict[str, object]:
@@ -80,7 +96,7 @@ def settle(job: BatchJob, kept: Kept) -> None:
     job.result = artifacts.held_blob(kept.result)
     job.rejected = artifacts.held_blob(kept.rejected) if kept.rejected else None
     job.manifest = artifacts.held_blob(kept.manifest)
-    job.share = 1.0
+    job.share, job.told = 1.0, kept.told
     facts: dict[str, object] = {"manifest": kept.manifest.sha256, "result": kept.result.sha256}
     if kept.rejected:
         facts["rejected"] = kept.rejected.sha256

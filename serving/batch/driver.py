@@ -152,15 +152,18 @@ class Driver:
         if number != len(self.journal.done):
             raise Cut(f"Part {number} came, and {len(self.journal.done)} is the next.")
         table = writing.kept_rows(part)
+        samples: list[object] = []
         if len(table):
-            table, failed = self._answered(number, table, _next(answers))
-            rejected = sorted([*rejected, *failed])
+            answer = _next(answers)
+            table, failed = self._answered(number, table, answer)
+            rejected, samples = sorted([*rejected, *failed]), list(answer.head.get("samples", []))
         if not number and not len(table):
             raise Unfit(
                 f"None of the first {part.head['rows']:,} rows can be scored. Row {rejected[0][0]}: {rejected[0][1]}"
             )
         name = f"{number:08d}"
-        writing.write_rejected(self.parts / f"{name}.rejected", rejected)
+        writing.write_lines(self.parts / f"{name}.rejected", rejected)
+        writing.write_lines(self.parts / f"{name}.samples", [[number, *one] for one in enumerate(samples)])
         if len(table):
             writing.write_part(self.parts / f"{name}.parquet", table)
         self.journal.add(Done(number, int(part.head["rows"]), len(table), len(rejected)))
@@ -189,6 +192,7 @@ class Driver:
         rejected = [self.parts / f"{one.part:08d}.rejected" for one in done if one.rejected]
         if rejected:
             writing.join_rejected(rejected, self.layout.batch_rejected(job))
+        writing.join_lines([self.parts / f"{one.part:08d}.samples" for one in done], self.layout.batch_samples(job))
         self.tell(state="done", columns=columns, force=True)
 
     def tell(self, *, force: bool = False, kind: FileKind | None = None, **changed: object) -> None:

@@ -43,9 +43,11 @@ def start_model(
     layout: Layout, desired: Desired, isolation: Isolation, given: int, said: int, log: Path
 ) -> "subprocess.Popen[bytes]":
     """Start the model on its pipes, in its sandbox and limits; it ends with us."""
-    layout.temporary(desired.replica).mkdir(parents=True, exist_ok=True, mode=0o700)
+    for folder in (layout.temporary(desired.replica), layout.feature_policy(desired.endpoint).parent):
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     python = environments.python_of(layout.environment(desired.lock_digest))
     program = [str(python), "-m", "serving.server.batch", "--artifact", str(layout.artifact(desired.digest))]
+    program += ["--policy", str(layout.feature_policy(desired.endpoint))]
     with log.open("wb") as trouble:
         return subprocess.Popen(  # noqa: S603 - the command is ours
             sandbox.command(room(layout, desired), program, isolation),
@@ -55,10 +57,11 @@ def start_model(
 
 
 def room(layout: Layout, desired: Desired) -> sandbox.Room:
-    """Return what the model may reach: its environment and its files. No token, no socket, no other's input."""
+    """Return what the model may reach: its environment, its files, what it may tell. No token and no socket."""
     environment = layout.environment(desired.lock_digest)
     base = environments.python_of(environment).resolve().parent.parent
-    reads = [environment, layout.artifact(desired.digest), PACKAGE]
+    told = layout.feature_policy(desired.endpoint).parent
+    reads = [environment, layout.artifact(desired.digest), PACKAGE, told]
     if base != Path("/usr"):
         reads.append(base)
     return sandbox.Room(

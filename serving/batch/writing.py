@@ -87,8 +87,8 @@ def write_part(path: Path, table: pa.Table) -> None:
     )
 
 
-def write_rejected(path: Path, rows: Iterable[Sequence[Any]]) -> None:
-    """Write a part's rejected rows."""
+def write_lines(path: Path, rows: Iterable[Sequence[Any]]) -> None:
+    """Write a line of JSON for each of some rows of a part."""
     whole(path, lambda file: file.write("".join(f"{json.dumps(list(row))}\n" for row in rows).encode()))
 
 
@@ -116,6 +116,11 @@ def _writer(file: IO[bytes], schema: pa.Schema, kind: FileKind) -> Any:
     return pq.ParquetWriter(
         file, schema, compression="snappy", use_dictionary=others, column_encoding={ROW: "DELTA_BINARY_PACKED"}
     )
+
+
+def join_lines(parts: Sequence[Path], into: Path) -> None:
+    """Write the lines of all parts as one file."""
+    whole(into, lambda file: file.writelines(path.read_bytes() for path in parts))
 
 
 def join_rejected(parts: Sequence[Path], into: Path) -> None:

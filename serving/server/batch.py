@@ -15,8 +15,10 @@ import numpy as np
 import orjson
 
 from serving import frames
-from serving.server import models, refusals
+from serving.server import joining, models, refusals
 from serving.server.columns import REALS
+from serving.server.features import ROWS as SAMPLED
+from serving.server.features import Sampler
 from serving.server.inputs import Array, Fitted, Frame, Table, Tensors
 from serving.server.models import Model
 from serving.server.refusals import Refused
@@ -27,6 +29,7 @@ PLAIN = "biuf"
 WIDE = 2  # dimensions of an answer with several values a row
 MOST_COLUMNS = 1_000
 REASON = 200  # characters
+EARLY, MOMENTS, MOMENTS_LATER = 8, 20, 4  # parts that tell more; samples of each of them, and of the later ones
 MOST_FAILED = 1_000  # rows of a part that are tried one by one; where more fail, so does the part's rest
 OPTIONS = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS
 
@@ -86,16 +89,6 @@ def _texts(offsets: memoryview, data: memoryview, present: memoryview) -> Array:
     return made
 
 
-def part_of(given: Fitted, rows: slice) -> Fitted:
-    """Return some rows."""
-    if isinstance(given, Tensors):
-        return Tensors({name: array[rows] for name, array in given.arrays.items()})
-    count = len(range(*rows.indices(given.rows)))
-    if given.matrix is not None:
-        return Frame(given.names, count, matrix=given.matrix[rows])
-    return Frame(given.names, count, arrays={name: array[rows] for name, array in (given.arrays or {}).items()})
-
-
 Answer = dict[str, Array]
 Failed = list[list[Any]]  # the place of a row in its part, and why
 
@@ -127,8 +120,8 @@ def _try(model: Model, given: Fitted, first: int, said: list[Answer], failed: Fa
             failed.extend([first + place, _reason(why)] for place in range(rows))
             return
         half = rows // 2
-        _try(model, part_of(given, slice(0, half)), first, said, failed)
-        _try(model, part_of(given, slice(half, rows)), first + half, said, failed)
+        _try(model, joining.part_of(given, slice(0, half)), first, said, failed)
+        _try(model, joining.part_of(given, slice(half, rows)), first + half, said, failed)
 
 
 def _reason(why: Exception) -> str:
@@ -185,7 +178,22 @@ def _text(value: Any) -> str | None:
     return str(value) if isinstance(value, str) else str(orjson.dumps(value, default=str, option=OPTIONS), "utf-8")
 
 
-def serve(model: Model, given: IO[bytes], said: IO[bytes]) -> int:
+def samples(sampler: Sampler, part: int, given: Fitted, columns: Answer, failed: Failed) -> list[Any]:
+    """Return some rows and what was answered, as far as the model's data policy lets; a part with failures tells none.
+
+    The first parts tell more: a small file should be known as well as a large one.
+    """
+    if failed or not columns:
+        return []
+    moments = min(MOMENTS if part < EARLY else MOMENTS_LATER, -(-given.rows // SAMPLED))
+    try:
+        return [orjson.loads(text) for text in sampler.of_part(given, columns, moments)]
+    except Exception as why:  # noqa: BLE001 - values are whatever files and models made of them
+        sys.stderr.write(f"features could not be told: {why!r}\n")
+        return []
+
+
+def serve(model: Model, sampler: Sampler, given: IO[bytes], said: IO[bytes]) -> int:
     """Answer part by part until the last; return 1 where the parts stopped before it."""
     if (setup := frames.read(given)) is None:
         return 1
@@ -195,12 +203,14 @@ def serve(model: Model, given: IO[bytes], said: IO[bytes]) -> int:
     while (part := frames.read(given)) is not None:
         if part.head.get("last"):
             return 0
-        columns, failed = answer(model, fitter.fit(part.head["rows"], part.buffers))
+        fitted, number = fitter.fit(part.head["rows"], part.buffers), int(part.head["part"])
+        columns, failed = answer(model, fitted)
         parts = {name: written(array) for name, array in columns.items()}
         head = {
-            "part": part.head["part"],
+            "part": number,
             "failed": failed,
             "columns": [[name, kind] for name, (kind, _) in parts.items()],
+            "samples": samples(sampler, number, fitted, columns, failed),
         }
         frames.write(said, head, [body for _, body in parts.values()])
     return 1
@@ -210,10 +220,11 @@ def main() -> int:
     """Load the model and answer."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--artifact", type=Path, required=True)
-    folder = parser.parse_args().artifact
+    parser.add_argument("--policy", type=Path, required=True, help="what may be told of values")
+    asked = parser.parse_args()
     given, said = private_pipes()
     try:
-        model = models.load(folder)
+        model = models.load(asked.artifact)
     except Exception as why:  # noqa: BLE001 - a model may raise anything
         traceback.print_exc()
         sys.stderr.write(
@@ -221,7 +232,7 @@ def main() -> int:
         )
         return BROKEN
     try:
-        return serve(model, given, said)
+        return serve(model, Sampler(asked.policy), given, said)
     except BrokenPipeError:
         return 1
     except Exception as why:  # noqa: BLE001 - as above

@@ -13,19 +13,20 @@ from accounts.actors import Actor
 from audit.models import Event
 from core import clock
 from core.refusals import Conflict, Denied, Invalid, NotFound
-from deployments import rights, rollouts
+from deployments import feed, rights, rollouts
 from deployments.batch import desk, jobs
 from deployments.batch.desk import Desk
 from deployments.batch.jobs import Wish
 from deployments.models import BatchJob, Endpoint
 from deployments.states import BatchState
+from monitoring.models import Prediction
 from registry import blobs, collection
 from registry.models import Blob
 from serving.contract import BatchOrder, BatchSeen, dump, load
 from tests.deployments.hands import Hands
 from tests.deployments.story import AT_ONCE, installed, run
 from tests.deployments.test_real_plane import held_version
-from tests.factories import make_run, put
+from tests.factories import count_feature, make_run, put
 from tests.serving.rig import Home, save_onnx
 from tests.serving.scoring import parquet
 from tests.web.visitors import browser
@@ -245,7 +246,10 @@ def test_a_file_is_scored_by_the_real_model_and_its_files_are_downloaded(
     save_onnx(tmp_path / "onnx")
     version = held_version(staging, tmp_path / "onnx", home, dana)
     run(hands, rollouts.start(version, staging, AT_ONCE, actor=eli))
-    job = ask(staging, eli, parquet({name: [1.0, 2.0, 3.0] for name in ("f0", "f1", "f2")}))
+    feed.publish_feature_policies()
+    usual = count_feature(staging.name, "1", "f0", [place / 100 for place in range(500)], [1.0])
+    rows = 600
+    job = ask(staging, eli, parquet({name: [50.0 + place for place in range(rows)] for name in ("f0", "f1", "f2")}))
     working, until = Desk(), time.monotonic() + 60
     while job.state in {BatchState.QUEUED, BatchState.RUNNING} and time.monotonic() < until:
         working.turn()
@@ -255,8 +259,17 @@ def test_a_file_is_scored_by_the_real_model_and_its_files_are_downloaded(
     at = f"/api/v1/endpoints/{staging.name}/batch-jobs/{job.pk}"
     client = browser(dana)
     told = client.get(at).json()
-    assert (told["state"], told["rows"]) == ("done", {"read": 3, "scored": 3, "rejected": 0})
+    assert (told["state"], told["rows"]) == ("done", {"read": rows, "scored": rows, "rejected": 0})
     (tmp_path / "result").write_bytes(b"".join(client.get(f"{at}/result").streaming_content))  # type: ignore[attr-defined]
-    assert pq.read_table(tmp_path / "result")["score"].to_pylist() == [0.5, 0.5, 0.5]
+    assert pq.read_table(tmp_path / "result")["score"].to_pylist() == [0.5] * rows
     assert client.get(f"{at}/rejected").status_code == 404
+    assert job.told["of"] == job.told["rows"] == rows  # a small file is told whole
+    assert job.told["features"] == [{"name": "f0", "distance": 1.0, "signal": "value", "severity": "major"}]
+    assert job.told["predictions"]["quantiles"]["50"] == 0.5
+    assert sum(usual.hours.values_list("of", flat=True)) == 1 + rows
+    row: Any = Prediction.objects.get(endpoint=staging.name, request_id=f"{job.uuid}-0-0")
+    assert (row.routed, row.rows, row.prediction["of"], len(row.prediction["sampled"])) == (False, 50, 50, 50)
+    page = client.get(f"/endpoints/{staging.name}/batch/{job.pk}").content.decode()
+    assert "major" in page
+    assert "half at most 0.5" in page
     home.publishing.clear()

@@ -3,6 +3,7 @@
 import csv
 import io
 from itertools import islice
+from typing import Any
 
 from django.conf import settings
 from django.contrib import messages
@@ -21,10 +22,12 @@ from deployments.batch.jobs import Wish
 from deployments.models import BatchJob, Endpoint
 from deployments.states import BATCH_LIVE, BatchState
 from deployments.targets.kinds import target
+from monitoring.stats.profiles import Severity
 from registry import blobs, history
 from web import files
 from web.actors import actor_of
 from web.errors import wants_json
+from web.pages.drift import LOOKS
 from web.pages.forms import Form, posted
 from web.pages.needed import needed
 from web.pages.paging import counted, listed
@@ -142,9 +145,34 @@ def _told(found: BatchJob, actor: Actor) -> dict[str, object]:
         "percent": round(100 * found.share),
         "phase": PHASES.get(found.phase, ""),
         "took_s": (found.ended_at - found.started_at).total_seconds() if found.ended_at and found.started_at else None,
+        "told": _of_its_rows(found.told) if found.told else None,
         "rejected": _first_rejected(found) if found.rejected_id else [],
         "events": history.page_of(told).events,
     }
+
+
+def _of_its_rows(told: dict[str, Any]) -> dict[str, object]:
+    """Return what a sample of the file says, for people."""
+    drifted = [one for one in told["features"] if one["severity"] != Severity.NONE]
+    drawn = "All rows" if told["rows"] == told["of"] else f"A sample of {told['rows']:,} rows"
+    far = (
+        f"{len(drifted)} of {len(told['features'])} features are away from the version's reference by more than chance."
+    )
+    apart = far if told["features"] else "No feature has a reference yet to compare it with."
+    features = [{**one, "look": LOOKS[Severity(one["severity"])] if one in drifted else ""} for one in told["features"]]
+    return {
+        "sentence": f"{drawn} {'say' if drawn == 'All rows' else 'says'}: {apart} {_spread(told['predictions'])}",
+        "features": features,
+    }
+
+
+def _spread(said: dict[str, Any]) -> str:
+    """Return the predictions of a file, in a sentence."""
+    if found := said.get("quantiles"):
+        low, half, high = (f"{found[name]:.4g}" for name in ("5", "50", "95"))
+        return f"Predictions: 5 % at most {low}, half at most {half}, 95 % at most {high}."
+    words = [f"{word} {100 * count / said['rows']:.1f} %" for word, count in said.get("words", [])]
+    return f"Predictions: {', '.join(words)}." if words else ""
 
 
 def _first_rejected(found: BatchJob) -> list[list[str]]:

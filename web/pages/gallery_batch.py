@@ -14,6 +14,24 @@ REJECTED = [
 ]
 
 
+TOLD: Context = {
+    "sentence": (
+        "A sample of 14,000 rows says: 1 of 2 features are away from the version's reference by more than chance. "
+        "Predictions: 5 % at most 0.02, half at most 0.114, 95 % at most 0.871."
+    ),
+    "features": [
+        {
+            "name": "income",
+            "severity": "major",
+            "look": ("bad", "triangle-alert"),
+            "distance": 0.241,
+            "signal": "value",
+        },
+        {"name": "age", "severity": "none", "look": "", "distance": 0.021, "signal": "value"},
+    ],
+}
+
+
 def job(number: int, state: BatchState, **more: Any) -> Context:
     """Return a job as the pages read it."""
     return {
@@ -61,7 +79,7 @@ def page(endpoint: Context) -> dict[str, Context]:
     """Return the states of one file's page."""
     shared: Context = {"endpoint": endpoint, "events": [], "percent": 42, "doable": []}
     return {
-        "done": {**shared, "job": DONE, "took_s": 14.0, "rejected": REJECTED},
+        "done": {**shared, "job": DONE, "told": TOLD, "took_s": 14.0, "rejected": REJECTED},
         "running": {**shared, "job": RUNNING, "is_live": True, "may_cancel": True, "live_source": "#"},
         "waiting": {**shared, "job": QUEUED, "is_live": True, "live_source": "#"},
         "failed": {**shared, "job": FAILED, "took_s": 1.2},
