@@ -12,6 +12,7 @@ from django.utils.http import content_disposition_header
 
 from core.refusals import Invalid, LengthRequired, NotFound
 from registry import artifacts, blobs
+from registry.listed_files import FileLine
 from registry.models import Blob
 
 BYTE_RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})\Z")
@@ -20,6 +21,7 @@ TEXT = frozenset(
 )
 TEXT_NAMES = frozenset({"MLmodel", "MLproject"})
 DRAIN_MAX = 256 * 1024 * 1024
+Held = Blob | FileLine
 
 
 def announced(request: HttpRequest) -> int:
@@ -54,7 +56,7 @@ def drain(request: HttpRequest) -> None:
             left -= len(chunk)
 
 
-def send(request: HttpRequest, blob: Blob, path: str) -> HttpResponseBase:
+def send(request: HttpRequest, blob: Held, path: str) -> HttpResponseBase:
     """Answer with a file to be saved under the last name of `path`, or with the part of it that Range asks for."""
     etag = f'"{blob.sha256}"'
     if request.headers.get("If-None-Match") == etag:
@@ -94,7 +96,7 @@ def _begun(chunks: Iterator[bytes], path: str) -> Iterator[bytes]:
     return rest()
 
 
-def _span(request: HttpRequest, blob: Blob, etag: str) -> tuple[int, int, int] | None:
+def _span(request: HttpRequest, blob: Held, etag: str) -> tuple[int, int, int] | None:
     """Return start, length and status; None where the range lies outside. A header we do not read means the whole."""
     asked = BYTE_RANGE.match(request.headers.get("Range", ""))
     if asked is None or asked[0] == "bytes=-" or request.headers.get("If-Range", etag) != etag:
@@ -109,7 +111,7 @@ def _span(request: HttpRequest, blob: Blob, etag: str) -> tuple[int, int, int] |
     return (start, end - start + 1, 206) if start <= end else None
 
 
-def _unsatisfiable(blob: Blob) -> JsonResponse:
+def _unsatisfiable(blob: Held) -> JsonResponse:
     body = {"error_code": "BAD_REQUEST", "message": f"The file has {blob.size} bytes; the range lies outside."}
     return JsonResponse(body, status=416, headers={"Content-Range": f"bytes */{blob.size}"})
 

@@ -17,6 +17,7 @@ from deployments.states import BATCH_LIVE, BATCH_MOVES, BatchState
 from deployments.targets.kinds import target
 from registry import access, artifacts, blobs
 from registry.artifacts import parse_place, run_root
+from registry.listed_files import FileLine
 from registry.models import Blob
 from registry.runs import find_run
 from registry.stores.contract import Written
@@ -64,11 +65,11 @@ def score_stored(endpoint: Endpoint, address: str, wish: Wish, *, actor: Actor) 
     """
     require_starter(endpoint, actor)
     _refuse_unable(endpoint)
-    blob = find_stored(address, actor=actor)
-    return _ask(endpoint, address.rpartition("/")[2], Written(blob.sha256, blob.size), wish, actor)
+    file = find_stored(address, actor=actor)
+    return _ask(endpoint, address.rpartition("/")[2], Written(file.sha256, file.size), wish, actor)
 
 
-def find_stored(address: str, *, actor: Actor) -> Blob:
+def find_stored(address: str, *, actor: Actor) -> FileLine:
     """Return the file of a run, a logged model or a version; raise NotFound or Invalid as its store does."""
     if address.startswith(OF_RUN):
         run_id, _, path = address.removeprefix(OF_RUN).partition("/")

@@ -131,8 +131,8 @@ def laid_out(people: dict[str, Actor]) -> SimpleNamespace:
     count_feature("scene", "1", "age", [30.0], [31.0])
     stored = jobs.find_stored(f"runs:/{first.run_id}/plots/roc.png", actor=dana)
     job = BatchJob.objects.create(
-        endpoint=staged, version=first, rollout=rollout, digest=rollout.digest, input=stored, input_name="f",
-        result=stored, manifest=stored, created_by=people["eli"].person,
+        endpoint=staged, version=first, rollout=rollout, digest=rollout.digest, input_id=stored.sha256, input_name="f",
+        result_id=stored.sha256, manifest_id=stored.sha256, created_by=people["eli"].person,
     )  # fmt: skip
     labelled = LabelFile.objects.create(endpoint="scene", name="labels.csv", by="dana")
     webhook, _ = hooks.create(Channel.MLFLOW, HOOK, actor=people["ada"])
