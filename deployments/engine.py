@@ -12,14 +12,14 @@ from datetime import datetime, timedelta
 
 import structlog
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import F
 
 from accounts.actors import SYSTEM
 from audit.models import Checkpoint, Event
 from audit.record import Change, record
 from audit.replay.mismatches import open_count
 from core import clock
-from deployments import freezing, holders, orders, plan, reach, rollouts, steering, used, watching
+from deployments import claims, freezing, holders, orders, plan, reach, rollouts, steering, used, watching
 from deployments.history import serves
 from deployments.models import Rollout, RolloutStep
 from deployments.plan import Act, Sight, StepView
@@ -28,7 +28,6 @@ from deployments.targets.contract import GiveUp, Seen, StaleFence, Target, TryAg
 from deployments.targets.kinds import target
 
 log = structlog.get_logger(__name__)
-LEASE = timedelta(seconds=15)
 LETS_THROUGH = ("request.decided", "glass.broken")
 BACK_OFF_S = (1.0, 3.0, 9.0)
 BACK_OFF_AT_MOST = timedelta(seconds=BACK_OFF_S[-1])
@@ -46,16 +45,8 @@ def turn(holder: str | None = None) -> int:
 
 
 def claim(pk: int, holder: str) -> bool:
-    """Take the rollout where nobody holds it; the holder itself renews. One conditional UPDATE."""
-    moment = clock.now()
-    rows = Rollout.objects.filter(pk=pk, state__in=WORKED_ON)
-    if rows.filter(holder=holder, lease_until__gt=moment).update(lease_until=moment + LEASE):
-        return True
-    free = Q(lease_until__lte=moment) | Q(lease_until__gt=moment + 2 * LEASE)  # the clock was set back
-    before = rows.values_list("holder", flat=True).first()
-    if before and holders.has_ended(before):
-        free |= Q(holder=before)
-    return bool(rows.filter(free).update(holder=holder, lease_until=moment + LEASE, fence=F("fence") + 1))
+    """Take the rollout where nobody holds it; the holder itself renews."""
+    return claims.take(Rollout.objects.filter(pk=pk, state__in=WORKED_ON), holder)
 
 
 def work(pk: int, holder: str) -> None:

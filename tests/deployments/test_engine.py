@@ -6,7 +6,7 @@ from accounts.actors import Actor
 from audit.models import Event
 from core import clock
 from core.refusals import Conflict, Denied, Invalid
-from deployments import endpoints, engine, rollouts
+from deployments import claims, endpoints, engine, rollouts
 from deployments.models import Endpoint, InstalledRight, Rollout
 from deployments.plan import Sight, Strategy
 from deployments.plans import Plan
@@ -230,7 +230,7 @@ def test_a_claim_that_another_clock_dates_a_little_ahead_is_one(
 ) -> None:
     rollout = rollouts.start(locked_version(model, dana), staging, AT_ONCE, actor=eli)
     assert engine.claim(rollout.pk, "engine-1")
-    Rollout.objects.filter(pk=rollout.pk).update(lease_until=clock.now() + engine.LEASE + timedelta(seconds=5))
+    Rollout.objects.filter(pk=rollout.pk).update(lease_until=clock.now() + claims.LEASE + timedelta(seconds=5))
     assert not engine.claim(rollout.pk, "engine-2")
 
 

@@ -8,7 +8,15 @@ from deployments.plans import Plan
 from deployments.scaling import Capacity
 from deployments.states import RolloutState
 from registry.data_policy import DataPolicy
-from web.pages import gallery_alerts, gallery_beside, gallery_charts, gallery_drift, gallery_labels, plan_form
+from web.pages import (
+    gallery_alerts,
+    gallery_batch,
+    gallery_beside,
+    gallery_charts,
+    gallery_drift,
+    gallery_labels,
+    plan_form,
+)
 from web.pages.gallery_pages import EVENTS, MODEL, event
 from web.pages.gallery_stock import DIGEST, Context, at
 from web.pages.plan_picture import Picture, planned, under_way
@@ -283,6 +291,8 @@ PAGES: dict[str, dict[str, Context]] = {
         "first day": gallery_drift.page(gallery_drift.INCOME, ENDPOINT),
     },
     "endpoints/beside": gallery_beside.states(ENDPOINT),
+    "batch/list": gallery_batch.listing(ENDPOINT, NEEDED),
+    "batch/detail": gallery_batch.page(ENDPOINT),
     "endpoints/labels": gallery_labels.listing(ENDPOINT, NEEDED),
     "endpoints/label_file": gallery_labels.report(ENDPOINT),
     "endpoints/monitoring": {state: gallery_charts.page(state, ENDPOINT) for state in gallery_charts.STATES},
