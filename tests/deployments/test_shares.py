@@ -140,7 +140,7 @@ def test_evidence_keeps_it_at_its_share_where_the_plan_leaves_it_to_a_person(
 def test_a_linear_rollout_goes_on_by_time_alone(hands: Hands, begun: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     rollout = begun({"strategy": "linear", "step_pct": 50, "every_s": 60})
     assert routes(hands, rollout) == {"canary": 5_000, "stable": 5_000}
-    assert " of 60 s in this step" in run(hands, rollout).steps.get(name="watch").observed["sentence"]
+    assert " of 1 min in this step" in run(hands, rollout).steps.get(name="watch").observed["sentence"]
     later(monkeypatch, 61)
     assert run(hands, rollout).state == RolloutState.DONE
 

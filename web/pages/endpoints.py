@@ -239,7 +239,9 @@ def preview(request: HttpRequest, name: str) -> HttpResponse:
     except Invalid as why:
         form.blame(why)
     if request.headers.get("HX-Request"):
-        return render(request, "endpoints/preview.html", {"picture": planned(plan) if plan else None, "form": form})
+        errors = {name: (form[name].errors or [""])[0] for name in plan_form.EMPTY}
+        shown = {"picture": planned(plan) if plan else None, "form": form, "said": errors}
+        return render(request, "endpoints/previewed.html", shown)
     return _page(request, found, actor, form=form, plan=plan)
 
 
