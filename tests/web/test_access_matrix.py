@@ -30,7 +30,7 @@ from deployments import endpoints, rollouts
 from deployments.models import Alert
 from deployments.plan import Strategy
 from deployments.plans import Plan
-from monitoring.models import LabelFile
+from monitoring.models import LabelFile, Prediction
 from registry import discussion, registered, transitions, uploads, versions
 from registry.artifacts import parse_place
 from registry.models import Experiment, LoggedModel, Run, RunTag
@@ -128,6 +128,7 @@ def laid_out(people: dict[str, Actor]) -> SimpleNamespace:
     rollouts.install(rollout)
     alert = Alert.objects.create(endpoint=staged, rule="slow", then="notify", words="slow")
     count_feature("scene", "1", "age", [30.0], [31.0])
+    Prediction.objects.create(endpoint="scene", request_id="q", at=clock.now())
     labelled = LabelFile.objects.create(endpoint="scene", name="labels.csv", by="dana")
     webhook, _ = hooks.create(Channel.MLFLOW, HOOK, actor=people["ada"])
     wish = hooks.Wish(name="databricks", url=HOOK.url, events=["COMMENT_CREATED"])
