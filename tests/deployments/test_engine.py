@@ -361,11 +361,11 @@ def test_a_strategy_that_the_target_cannot_follow_is_refused_with_the_reason(
 def test_damaged_files_are_not_deployed(
     hands: Hands, staging: Endpoint, model: RegisteredModel, dana: Actor, eli: Actor
 ) -> None:
-    from registry import blobs, manifests  # noqa: PLC0415 - only here
+    from registry import blobs, listed_files  # noqa: PLC0415 - only here
 
     version = locked_version(model, dana)
     assert version.manifest
-    victim = blobs.blob_path(manifests.files_of(version.manifest)[1].sha256)
+    victim = blobs.blob_path(listed_files.files_of(version.manifest)[1].sha256)
     victim.chmod(0o600)
     victim.write_bytes(b"tampered")
     with pytest.raises(Conflict, match="damaged"):

@@ -20,7 +20,7 @@ from django.utils.http import content_disposition_header
 from core.refusals import Invalid, LengthRequired, NotFound, Refusal
 from registry import artifacts, blobs
 from registry.access import named_version
-from registry.models import Blob
+from registry.listed_files import FileLine
 from registry.runs import find_run
 from web.mlflow.fields import missing
 from web.mlflow.model_versions import number_of
@@ -102,18 +102,18 @@ def get_of_version(call: Call) -> HttpResponseBase:
 
 
 def _file(call: Call, path: str) -> HttpResponseBase:
-    blob = artifacts.find_file(artifacts.parse_place(path), actor=call.actor)
-    etag = f'"{blob.sha256}"'
+    file = artifacts.find_file(artifacts.parse_place(path), actor=call.actor)
+    etag = f'"{file.sha256}"'
     if call.request.headers.get("If-None-Match") == etag:
         return HttpResponseNotModified(headers={"ETag": etag})
-    span = _span(call.request, blob, etag)
+    span = _span(call.request, file, etag)
     if span is None:
-        return _unsatisfiable(blob)
+        return _unsatisfiable(file)
     start, length, status = span
-    body = _begun(blobs.read_blob(blob.sha256, start, length), path)
+    body = _begun(blobs.read_blob(file.sha256, start, length), path)
     response = StreamingHttpResponse(body, status=status, content_type=content_type(path))
     if status == 206:  # noqa: PLR2004 - HTTP
-        response["Content-Range"] = f"bytes {start}-{start + length - 1}/{blob.size}"
+        response["Content-Range"] = f"bytes {start}-{start + length - 1}/{file.size}"
     response["Content-Length"] = str(length)
     response["Content-Disposition"] = content_disposition_header(True, posixpath.basename(path)) or "attachment"
     response["X-Content-Type-Options"] = "nosniff"
@@ -141,24 +141,24 @@ def _begun(chunks: Iterator[bytes], path: str) -> Iterator[bytes]:
     return rest()
 
 
-def _span(request: HttpRequest, blob: Blob, etag: str) -> tuple[int, int, int] | None:
+def _span(request: HttpRequest, file: FileLine, etag: str) -> tuple[int, int, int] | None:
     """Return start, length and status; None where the range lies outside. A header we do not read means the whole."""
     asked = BYTE_RANGE.match(request.headers.get("Range", ""))
     if asked is None or asked[0] == "bytes=-" or request.headers.get("If-Range", etag) != etag:
-        return 0, blob.size, 200
+        return 0, file.size, 200
     if asked[1]:
-        start, end = int(asked[1]), int(asked[2] or blob.size)
+        start, end = int(asked[1]), int(asked[2] or file.size)
         if asked[2] and end < start:
-            return 0, blob.size, 200
+            return 0, file.size, 200
     else:
-        start, end = max(0, blob.size - int(asked[2])), blob.size
-    end = min(end, blob.size - 1)
+        start, end = max(0, file.size - int(asked[2])), file.size
+    end = min(end, file.size - 1)
     return (start, end - start + 1, 206) if start <= end else None
 
 
-def _unsatisfiable(blob: Blob) -> JsonResponse:
-    body = {"error_code": "BAD_REQUEST", "message": f"The file has {blob.size} bytes; the range lies outside."}
-    return JsonResponse(body, status=416, headers={"Content-Range": f"bytes */{blob.size}"})
+def _unsatisfiable(file: FileLine) -> JsonResponse:
+    body = {"error_code": "BAD_REQUEST", "message": f"The file has {file.size} bytes; the range lies outside."}
+    return JsonResponse(body, status=416, headers={"Content-Range": f"bytes */{file.size}"})
 
 
 def content_type(path: str) -> str:

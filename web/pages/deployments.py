@@ -26,12 +26,13 @@ from monitoring.stats.summary import lasting
 from registry import access, history
 from serving.contract import SHARES
 from web.actors import actor_of
-from web.pages import canaries
+from web.pages import canaries, kpis
 from web.pages.forms import posted, seen_number
 from web.pages.needed import needed
 from web.pages.paging import counted, listed
 from web.pages.parts import unchanged
 from web.pages.plan_picture import under_way
+from web.pages.snippets import base_url
 
 ENDED_STEPS = {StepStatus.DONE, StepStatus.FAILED}
 ANSWER_MAX = 300
@@ -69,6 +70,7 @@ def deployment(request: HttpRequest, number: int) -> HttpResponse:
     context = {
         **_told(found, actor),
         "live_source": f"/deployments/{number}/live",
+        "kpis": kpis.told(found, base_url(request)),
         "needed": needed(permission) if is_for_others else None,
     }
     return render(request, "deployments/detail.html", context)
