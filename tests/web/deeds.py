@@ -165,6 +165,7 @@ PAGES = [
         SEE_TO_ALERTS, body={"comment": "x"},
     ),
     Deed("GET", "endpoints/<slug:name>/drift", query="?version=1&feature=age"),
+    Deed("GET", "endpoints/<slug:name>/prediction", query="?id=q"),
     Deed(
         "POST", "endpoints/<slug:name>/drift", frozenset({"dana", "eli", "olga"}), body={"comment": "x"},
         query="?version=1&feature=age",

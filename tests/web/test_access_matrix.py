@@ -31,7 +31,7 @@ from deployments.batch import jobs
 from deployments.models import Alert, BatchJob
 from deployments.plan import Strategy
 from deployments.plans import Plan
-from monitoring.models import LabelFile
+from monitoring.models import LabelFile, Prediction
 from registry import discussion, registered, transitions, uploads, versions
 from registry.artifacts import parse_place
 from registry.models import Experiment, LoggedModel, Run, RunTag
@@ -134,6 +134,7 @@ def laid_out(people: dict[str, Actor]) -> SimpleNamespace:
         endpoint=staged, version=first, rollout=rollout, digest=rollout.digest, input_id=stored.sha256, input_name="f",
         result_id=stored.sha256, manifest_id=stored.sha256, created_by=people["eli"].person,
     )  # fmt: skip
+    Prediction.objects.create(endpoint="scene", request_id="q", at=clock.now())
     labelled = LabelFile.objects.create(endpoint="scene", name="labels.csv", by="dana")
     webhook, _ = hooks.create(Channel.MLFLOW, HOOK, actor=people["ada"])
     wish = hooks.Wish(name="databricks", url=HOOK.url, events=["COMMENT_CREATED"])
