@@ -22,10 +22,13 @@ ELSEWHERE = """(SELECT transactionid FROM pg_locks JOIN pg_stat_activity USING (
 RUNNING = f"""(SELECT coalesce(min(xact::text::bigint), {XMAX}) FROM pg_snapshot_xip(pg_current_snapshot()) AS xact
     WHERE xact::xid NOT IN {ELSEWHERE})"""  # noqa: S608 - the constant above
 FINISHED = f"xact >= %(from)s AND (xact < {RUNNING} OR xact >= {XMAX})"
-WAITING = f"""
-    SELECT id, leaf FROM audit_event
-    WHERE {FINISHED} AND NOT EXISTS (SELECT FROM audit_seal WHERE event_id = audit_event.id)
-    ORDER BY xact >= {XMAX} DESC, xact, id LIMIT %(batch)s
+SEAL = f"""
+    INSERT INTO audit_seal (seq, event_id, leaf)
+    SELECT %(start)s + row_number() OVER (ORDER BY restored DESC, xact, id) - 1, id, leaf FROM (
+        SELECT id, leaf, xact, xact >= {XMAX} AS restored FROM audit_event
+        WHERE {FINISHED} AND NOT EXISTS (SELECT FROM audit_seal WHERE event_id = audit_event.id)
+        ORDER BY restored DESC, xact, id LIMIT %(batch)s
+    ) AS waiting
 """  # noqa: S608 - the constants above
 
 
@@ -44,12 +47,8 @@ def seal_pending() -> int:
         start, sealed_xact = (last[0] + 1, last[1]) if last else (0, 0)
         cursor.execute(f"SELECT {XMAX}")
         restored = sealed_xact >= cursor.fetchone()[0]
-        cursor.execute(WAITING, {"from": 0 if restored else sealed_xact, "batch": BATCH})
-        waiting = cursor.fetchall()
-        Seal.objects.bulk_create(
-            Seal(seq=start + place, event_id=event_id, leaf=leaf) for place, (event_id, leaf) in enumerate(waiting)
-        )
-    return len(waiting)
+        cursor.execute(SEAL, {"start": start, "from": 0 if restored else sealed_xact, "batch": BATCH})
+        return int(cursor.rowcount)
 
 
 def signer() -> notes.Signer:

@@ -211,6 +211,8 @@ SPECTACULAR_SETTINGS = {
         "RequestState": "registry.models.approvals.RequestState",
         "DeliveryState": "registry.webhooks.models.DeliveryState",
         "RolloutState": "deployments.states.RolloutState",
+        "BatchState": "deployments.states.BatchState",
+        "FileKind": "deployments.models.BatchJob.Kind",
     },
 }
 

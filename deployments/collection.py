@@ -56,7 +56,8 @@ def _needed(layout: Layout) -> set[str]:
     """Return the digests and replicas that are ordered, run, may serve or are being rolled out."""
     folders = (layout.desired_folder, layout.launched_folder, layout.observed_folder)
     files = [path for folder in folders for path in folder.glob("[!.]*.json")]
-    return {path.stem for path in files} | set(_named(files)) | set(_wanted())
+    scoring = {path.name for path in layout.batch_folder.glob("*")}
+    return {path.stem for path in files} | scoring | set(_named(files)) | set(_wanted())
 
 
 def _named(files: list[Path]) -> Iterator[str]:

@@ -12,14 +12,14 @@ from datetime import datetime, timedelta
 
 import structlog
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import F
 
 from accounts.actors import SYSTEM
 from audit.models import Checkpoint, Event
 from audit.record import Change, record
 from audit.replay.mismatches import open_count
 from core import clock
-from deployments import freezing, holders, orders, plan, reach, rollouts, steering, used, watching
+from deployments import claims, freezing, holders, orders, plan, reach, rollouts, steering, used, watching
 from deployments.history import serves
 from deployments.models import Rollout, RolloutStep
 from deployments.plan import Act, Sight, StepView
@@ -28,7 +28,6 @@ from deployments.targets.contract import GiveUp, Seen, StaleFence, Target, TryAg
 from deployments.targets.kinds import target
 
 log = structlog.get_logger(__name__)
-LEASE = timedelta(seconds=15)
 LETS_THROUGH = ("request.decided", "glass.broken")
 BACK_OFF_S = (1.0, 3.0, 9.0)
 BACK_OFF_AT_MOST = timedelta(seconds=BACK_OFF_S[-1])
@@ -46,16 +45,8 @@ def turn(holder: str | None = None) -> int:
 
 
 def claim(pk: int, holder: str) -> bool:
-    """Take the rollout where nobody holds it; the holder itself renews. One conditional UPDATE."""
-    moment = clock.now()
-    rows = Rollout.objects.filter(pk=pk, state__in=WORKED_ON)
-    if rows.filter(holder=holder, lease_until__gt=moment).update(lease_until=moment + LEASE):
-        return True
-    free = Q(lease_until__lte=moment) | Q(lease_until__gt=moment + 2 * LEASE)  # the clock was set back
-    before = rows.values_list("holder", flat=True).first()
-    if before and holders.has_ended(before):
-        free |= Q(holder=before)
-    return bool(rows.filter(free).update(holder=holder, lease_until=moment + LEASE, fence=F("fence") + 1))
+    """Take the rollout where nobody holds it; the holder itself renews."""
+    return claims.take(Rollout.objects.filter(pk=pk, state__in=WORKED_ON), holder)
 
 
 def work(pk: int, holder: str) -> None:
@@ -188,9 +179,15 @@ def _do(turn: Turn, decision: plan.Decision, seen: Seen) -> bool:
         return _ask_operator(turn, why)
     if decision.act is Act.PAUSE:
         _pause(turn, str(seen.facts["sentence"]))
-    if seen.facts != turn.step.observed:
-        RolloutStep.objects.filter(pk=turn.step.pk).update(observed=dict(seen.facts))
+    _note(turn.step, seen)
     return False
+
+
+def _note(step: RolloutStep, seen: Seen) -> None:
+    """Keep what was seen, and why a target makes it wait."""
+    waits_for = step.why if step.name in LOOKED_AT_HERE else seen.why[:500]
+    if (seen.facts, waits_for) != (step.observed, step.why):
+        RolloutStep.objects.filter(pk=step.pk).update(observed=dict(seen.facts), why=waits_for)
 
 
 def _apply(turn: Turn) -> bool:
@@ -215,6 +212,9 @@ def _apply(turn: Turn) -> bool:
     act = turn.place.revert if step.name == plan.REVERT.name else turn.place.apply
     try:
         act(orders.step_of(turn.rollout, step), key=step.key, fence=turn.rollout.fence)
+    except TryAgain as why:
+        RolloutStep.objects.filter(pk=step.pk).update(why=str(why)[:500])
+        raise
     except GiveUp as why:
         give_up = _ask_operator if step.name in plan.NO_WAY_BACK else _give_up_step
         return give_up(turn, str(why))
@@ -232,8 +232,9 @@ def _finish_step(turn: Turn, seen: Seen) -> bool:
         step, facts = turn.step, dict(seen.facts)
         open_step = RolloutStep.objects.filter(pk=step.pk).exclude(status=StepStatus.DONE)
         moved = open_step.update(
-            status=StepStatus.DONE, ended_at=clock.now(), started_at=step.started_at or clock.now(), observed=facts
-        )
+            status=StepStatus.DONE, ended_at=clock.now(), started_at=step.started_at or clock.now(), observed=facts,
+            why="",
+        )  # fmt: skip
         if moved:
             told: dict[str, object] = {"step": step.name, "key": step.key, "fence": row.fence, "observed": facts}
             told |= serves(row, step)

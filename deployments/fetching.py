@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import structlog
@@ -10,7 +11,7 @@ from django.conf import settings
 from registry import blobs
 from registry.stores.contract import StoreDown, StoreFull
 from serving import contract
-from serving.contract import Desired, Layout
+from serving.contract import BatchOrder, Desired, Layout
 
 log = structlog.get_logger(__name__)
 
@@ -32,13 +33,19 @@ def fetch() -> int:
 
 def _wanted(layout: Layout) -> Iterator[str]:
     """Yield the digests of files of ordered models whose folder is not made yet."""
-    for path in layout.desired_folder.glob("[!.]*.json"):
-        try:
-            order = contract.load(path, Desired)
-        except (FileNotFoundError, contract.ContractError):
-            continue
+    for order in _orders(layout):
         if not layout.artifact(order.digest).is_dir():
             yield from (line.sha256 for line in order.manifest)
+
+
+def _orders(layout: Layout) -> Iterator[Desired]:
+    """Yield what should run: model servers, and models that score files."""
+    for path in layout.desired_folder.glob("[!.]*.json"):
+        with suppress(FileNotFoundError, contract.ContractError):
+            yield contract.load(path, Desired)
+    for path in layout.batch_folder.glob("*/order.json"):
+        with suppress(FileNotFoundError, contract.ContractError):
+            yield contract.load(path, BatchOrder).desired
 
 
 def _fetched(layout: Layout, sha256: str) -> bool:

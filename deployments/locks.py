@@ -12,7 +12,7 @@ from django.db import transaction
 
 from accounts.actors import SYSTEM
 from audit.record import Change, record
-from registry import access, blobs, manifests, mlmodel, requests
+from registry import access, blobs, listed_files, manifests, mlmodel, requests
 from registry.models import ModelVersion
 from serving.contract import Layout
 
@@ -49,7 +49,7 @@ def _resolve(version: ModelVersion) -> str:
     """Ask the data plane's locker, in a process of its own: it talks to the package index."""
     assert version.manifest  # noqa: S101 - the query asks for one
     model, _ = manifests.described(version.manifest)
-    lines = {line.path: line for line in manifests.files_of(version.manifest)}
+    lines = {line.path: line for line in listed_files.files_of(version.manifest)}
     said = {
         "mlmodel": {"flavors": {model.framework: {}}, "mlflow_version": model.mlflow_version},
         "requirements": _text(lines.get(manifests.REQUIREMENTS)),
@@ -70,7 +70,7 @@ def _resolve(version: ModelVersion) -> str:
     return done.stdout
 
 
-def _text(line: manifests.FileLine | None) -> str:
+def _text(line: listed_files.FileLine | None) -> str:
     return blobs.blob_bytes(line.sha256, mlmodel.LIMIT).decode("utf-8", "replace") if line else ""
 
 

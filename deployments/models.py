@@ -7,8 +7,8 @@ from django.db import models
 from django.utils import timezone
 
 from accounts.permissions import Permission
-from deployments.states import LIVE, RolloutState, StepStatus
-from registry.models import ApprovalRequest, ModelVersion, RegisteredModel
+from deployments.states import BATCH_LIVE, LIVE, BatchState, RolloutState, StepStatus
+from registry.models import ApprovalRequest, Blob, ModelVersion, RegisteredModel
 
 
 class Environment(models.Model):
@@ -187,6 +187,72 @@ class InstalledRight(models.Model):
 
     def __str__(self) -> str:
         return f"{self.version} at {self.endpoint}"
+
+
+class BatchJob(models.Model):
+    """A file to be scored by what an endpoint may serve. `fence` rises with each claim; rows count part by part."""
+
+    class Kind(models.TextChoices):
+        """How a file is written."""
+
+        CSV = "csv", "CSV"
+        PARQUET = "parquet", "Parquet"
+
+    uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    endpoint = models.ForeignKey(Endpoint, on_delete=models.PROTECT, related_name="batch_jobs")
+    version = models.ForeignKey(ModelVersion, on_delete=models.PROTECT, related_name="+")
+    rollout = models.ForeignKey(Rollout, on_delete=models.PROTECT, related_name="+")  # which left the right to serve it
+    digest = models.CharField(max_length=64)
+    input = models.ForeignKey(Blob, on_delete=models.PROTECT, related_name="+")
+    input_name = models.CharField(max_length=250)
+    input_kind = models.CharField(max_length=8, choices=Kind.choices, blank=True, default="")  # once it was looked at
+    result_kind = models.CharField(max_length=8, choices=Kind.choices, default=Kind.PARQUET)
+    id_column = models.CharField(max_length=250, blank=True, default="")
+    state = models.CharField(max_length=10, choices=BatchState.choices, default=BatchState.QUEUED)
+    why = models.CharField(max_length=1000, blank=True, default="")
+    phase = models.CharField(max_length=12, blank=True, default="")  # of a running one, as its process says
+    attempts = models.PositiveSmallIntegerField(default=0)  # that ended without a word, since the last part was kept
+    rows_read = models.PositiveBigIntegerField(default=0)
+    rows_scored = models.PositiveBigIntegerField(default=0)
+    rows_rejected = models.PositiveBigIntegerField(default=0)
+    share = models.FloatField(default=0.0)  # of the file, from 0 to 1
+    rows_s = models.FloatField(default=0.0)  # a second
+    isolation = models.CharField(max_length=12, blank=True, default="")
+    told = models.JSONField(default=dict)  # of its rows: how far from the reference, what was predicted
+    result = models.ForeignKey(Blob, on_delete=models.PROTECT, null=True, related_name="+")
+    rejected = models.ForeignKey(Blob, on_delete=models.PROTECT, null=True, related_name="+")
+    manifest = models.ForeignKey(Blob, on_delete=models.PROTECT, null=True, related_name="+")
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    created_at = models.DateTimeField(default=timezone.now)
+    started_at = models.DateTimeField(null=True)
+    ended_at = models.DateTimeField(null=True)
+    fence = models.PositiveBigIntegerField(default=0)
+    holder = models.CharField(max_length=64, blank=True, default="")
+    lease_until = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        """The same question is asked once at a time."""
+
+        constraints = [
+            models.UniqueConstraint(
+                fields=["endpoint", "version", "input", "result_kind", "id_column"],
+                condition=models.Q(state__in=sorted(BATCH_LIVE)), name="batch_once_at_a_time",
+            )
+        ]  # fmt: skip
+        indexes = [
+            models.Index(fields=["state", "lease_until"], name="batch_due"),
+            models.Index(fields=["endpoint", "-id"], name="batch_newest"),
+        ]
+
+    def __str__(self) -> str:
+        return f"batch job #{self.pk}"
+
+    @property
+    def left_s(self) -> float | None:
+        """Return how many seconds the rest takes at the rate of now, or None where nobody can know."""
+        if self.state != BatchState.RUNNING or not self.rows_s or not self.share:
+            return None
+        return self.rows_read * (1 - self.share) / self.share / self.rows_s
 
 
 class AlertBook(models.Model):

@@ -6,7 +6,7 @@ from deployments import endpoints
 from deployments.models import WAY_BACK, Rollout, RolloutStep
 from deployments.scaling import Capacity
 from deployments.targets.contract import GiveUp, Release, Step
-from registry import manifests
+from registry import listed_files
 
 
 def step_of(rollout: Rollout, step: RolloutStep) -> Step:
@@ -31,11 +31,11 @@ def _withdrawal_step(rollout: Rollout, step: RolloutStep, instead: Rollout | Non
 def release_of(rollout: Rollout) -> Release:
     """Return what a target needs to serve the rollout's version."""
     version = rollout.version
-    files = manifests.files_of(version.manifest) if version.manifest else []
+    files = listed_files.files_of(version.manifest) if version.manifest else []
     return Release(
         rollout=str(rollout.uuid), endpoint=rollout.endpoint.name, model=version.model.name, version=version.version,
         digest=rollout.digest, files=tuple((line.path, line.sha256, line.size) for line in files),
-        lock_digest=str(version.environment.get("lock") or ""), salt=_salt(rollout),
+        lock_digest=str(version.environment.get("lock") or ""), salt=salt_of(rollout),
         replicas=rollout.endpoint.replicas, most=_most(rollout), **rollout.limits,
     )  # fmt: skip
 
@@ -49,6 +49,6 @@ def _release(rollout: Rollout | None) -> Release | None:
     return release_of(rollout) if rollout else None
 
 
-def _salt(rollout: Rollout) -> str:
+def salt_of(rollout: Rollout) -> str:
     """Return a secret of this rollout alone: which units are in its canary says nothing about the next one's."""
     return hashlib.sha256(f"{rollout.endpoint.salt}/{rollout.uuid}".encode()).hexdigest()

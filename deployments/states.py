@@ -1,4 +1,7 @@
-"""States of a rollout and of its steps, and the moves between them. Only `rollouts.advance` moves one."""
+"""States of rollouts, of their steps and of files to be scored, and the moves between them.
+
+Only `rollouts.advance` and `batch.jobs.advance` move one.
+"""
 
 from django.db import models
 
@@ -26,6 +29,24 @@ MOVES: dict[str, frozenset[str]] = {
 LIVE = frozenset({S.RUNNING, S.ROLLING_BACK, S.NEEDS_OPERATOR})
 WORKED_ON = frozenset({S.QUEUED, S.RUNNING, S.ROLLING_BACK})
 ENDED = frozenset({S.DONE, S.ROLLED_BACK, S.FAILED, S.CANCELLED})
+
+
+class BatchState(models.TextChoices):
+    """Where the scoring of a file stands."""
+
+    QUEUED = "queued", "Queued"
+    RUNNING = "running", "Running"
+    DONE = "done", "Done"
+    FAILED = "failed", "Failed"
+    CANCELLED = "cancelled", "Cancelled"
+
+
+B = BatchState
+BATCH_MOVES: dict[str, frozenset[str]] = {
+    B.QUEUED: frozenset({B.RUNNING, B.FAILED, B.CANCELLED}),
+    B.RUNNING: frozenset({B.DONE, B.FAILED, B.CANCELLED}),
+}
+BATCH_LIVE = frozenset({B.QUEUED, B.RUNNING})
 
 
 class StepStatus(models.TextChoices):

@@ -78,6 +78,7 @@ def _at_share(rollout: Rollout, step: RolloutStep) -> Seen:
     facts = {**_facts(said), **counted}
     if sight is not Sight.UNDER_WAY:
         facts["tracks"] = verdicts.performance(str(rollout.uuid), str(share_of(step)))
+        facts |= compared(rollout)
     return Seen(sight, facts, _why(sight, said))
 
 
@@ -106,12 +107,16 @@ def _at_copies(rollout: Rollout, step: RolloutStep) -> Seen:
     said = agreement.judge(_copies(rollout), plan_of(rollout).copy_rules, spent_s)
     facts = {"verdict": str(said.decision), "sentence": said.sentence, "needs_person": said.needs_person}
     sight = _sight(rollout, said)
-    return Seen(sight, facts, _why(sight, said))
+    return Seen(sight, {**facts, **compared(rollout)}, _why(sight, said))
 
 
 def _copies(rollout: Rollout) -> Copies:
     """Compare what is there by now; return what became of the copies."""
     copies.settle(rollout.endpoint.name)
+    return _standing(rollout)
+
+
+def _standing(rollout: Rollout) -> Copies:
     return copies.standing(str(rollout.uuid), plan_of(rollout).copy_rules.within)
 
 
@@ -130,20 +135,25 @@ def against(rollout: Rollout) -> str:
 
 
 def _at_gate(rollout: Rollout, step: RolloutStep) -> Seen:
-    said = verdicts.verdict(str(rollout.uuid))
+    said, strategy = verdicts.verdict(str(rollout.uuid)), rollout.plan["strategy"]
+    if strategy == Strategy.SHADOW:
+        copies.settle(rollout.endpoint.name)
+    told = compared(rollout)
     if said and said.guardrail:
-        return Seen(_sight(rollout, said), _facts(said), said.sentence)
-    apart = _choice(rollout)
-    sentence = f"{apart} {CHOOSES if apart else WAITS.format(share_of(step))}".strip()
+        return Seen(_sight(rollout, said), {**_facts(said), **told}, said.sentence)
+    sentence = f"{told['comparison']} {CHOOSES}" if told else WAITS.format(share_of(step))
     waits = {"sentence": sentence, "needs_person": True, "verdict": Decision.HOLD}
-    return Seen(Sight.UNDER_WAY, {**(_facts(said) if said else {}), **waits})
+    return Seen(Sight.UNDER_WAY, {**(_facts(said) if said else {}), **told, **waits})
 
 
-def _choice(rollout: Rollout) -> str:
-    """Return what the two versions are told apart by, where the plan leaves the choice to a person; else nothing."""
+def compared(rollout: Rollout) -> dict[str, str]:
+    """Return as `comparison` what the versions are told apart by so far, where the plan leaves the choice to a person.
+
+    It is kept with the step that it was seen at, so that it can be read whatever the person chose.
+    """
     if rollout.plan["strategy"] == Strategy.AB:
-        return verdicts.comparison(str(rollout.uuid))
-    return _copies(rollout).words if rollout.plan["strategy"] == Strategy.SHADOW else ""
+        return {"comparison": verdicts.comparison(str(rollout.uuid))}
+    return {"comparison": _standing(rollout).words} if rollout.plan["strategy"] == Strategy.SHADOW else {}
 
 
 def was_given(rollout: Rollout, step: RolloutStep) -> bool:

@@ -77,6 +77,32 @@ class Label(models.Model):
         return f"{self.request_id} at {self.endpoint}, revision {self.revision}"
 
 
+class UnitNumber(models.Model):
+    """A number of the business for one unit of a rollout, before the rollout where it is known, and since.
+
+    A unit stands under the name it has in the rollout's log. A later word is another revision; the earlier ones stay.
+    """
+
+    rollout = models.CharField(max_length=64)
+    kpi = models.CharField(max_length=64)
+    unit = models.CharField(max_length=64)
+    revision = models.PositiveSmallIntegerField(default=1)
+    before = models.FloatField(null=True)
+    since = models.FloatField()
+    received_at = models.DateTimeField(default=timezone.now)
+    by = models.CharField(max_length=150)
+
+    class Meta:
+        """One row a revision."""
+
+        constraints = [
+            models.UniqueConstraint(fields=["rollout", "kpi", "unit", "revision"], name="unit_number_once_per_revision")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kpi} of {self.unit}, revision {self.revision}"
+
+
 class LabelFile(models.Model):
     """A file of labels that somebody uploaded, and what became of its rows; `fault`: why it was not read to its end."""
 

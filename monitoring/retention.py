@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from django.conf import settings
 
 from core import clock
-from monitoring.models import Copy, FeatureHour, FeatureSample, Label, LabelFile, Outcome, Prediction
+from monitoring.models import Copy, FeatureHour, FeatureSample, Label, LabelFile, Outcome, Prediction, UnitNumber
 
 MOST = 20_000  # rows of a kind and call
 UNCOUNTED = timedelta(days=7)  # values that cannot be counted, or wait for a reference that does not come
@@ -32,4 +32,6 @@ def forget() -> int:
     counted, _ = FeatureHour.objects.filter(pk__in=list(old[:MOST])).delete()
     told, _ = Label.objects.filter(pk__in=[pk for pk, at in labels if at < since]).delete()
     files, _ = LabelFile.objects.filter(at__lt=since).delete()
-    return gone + told + copies + waiting + counted + files
+    of_units = UnitNumber.objects.order_by("pk").values_list("pk", "received_at")[:MOST]
+    numbers, _ = UnitNumber.objects.filter(pk__in=[pk for pk, at in of_units if at < since]).delete()
+    return gone + told + copies + waiting + counted + files + numbers

@@ -12,8 +12,8 @@ from typing import Any
 import structlog
 
 from core.refusals import Refusal
-from registry import blobs
-from registry.models import ManifestFile
+from registry import blobs, listed_files
+from registry.models import Manifest
 
 log = structlog.get_logger(__name__)
 LARGEST = 32 * 2**20
@@ -24,7 +24,7 @@ Columns = Mapping[str, list[Any]]
 
 def columns_of(digest: str) -> Columns:
     """Return the training sample's values by column; nothing where the manifest of this digest has none."""
-    files = {row.path: row.blob_id for row in ManifestFile.objects.filter(manifest__digest=digest)}
+    files = _files(digest)
     for name, read in READERS.items():
         for path in sorted(path for path in files if path.rpartition("/")[2] == name):
             try:
@@ -44,6 +44,15 @@ def columns_of(digest: str) -> Columns:
             if rows_of(found) >= (LEAST_ROWS if name == EXAMPLE else 1):
                 return found
     return {}
+
+
+def _files(digest: str) -> dict[str, str]:
+    manifest = Manifest.objects.filter(digest=digest).first()
+    try:
+        return {line.path: line.sha256 for line in listed_files.files_of(manifest)} if manifest else {}
+    except ValueError as why:
+        log.warning("a version's files cannot be told", manifest=digest, why=str(why))
+        return {}
 
 
 def rows_of(columns: Columns) -> int:

@@ -17,12 +17,11 @@ from audit.record import Subject
 from core import clock
 from core.refusals import Conflict, Denied, Invalid, NotFound
 from registry import blobs
-from registry.models import Blob, LoggedModel, ManifestFile, ModelVersion, Run, StoredFile
-from registry.models.artifacts import PathQuerySet
+from registry.listed_files import FileLine, below, files_of
+from registry.models import Blob, LoggedModel, ModelVersion, Run, StoredFile
 from registry.restricted import hides
 
 FROZEN_ROOT = "versions"
-Files = PathQuerySet[StoredFile] | PathQuerySet[ManifestFile]
 DRIVE = re.compile(r"[A-Za-z]:")
 
 
@@ -149,31 +148,43 @@ def delete_files(place: Place, *, actor: Actor) -> None:
         _below(place).delete()
 
 
-def find_file(place: Place, *, actor: Actor) -> Blob:
-    """Return the blob at `place`; raise NotFound where there is none or it may not be seen, Invalid for a folder."""
-    rows, path = _readable(place, actor)
-    file = rows.select_related("blob").filter(path=path).first()
-    if file is None:
-        if rows.below(path).exists():
-            raise Invalid(f"{place.whole} is a folder, not a file.", field="path")
-        raise NotFound(f"No such artifact: '{place.whole}'")
-    blob: Blob = file.blob
-    return blob
+def find_file(place: Place, *, actor: Actor) -> FileLine:
+    """Return the file at `place`; raise NotFound where there is none or it may not be seen, Invalid for a folder.
+
+    Raises Conflict for a registered version whose list of files is not the one its digest names.
+    """
+    lines, path = _at_or_below(place, actor)
+    for line in lines:
+        if line.path == path:
+            return line
+    if lines:
+        raise Invalid(f"{place.whole} is a folder, not a file.", field="path")
+    raise NotFound(f"No such artifact: '{place.whole}'")
 
 
 def list_files(place: Place, *, actor: Actor) -> list[Entry]:
     """Return what lies directly below `place`, folders and files, by name."""
-    rows, path = _readable(place, actor)
-    return entries_below(f"{path}/" if path else "", rows.below(path).values_list("path", "blob__size"))
+    lines, path = _at_or_below(place, actor)
+    return entries_below(f"{path}/" if path else "", [(line.path, line.size) for line in below(path, lines)])
 
 
-def _readable(place: Place, actor: Actor) -> tuple[Files, str]:
-    """Return the rows of the place's root, frozen or not, and the path among them; refuse who may not read."""
+def _at_or_below(place: Place, actor: Actor) -> tuple[list[FileLine], str]:
+    """Return the files at and below a place, frozen or not, and the path they have there; refuse who may not read."""
     if place.root.split("/")[0] == FROZEN_ROOT:
         version, path = frozen(place, actor)
-        return ManifestFile.objects.filter(manifest=version.manifest_id), path
+        lines = _signed(version)
+        return [line for line in lines if line.path == path] + below(path, lines), path
     require_readable(place, actor)
-    return StoredFile.objects.filter(root=place.root), place.path
+    rows = _below(place).values_list("path", "blob__sha256", "blob__size")
+    return [FileLine(*row) for row in rows], place.path
+
+
+def _signed(version: ModelVersion) -> list[FileLine]:
+    """Return the version's files as its digest names them, whatever the rows beside it say."""
+    try:
+        return files_of(version.manifest) if version.manifest else []
+    except ValueError as why:
+        raise Conflict(f"The files of {version} cannot be told: {why}.", next_step="Verify the ledger.") from why
 
 
 def entries_below(prefix: str, rows: Iterable[tuple[str, int]]) -> list[Entry]:

@@ -2,15 +2,17 @@
 
 from collections.abc import Iterable, Sequence
 
+from django.conf import settings
 from django.db.models import Q
 
 from accounts.models import Team, User
 from accounts.replayed import KINDS as PEOPLE
 from accounts.replayed import member_rows, role_rows
 from audit.models import Mismatch
-from audit.replay.attest import Differs, Row, differing, told_by
+from audit.replay.attest import Differs, Row, differing, told_by, told_of
 from audit.replay.mismatches import Found
 from audit.replay.story import Kind
+from core.prepared import Prepared
 from registry.champions import champion_of
 from registry.models import (
     Alias,
@@ -22,7 +24,7 @@ from registry.models import (
     RegisteredModel,
 )
 from registry.policy import FOLLOWS_PRODUCTION
-from registry.replayed.belongings import BELONGINGS, threshold_rows
+from registry.replayed.belongings import BELONGINGS, limits_of, limits_said
 from registry.replayed.models import TABLE, VERSIONS, rows_of_versions
 from registry.replayed.requests import REQUESTS, rows_of
 from registry.replayed.rules import DELEGATION, POLICY_TABLE, delegation_rows
@@ -31,6 +33,9 @@ ALIAS, THRESHOLD, ROLES, TEAM, TEAM_NAME = (
     next(kind for kind in (*BELONGINGS, *PEOPLE) if kind.name == name)
     for name in ("alias", "threshold", "roles", "team", "team name")
 )
+MODEL = Prepared(lambda key: TABLE.values(RegisteredModel.objects.filter(pk=key)), int)
+LIMITS = Prepared(lambda key: limits_of(MetricThreshold.objects.filter(model=key)), int)
+POLICIES = Prepared(lambda: POLICY_TABLE.values(PolicyVersion.objects.all()))
 COPIED = 50  # versions with the same files whose makers are looked at: the first of them
 
 
@@ -59,8 +64,7 @@ def _of_ground(version: ModelVersion) -> list[Found]:
 
 def of_request(request: ApprovalRequest) -> list[Found]:
     """Return what differs of the request itself and all that belongs to it."""
-    which = Q(object_kind="approval_request", object_id=str(request.pk))
-    return differing(told_by(REQUESTS, which), rows_of(request))
+    return differing(told_of(REQUESTS, "approval_request", str(request.pk)), rows_of(request))
 
 
 def require_versions(versions: Sequence[ModelVersion], deed: str) -> None:
@@ -82,11 +86,11 @@ def require_terms(model: RegisteredModel, deed: str) -> None:
 
 
 def of_terms(model: RegisteredModel) -> list[Found]:
-    """Return what differs of the policies, and of what they look at in a model."""
-    which = Q(object_kind="registered_model", object_id=str(model.uuid))
-    limits = ((THRESHOLD, *row) for row in threshold_rows(MetricThreshold.objects.filter(model=model)))
-    rows = [*TABLE.rows(RegisteredModel.objects.filter(pk=model.pk)), *limits]
-    return [*differing(told_by([*TABLE.kinds, THRESHOLD], which), rows), *of_policies()]
+    """Return what differs of the policies, where any is asked, and of what they look at in a model."""
+    limits = ((THRESHOLD, f"{model.uuid}/{said}", need) for said, need in limits_said(LIMITS(model.pk)))
+    told = told_of([*TABLE.kinds, THRESHOLD], "registered_model", str(model.uuid))
+    found = differing(told, [*TABLE.told(MODEL(model.pk)), *limits])
+    return [*found, *of_policies()] if settings.APPROVALS else found
 
 
 def require_policies(deed: str) -> None:
@@ -96,8 +100,7 @@ def require_policies(deed: str) -> None:
 
 def of_policies() -> list[Found]:
     """Return what differs of the policies: which are in force, their texts, authors, and who decided."""
-    told = told_by(POLICY_TABLE.kinds, Q(object_kind="policy"))
-    return differing(told, POLICY_TABLE.rows(PolicyVersion.objects.all()))
+    return differing(told_of(POLICY_TABLE.kinds, "policy"), POLICY_TABLE.told(POLICIES()))
 
 
 def require_decider(person: User, absent: User | None, deed: str) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from registry import cards, champions, compare, evidence, manifests, subjects
+from registry import cards, champions, compare, evidence, listed_files, subjects
 from registry.models import ApprovalRequest, Check, MetricThreshold, ModelVersion, VersionFact
 from registry.models.approvals import RequestState
 from registry.policies.documents import CheckSpec
@@ -46,7 +46,7 @@ def as_of_now(request: ApprovalRequest) -> list[Check]:
 
 
 def _frozen(version: ModelVersion) -> Check:
-    files = manifests.files_of(version.manifest) if version.manifest else []
+    files = listed_files.files_of(version.manifest) if version.manifest else []
     measured = f"{len(files)} files, {sum(f.size for f in files):,} bytes"
     return Check(name="Files frozen under one digest", status=Status.PASSED, expected="a manifest", measured=measured)
 

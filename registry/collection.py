@@ -7,7 +7,7 @@ from django.db.models import Exists, OuterRef, QuerySet
 
 from core import clock
 from registry import blobs
-from registry.models import Blob, ManifestFile, StoredFile, Upload, UploadPart
+from registry.models import Blob, Upload
 
 GRACE = timedelta(hours=24)
 
@@ -32,7 +32,10 @@ def collect() -> int:
 
 
 def _unused() -> QuerySet[Blob]:
-    stored = StoredFile.objects.filter(blob=OuterRef("pk"))
-    frozen = ManifestFile.objects.filter(blob=OuterRef("pk"))
-    coming = UploadPart.objects.filter(blob=OuterRef("pk"))
-    return Blob.objects.filter(~Exists(stored), ~Exists(frozen), ~Exists(coming), created_at__lt=clock.now() - GRACE)
+    """Return blobs that no row refers to, whichever app it is of: the apps above keep files as well."""
+    referring = [part for part in Blob._meta.get_fields(include_hidden=True) if part.one_to_many and part.auto_created]
+    used = [
+        Exists(part.related_model._base_manager.filter(**{part.field.name: OuterRef("pk")}))  # type: ignore[union-attr]
+        for part in referring
+    ]
+    return Blob.objects.filter(*(~each for each in used), created_at__lt=clock.now() - GRACE)

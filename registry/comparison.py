@@ -6,7 +6,7 @@ from itertools import chain
 
 from django.db.models import prefetch_related_objects
 
-from registry import evidence, manifests
+from registry import evidence, listed_files
 from registry.compare import (
     Line,
     MetricLine,
@@ -58,7 +58,7 @@ def digests(version: ModelVersion | None) -> dict[str, object]:
     if version is None or version.manifest is None:
         return {}
     try:
-        return {line.path: line.sha256 for line in manifests.files_of(version.manifest)}
+        return {line.path: line.sha256 for line in listed_files.files_of(version.manifest)}
     except ValueError:
         return {}
 

@@ -18,7 +18,7 @@ from audit.record import Change, record
 from core import clock
 from core.refusals import NotFound
 from registry import access, blobs, maker, manifests
-from registry.manifests import FileLine
+from registry.listed_files import FileLine, files_of
 from registry.models import ModelVersion, VersionFact
 from registry.scan.allowed import LIST
 
@@ -59,7 +59,7 @@ def _waiting(kind: Kind, by: str) -> QuerySet[ModelVersion]:
 
 def _files(version: ModelVersion) -> list[FileLine]:
     assert version.manifest  # noqa: S101 - the query asks for one
-    return manifests.files_of(version.manifest)
+    return files_of(version.manifest)
 
 
 def _scanned(version: ModelVersion) -> Fact:

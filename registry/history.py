@@ -5,7 +5,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from accounts.actors import Actor
 from accounts.permissions import Permission
@@ -15,6 +15,7 @@ from core import clock, words
 from core.refusals import NotFound
 from registry import evidence
 from registry.models import ModelVersion, RegisteredModel
+from registry.models.registered import readable_by
 from registry.stages import Stage
 
 PAGE = 50
@@ -34,8 +35,8 @@ def events_visible_to(actor: Actor) -> QuerySet[Event]:
         return rows.none()
     if actor.holds(Permission.MODEL_READ_RESTRICTED):
         return rows
-    hidden = RegisteredModel.objects.filter(restricted=True).exclude(pk__in=RegisteredModel.objects.visible_to(actor))
-    return rows.exclude(model_uuid__in=hidden.values("uuid"))
+    told_of = RegisteredModel.objects.filter(restricted=True, uuid=OuterRef("model_uuid"))
+    return rows.exclude(Exists(told_of.exclude(Q(deleted_at=None) & readable_by(actor))))
 
 
 @dataclass(frozen=True)

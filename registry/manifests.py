@@ -1,28 +1,18 @@
 """Freezes a model's folder at registration: the rows of the moment, copied into a manifest nobody can change."""
 
 import hashlib
-import json
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from core import canonical
 from core.refusals import Conflict
 from registry import blobs, mlmodel
 from registry.artifacts import Place
+from registry.listed_files import files_of
 from registry.models import Manifest, ManifestFile, StoredFile
 
 MLMODEL = "MLmodel"
 REQUIREMENTS = "requirements.txt"
 PICKLES = (".pkl", ".pickle", ".joblib", ".cloudpickle", ".pt", ".pth", ".bin")
-
-
-@dataclass(frozen=True)
-class FileLine:
-    """One file of a manifest."""
-
-    path: str
-    sha256: str
-    size: int
 
 
 def freeze(place: Place) -> Manifest | None:
@@ -52,14 +42,6 @@ def _refuse_both(paths: set[str]) -> None:
         while above := above.rpartition("/")[0]:
             if above in paths:
                 raise Conflict(f"{above} is a file and a folder.", next_step="Delete one of them, then register.")
-
-
-def files_of(manifest: Manifest) -> list[FileLine]:
-    """Return the files the manifest's body lists; raises ValueError where its digest does not hold."""
-    body = bytes(manifest.body)
-    if hashlib.sha256(body).hexdigest() != manifest.digest:
-        raise ValueError("the manifest is not the one its digest names")
-    return [FileLine(**line) for line in json.loads(body)["files"]]
 
 
 def described(manifest: Manifest) -> tuple[mlmodel.MLmodel, dict[str, object]]:

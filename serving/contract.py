@@ -18,6 +18,7 @@ Sandbox = Literal["required", "unsandboxed"]
 State = Literal["installing", "starting", "ready", "draining", "failed", "stopped"]
 Isolation = Literal["bubblewrap", "landlock", "none"]
 Track = Literal["stable", "canary", "shadow"]
+FileKind = Literal["csv", "parquet"]
 
 EVIDENCE_STREAM = "signoff:evidence"  # entries of `kind` routed (by the router), inference or complete; and `body`
 VALUE_DIGEST_BYTES = 8
@@ -239,6 +240,45 @@ class Routed:
 
 
 @dataclass(frozen=True)
+class BatchOrder:
+    """A file that a version should score. Written by a target; `desired` says what is loaded, and its limits."""
+
+    KIND: ClassVar = "signoff.batch-order/1"
+
+    job: str
+    fence: int
+    desired: Desired
+    input: str  # its SHA-256
+    result: FileKind  # how what was predicted is written
+    id_column: str = ""  # of the file, given back beside each prediction
+
+    def __post_init__(self) -> None:
+        _name("job", self.job)
+        _hex("input", self.input)
+
+
+@dataclass(frozen=True)
+class BatchSeen:
+    """How far a file is. Written by the process that scores it; rows are those of parts that are kept."""
+
+    KIND: ClassVar = "signoff.batch-seen/1"
+
+    job: str
+    fence: int
+    state: Literal["preparing", "scoring", "joining", "done", "failed"]
+    why: str  # a sentence, where it failed
+    rows_read: int
+    rows_scored: int
+    rows_rejected: int
+    share: float  # of the file, from 0 to 1
+    rows_s: float  # a second, since this process began to score; 0 where that is not known
+    isolation: Isolation
+    at: float
+    kind: FileKind | None = None  # of the input, once it was looked at
+    columns: tuple[str, ...] = ()  # of the result
+
+
+@dataclass(frozen=True)
 class Layout:
     """Where everything lies under a home. No other file builds these paths."""
 
@@ -320,6 +360,39 @@ class Layout:
     def routed(self, endpoint: str) -> Path:
         """Return the file of how they are."""
         return self.routed_folder / f"{_name('endpoint', endpoint)}.json"
+
+    @property
+    def batch_folder(self) -> Path:
+        """One folder for each file that is being scored, named by its job; gone once the job has ended."""
+        return self.root / "batch"
+
+    def batch(self, job: str) -> Path:
+        """Return the folder of one job: its order, how far it is, the parts that are done, and the result."""
+        return self.batch_folder / _name("job", job)
+
+    def batch_order(self, job: str) -> Path:
+        """Return the file of what should be scored."""
+        return self.batch(job) / "order.json"
+
+    def batch_seen(self, job: str) -> Path:
+        """Return the file of how far it is."""
+        return self.batch(job) / "seen.json"
+
+    def batch_input(self, job: str) -> Path:
+        """Return where the input appears, whole, where the registry keeps its bytes elsewhere."""
+        return self.batch(job) / "input"
+
+    def batch_result(self, job: str) -> Path:
+        """Return the joined result, of the kind that was ordered."""
+        return self.batch(job) / "result"
+
+    def batch_rejected(self, job: str) -> Path:
+        """Return the rows that were rejected, each with the reason, as CSV."""
+        return self.batch(job) / "rejected"
+
+    def batch_samples(self, job: str) -> Path:
+        """Return rows with their predictions, as far as they may be told: a list of part, place and Sample a line."""
+        return self.batch(job) / "samples"
 
     def desired(self, replica: str) -> Path:
         """Return the file of what should run."""

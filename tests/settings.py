@@ -25,12 +25,12 @@ if POSTGRESQL:
         "NAME": "postgres",
         "USER": "postgres",
         "HOST": os.environ.get("TEST_POSTGRESQL_SOCKET", ""),
-        "OPTIONS": databases.PREPARED,
+        "OPTIONS": databases.options(),
         "TEST": {"NAME": f"signoff_{WORKER}"},
     }
     DATABASES["telemetry"] = {
         **DATABASES["default"],
-        "OPTIONS": {**databases.PREPARED, "options": "-c search_path=telemetry"},
+        "OPTIONS": databases.options("-c search_path=telemetry"),
         "TEST": {"NAME": f"signoff_{WORKER}_telemetry"},
     }
 else:

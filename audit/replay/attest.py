@@ -2,13 +2,17 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
+from typing import Any
 
 from django.db import connection
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
+from audit.models import Event
 from audit.replay.mismatches import HOW, Found, note
 from audit.replay.story import Kind, Story
 from audit.replay.turns import listen
+from core.prepared import Prepared
 from core.refusals import Conflict
 
 Row = tuple[Kind, str, str]  # kind, key and value, as `Kind.rows` gives them
@@ -31,8 +35,35 @@ def _word(value: str | None) -> str:
 def told_by(kinds: Sequence[Kind], which: Q) -> Story:
     """Return what the done events of `which` say of `kinds`: what is sealed, or on PostgreSQL waits for the sealer."""
     story = Story({kind.name: kind for kind in kinds})
-    listen(story, which & Q(seal__isnull=False) if connection.vendor == "sqlite" else which)
+    listen(story, which & _numbered())
     return story
+
+
+def told_of(kinds: Sequence[Kind], subject: str, key: str = "") -> Story:
+    """Return what the done events about one thing say of `kinds`, or those about every `subject` without a key.
+
+    As `told_by`, by a statement that is made once.
+    """
+    story = Story({kind.name: kind for kind in kinds})
+    about = [subject, key] if key else [subject]
+    for event_id, body in _events(frozenset(story.actions), len(about))(*about):
+        story.hear(event_id, bytes(body))
+    return story
+
+
+@cache
+def _events(actions: frozenset[str], parts: int) -> Prepared:
+    def about(*subject: str) -> QuerySet[Event, Any]:
+        named = dict(zip(("object_kind", "object_id"), subject, strict=False))
+        rows = Event.objects.filter(_numbered(), **named, action__in=sorted(actions))
+        return rows.order_by().values_list("id", "body")
+
+    return Prepared(about, *[str] * parts)
+
+
+def _numbered() -> Q:
+    """What counts as told: on PostgreSQL the sealer may have yet to come."""
+    return Q(seal__isnull=False) if connection.vendor == "sqlite" else Q()
 
 
 def differing(story: Story, rows: Iterable[Row]) -> list[Found]:

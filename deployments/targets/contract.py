@@ -25,7 +25,7 @@ class Capabilities:
 
     strategies: frozenset[Strategy]
     rest: bool = True
-    batch: bool = False
+    batch: bool = False  # whether it scores files; `deployments.batch` then writes its orders to this machine
     replicas: int = 1  # model servers of one release at most
     unable: Mapping[Strategy, str] = field(default_factory=dict)
 

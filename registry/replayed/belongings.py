@@ -1,6 +1,6 @@
 """What belongs to a model: aliases, rights, metric thresholds."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from django.db.models import QuerySet
@@ -62,10 +62,20 @@ def _threshold_set(body: Body) -> Iterator[Word]:
     yield from _thresholds("after")(body)
 
 
-def threshold_rows(found: QuerySet[MetricThreshold]) -> Iterator[tuple[str, str]]:
-    """Yield metric thresholds, each by its model and what it says."""
-    for row in found.select_related("model").order_by("pk").iterator():
-        yield f"{row.model.uuid}/{row}", _need(row.required)
+def limits_of(found: QuerySet[MetricThreshold], *more: str) -> QuerySet[Any, Any]:
+    """Return what `limits_said` reads of metric thresholds, in a stable order, with `more` before it."""
+    return found.order_by("pk").values_list(*more, "metric", "comparison", "value", "required")
+
+
+def limits_said(rows: Iterable[Sequence[Any]]) -> Iterator[tuple[str, str]]:
+    """Yield what each threshold says and whether it has to hold."""
+    for metric, comparison, value, required in rows:
+        yield str(MetricThreshold(metric=metric, comparison=comparison, value=value)), _need(required)
+
+
+def _threshold_rows() -> Iterator[tuple[str, str]]:
+    for model, *row in limits_of(MetricThreshold.objects.all(), "model__uuid").iterator():
+        yield from ((f"{model}/{said}", need) for said, need in limits_said([row]))
 
 
 BELONGINGS = (
@@ -88,6 +98,6 @@ BELONGINGS = (
     Kind(
         "threshold", "metric threshold of",
         {"model.threshold.set": _threshold_set, "model.threshold.deleted": _thresholds("before")},
-        lambda: threshold_rows(MetricThreshold.objects.all()),
+        _threshold_rows,
     ),
 )  # fmt: skip

@@ -1,6 +1,6 @@
 """Kinds that are columns of one table: the replay reads each for itself, whoever uses a few rows reads all at once."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -54,10 +54,17 @@ class Table:
         self.reads.append(Read(made, columns, word))
         return made
 
+    def values(self, found: Found) -> QuerySet[Any, Any]:
+        """Return the rows `found` with what all kinds read of them."""
+        return found.values_list(*self.key, *(column for one in self.reads for column in one.columns))
+
     def rows(self, found: Found) -> Iterator[Row]:
         """Yield all that the kinds say of the rows `found`, read at once."""
-        columns = [column for one in self.reads for column in one.columns]
-        for values in found.values_list(*self.key, *columns):
+        return self.told(self.values(found))
+
+    def told(self, rows: Iterable[Sequence[Any]]) -> Iterator[Row]:
+        """Yield all that the kinds say of rows as `values` gives them."""
+        for values in rows:
             rest = list(values[len(self.key) :])
             for one in self.reads:
                 mine, rest = rest[: len(one.columns)], rest[len(one.columns) :]

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from serving.contract import Layout, Routes, TrackRoute
+from serving.unit_names import key_of
 
 TYPE = "type.googleapis.com/envoy.config"
 HTTP = "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
@@ -183,9 +184,8 @@ def _route(routes: Routes, prefix: str) -> dict[str, Any]:
 
 
 def _metadata(routes: Routes) -> dict[str, Any]:
-    key = hashlib.sha256(f"unit {routes.salt}".encode()).hexdigest()[:32]
     told = {"endpoint": routes.endpoint, "version": routes.version, "key": routes.key, "step": routes.step}
-    return {"signoff": told, "envoy.filters.http.lua": {"key": key}}
+    return {"signoff": told, "envoy.filters.http.lua": {"key": key_of(routes.salt)}}
 
 
 def _action(routes: Routes) -> dict[str, Any]:

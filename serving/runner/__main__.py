@@ -13,26 +13,15 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
-from serving import artifacts, environments, launching, lifeline, locking, sandbox
-from serving.contract import ContractError, Desired, Layout
+from serving import launching, lifeline, sandbox
+from serving.contract import Layout
+from serving.preparing import prepare
 from serving.runner.loop import Runner
 from serving.runner.replica import Means
 
 TICK_S = 0.2
 BUILDERS, LOOKERS = 2, 4
 TAKEN = 3
-
-
-def prepare(layout: Layout, interpreter: Path, offline: bool, desired: Desired) -> None:  # noqa: FBT001 - an option
-    """The replica's environment and artifact are in place, every byte checked."""
-    try:
-        lock = layout.lock(desired.lock_digest).read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise ContractError(f"There is no lock {desired.lock_digest}: the target writes it before the order.") from None
-    if locking.digest(lock) != desired.lock_digest:
-        raise ContractError(f"The lock {desired.lock_digest} holds other bytes than its name says.")
-    environments.build(lock, layout.environment(desired.lock_digest), interpreter, offline=offline)
-    artifacts.materialise(layout, desired)
 
 
 def run(means: Means) -> int:

@@ -5,14 +5,14 @@ import random
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from serving.contract import ContractError, FeaturePolicy, load
-from serving.server import answers
+from serving.server import answers, joining
 from serving.server.inputs import Array, Fitted, Frame, Table
 
 ROWS = 50  # of a moment
@@ -36,6 +36,15 @@ class Sampler:
     def note(self, given: Fitted, answer: Any) -> None:
         """Keep one request until the next sample."""
         self.asked.append((given, answer))
+
+    def of_part(self, given: Fitted, answer: Any, moments: int) -> list[bytes]:
+        """Return samples of one large request as if it had come in so many moments; none where nothing may be told."""
+        ends = [given.rows * place // moments for place in range(moments + 1)]
+        found = []
+        for first, last in pairwise(ends):
+            self.note(joining.part_of(given, slice(first, last)), joining.part_of_answer(answer, slice(first, last)))
+            found.append(self.take())
+        return [text for text in found if text]
 
     def take(self) -> bytes:
         """Return the sample as JSON; nothing where nobody said yet what may be told, or nothing may."""

@@ -39,6 +39,21 @@ def joined(asked: Sequence[Fitted]) -> Fitted:
     return Frame(first.names, rows, arrays=parts)
 
 
+def part_of(given: Fitted, rows: slice) -> Fitted:
+    """Return some rows of a request."""
+    if isinstance(given, Tensors):
+        return Tensors({name: array[rows] for name, array in given.arrays.items()})
+    count = len(range(*rows.indices(given.rows)))
+    if given.matrix is not None:
+        return Frame(given.names, count, matrix=given.matrix[rows])
+    return Frame(given.names, count, arrays={name: array[rows] for name, array in (given.arrays or {}).items()})
+
+
+def part_of_answer(answer: Any, rows: slice) -> Any:
+    """Return what was answered to some rows, of an answer by column."""
+    return {name: array[rows] for name, array in answer.items()}
+
+
 def divided(answer: Any, rows: Sequence[int]) -> list[Any]:
     """Return each request's part of an answer; nothing where it is not row by row."""
     ends = np.cumsum(rows)

@@ -29,14 +29,17 @@ def request(url: str, body: bytes, headers: dict[str, str], method: str = "POST"
 
 
 def measure(url: str, said: bytes | Sequence[bytes], *, connections: int, seconds: float) -> Measured:
-    """Return requests per second and latencies; every answer is a 200. Several requests are sent in turn."""
+    """Return requests per second and latencies; every answer is a 200.
+
+    Several requests are sent in turn, each by one connection alone where there are enough of them.
+    """
     turns = [said] if isinstance(said, bytes) else list(said)
     return asyncio.run(_measure(url, turns, connections, seconds))
 
 
 async def _measure(url: str, turns: list[bytes], connections: int, seconds: float) -> Measured:
     begun = time.perf_counter()
-    places = [turns[n % len(turns) :] + turns[: n % len(turns)] for n in range(connections)]
+    places = [turns[n::connections] or turns for n in range(connections)]
     found = await asyncio.gather(*(_one(url, place, begun + seconds) for place in places))
     took_s = time.perf_counter() - begun
     times = sorted(ms for each in found for ms in each)

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import cycle, islice
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from accounts.actors import COMMAND, Actor, Via, person
 from accounts.models import User
@@ -43,7 +44,7 @@ def fill(models: int, versions: int, events: int) -> None:
     first = make_version(make_model(dana, "model-0000"), dana, metrics=METRICS)
     _models(models, first.model)
     _versions(versions, first)
-    _told(dana)
+    _told(ModelVersion.objects.all(), dana)
     _production(people["olga"])
     for version in ModelVersion.objects.filter(version=versions).select_related("model")[:REQUESTS]:
         ask_production(version, dana)
@@ -80,10 +81,10 @@ def _versions(count: int, like: ModelVersion) -> None:
         ModelVersion.objects.bulk_create(batch)
 
 
-def _told(dana: Actor) -> None:
+def _told(made: QuerySet[ModelVersion], dana: Actor) -> None:
     """Record of each model and version what registering it would have, so that the ledger agrees with the rows."""
     told = set(Event.objects.filter(action="version.registered").values_list("object_id", flat=True))
-    rows = ModelVersion.objects.select_related("model", "manifest").order_by("pk")
+    rows = made.select_related("model", "manifest").order_by("pk")
     untold = (version for version in rows.iterator(chunk_size=BATCH) if access.version_subject(version).id not in told)
     while batch := list(islice(untold, BATCH)):
         with transaction.atomic():
@@ -186,7 +187,8 @@ def _events(count: int, people: list[Actor]) -> None:
 def fill_plain(models: int, versions: int) -> str:
     """Make versions without files until there are `models` of `versions` each; return a token to write with.
 
-    The last changed is the last version of the last model, as `tests.bench.registries` fills the peer.
+    The last changed is the last version of the last model, as `tests.bench.registries` fills the peer. The ledger tells
+    of the first model's, whose stages and aliases move.
     """
     actor = _someone("timer", Role.ML_ENGINEER)
     owner = actor.person
@@ -209,4 +211,5 @@ def fill_plain(models: int, versions: int) -> str:
             rows = ModelVersion.objects.bulk_create(batch)
             VersionTag.objects.bulk_create(VersionTag(version=row, key="team", value="risk") for row in rows)
             Alias.objects.bulk_create(Alias(model=v.model, name="best", version=v) for v in rows if v.version == 1)
+    _told(ModelVersion.objects.filter(model__name="model-00000"), actor)
     return mint(owner, label="timings", scopes=[Scope.READ, Scope.WRITE], days=1, actor=actor)[1]

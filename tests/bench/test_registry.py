@@ -59,7 +59,7 @@ def create_version(to: Registry) -> list[bytes]:
 
 
 def set_alias(to: Registry) -> list[bytes]:
-    """Aliases of their own: on PostgreSQL the peer refuses one that two callers set for the first time at once."""
+    """Aliases of their own: the peer refuses one that two callers set for the first time at once."""
     names = [f"next-{n}" for n in range(64)]
     return [
         call(to, "POST", "registered-models/alias", name=NAME, alias=name, version=str(n))

@@ -10,7 +10,7 @@ import pytest
 
 from accounts.actors import Actor
 from deployments import fetching
-from registry import artifacts, blobs, manifests
+from registry import artifacts, blobs, listed_files, manifests
 from registry.artifacts import parse_place
 from registry.collection import collect
 from registry.models import ModelVersion
@@ -32,7 +32,7 @@ def layout(bucket: Bucket, settings: Any, tmp_path: Path) -> Layout:
 def ordered(version: ModelVersion, layout: Layout) -> Desired:
     """Return the order for the version, written down."""
     assert version.manifest
-    lines = tuple(FileLine(line.path, line.sha256, line.size) for line in manifests.files_of(version.manifest))
+    lines = tuple(FileLine(line.path, line.sha256, line.size) for line in listed_files.files_of(version.manifest))
     order = Desired(
         replica="fraud-1", endpoint="fraud", model="Fraud", version="1", digest=version.manifest.digest,
         manifest=lines, lock_digest="0" * 64, sandbox="required", memory_mb=512, fence=1, rollout_id="1", key="k",

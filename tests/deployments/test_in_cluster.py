@@ -16,7 +16,7 @@ from deployments.shares import Share
 from deployments.states import ENDED, RolloutState
 from deployments.targets.kinds import offered, target
 from deployments.targets.kubernetes.target import KubernetesTarget
-from registry import blobs, manifests
+from registry import blobs, listed_files
 from registry.models import ModelVersion, RegisteredModel
 from tests.contracts.targets.kubernetes import KubernetesStage, stage
 from tests.deployments.story import AT_ONCE, locked_version
@@ -50,7 +50,7 @@ def endpoint(
 def held(cluster: KubernetesStage, version: ModelVersion) -> ModelVersion:
     """Let pods find the version's files."""
     assert version.manifest is not None
-    lines = manifests.files_of(version.manifest)
+    lines = listed_files.files_of(version.manifest)
     cluster.files.hold({line.path: b"".join(blobs.read_blob(line.sha256)) for line in lines})
     return version
 
@@ -85,7 +85,7 @@ def test_a_version_whose_bytes_differ_never_serves(
 ) -> None:
     version = held(cluster, locked_version(model, dana))
     assert version.manifest is not None
-    line = manifests.files_of(version.manifest)[0]
+    line = listed_files.files_of(version.manifest)[0]
     cluster.files.blobs[line.sha256] = b"x" * line.size
     rollout = run(rollouts.start(version, endpoint, AT_ONCE, actor=eli))
     assert rollout.state == RolloutState.ROLLED_BACK

@@ -30,7 +30,7 @@ from deployments.targets.kinds import target
 from monitoring import ingest
 from monitoring.copies import standing
 from monitoring.models import Copy, Prediction
-from registry import manifests, versions
+from registry import listed_files, versions
 from registry.models import ModelVersion
 from registry.stores.s3 import Bucket
 from serving import environments
@@ -211,7 +211,7 @@ def test_a_model_in_a_bucket_is_signed_off_deployed_and_asked(
     assert rollout.state == RolloutState.DONE
     assert predict(admin.port(home.layout.admin_socket)) == 200
     assert version.manifest
-    keys = {bucket._key(line.sha256) for line in manifests.files_of(version.manifest)}
+    keys = {bucket._key(line.sha256) for line in listed_files.files_of(version.manifest)}
     listed = bucket.client.list_objects_v2(Bucket=bucket.bucket, Prefix=bucket._key("")[:-1])["Contents"]
     assert keys <= {entry["Key"] for entry in listed}
 

@@ -14,6 +14,9 @@ from monitoring import drift, folding, ingest, samples, training
 from monitoring.models import DeadLetter, Feature, FeatureDay, FeatureHour, FeatureSample, Prediction
 from monitoring.packing import baseline_of, window_of
 from monitoring.stats.profiles import Severity, Window
+from registry import blobs, manifests
+from registry.artifacts import Place
+from registry.models import Blob, Manifest, StoredFile
 from serving.contract import FeaturePolicy, Layout, dump
 from tests.monitoring.conftest import Stream
 
@@ -308,15 +311,20 @@ def test_a_training_sample_that_cannot_be_read_is_none(text: bytes) -> None:
     assert training.columns_of(frozen({"reference.json": text})) == {}
 
 
+def test_a_training_sample_of_files_that_are_not_the_signed_ones_is_none() -> None:
+    digest = frozen({"reference.json": json.dumps({"columns": ["a"], "data": [[1]] * 200})})
+    assert training.columns_of(digest)
+    Manifest.objects.filter(digest=digest).update(body=b'{"files": []}')
+    assert training.columns_of(digest) == {}
+
+
 def frozen(files: dict[str, str | bytes]) -> str:
     """Freeze a model's folder; return its digest."""
-    from registry import blobs  # noqa: PLC0415
-    from registry.models import Blob, Manifest, ManifestFile  # noqa: PLC0415
-
-    digest = random.randbytes(32).hex()
-    manifest = Manifest.objects.create(digest=digest, body=b"")
+    root = random.randbytes(8).hex()
     for path, text in files.items():
         written = blobs.write_blob([text.encode() if isinstance(text, str) else text])
         blob, _ = Blob.objects.get_or_create(sha256=written.sha256, defaults={"size": written.size})
-        ManifestFile.objects.create(manifest=manifest, path=path, blob=blob)
-    return digest
+        StoredFile.objects.create(root=root, path=path, blob=blob)
+    manifest = manifests.freeze(Place(root, ""))
+    assert manifest
+    return manifest.digest

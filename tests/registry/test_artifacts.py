@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 
 from accounts.actors import Actor
 from core import clock
-from core.refusals import Denied, Invalid, NotFound
-from registry import artifacts, blobs, manifests, registered, sources, versions
+from core.refusals import Conflict, Denied, Invalid, NotFound
+from registry import artifacts, blobs, listed_files, manifests, registered, sources, versions
 from registry.artifacts import parse_place, run_root
 from registry.collection import collect
-from registry.models import Blob, Run
+from registry.models import Blob, Manifest, ManifestFile, Run
 from tests.factories import make_model, make_run, make_version, put
 
 ODD = [
@@ -174,6 +174,21 @@ def test_a_registered_version_is_read_from_its_manifest_and_never_written(dana: 
 
 
 @pytest.mark.django_db
+def test_a_registered_version_is_read_as_signed_whatever_the_rows_beside_it_say(dana: Actor, eli: Actor) -> None:
+    version = make_version(make_model(dana), dana)
+    root = artifacts.version_uri(version).removeprefix("mlflow-artifacts:/")
+    signed = artifacts.find_file(parse_place(f"{root}/model.skops"), actor=eli)
+    other = Blob.objects.exclude(pk=signed.sha256).first()
+    ManifestFile.objects.filter(path="model.skops").update(blob=other)
+    ManifestFile.objects.filter(path="MLmodel").update(path="gone")
+    assert artifacts.find_file(parse_place(f"{root}/model.skops"), actor=eli) == signed
+    assert "MLmodel" in {entry.path for entry in artifacts.list_files(parse_place(root), actor=eli)}
+    Manifest.objects.update(body=b'{"files": []}')
+    with pytest.raises(Conflict, match="not the one its digest names"):
+        artifacts.find_file(parse_place(f"{root}/model.skops"), actor=eli)
+
+
+@pytest.mark.django_db
 def test_nobody_writes_into_somebody_elses_run(dana: Actor, people: dict[str, Actor]) -> None:
     run = make_run(dana)
     for name in ("rita", "aude", "olga", "otto"):
@@ -214,7 +229,7 @@ def test_the_same_files_have_the_same_digest_and_damage_is_found(dana: Actor) ->
     assert copy.version == 2
     assert version.manifest is not None
     assert manifests.damaged_files(version.manifest) == []
-    victim = blobs.blob_path(manifests.files_of(version.manifest)[1].sha256)
+    victim = blobs.blob_path(listed_files.files_of(version.manifest)[1].sha256)
     victim.chmod(0o600)
     victim.write_bytes(b"tampered")
     assert manifests.damaged_files(version.manifest) == ["model.skops"]

@@ -18,13 +18,15 @@ import pytest
 
 from serving.contract import SHARES, ContractError, Layout, Routed, Routes, TrackRoute, dump, load, parse
 from serving.router import admin, envoy, files, publish
-from serving.router.listener import Door
+from serving.router.listener import Door, listener
 from serving.router.publish import Router, Stale, observed_share, observed_version
+from serving.unit_names import key_of, name_of
 from tests.serving.backends import Answer, Backends, Client, ask_all
 from tests.serving.waiting import until
 
 ROOT = Path(__file__).resolve().parents[2]
 SALT = "5a" * 32
+HSTS_S = 600
 OURS = {f"x-signoff-{name}": "forged" for name in ("track", "share", "step", "rollout")}
 
 
@@ -34,7 +36,7 @@ class Stage:
     def __init__(self, home: Path) -> None:
         self.layout = Layout(home)
         self.backends = Backends(self.layout)
-        self.serve = self.command("serve", "--port", "0")
+        self.serve = self.command("serve", "--port", "0", "--hsts-s", str(HSTS_S))
         until(lambda: admin.is_ready(self.layout.admin_socket))
         self.router = Router(self.layout)
         self.version = 0
@@ -105,6 +107,7 @@ def test_requests_without_a_unit_are_divided_by_weight(stage: Stage) -> None:
     canary = Counter(map(track_of, answers))["canary"]
     assert abs(canary / n - 0.05) < 5 * math.sqrt(0.05 * 0.95 / n)
     assert {answer.body["replica"] for answer in answers} == {"a", "b", "c"}
+    assert {answer.headers["strict-transport-security"] for answer in answers} == {f"max-age={HSTS_S}"}
 
     after = stage.router.observe()["fraud"]
     assert observed_share(before, after, "canary") == canary / n
@@ -218,6 +221,7 @@ def test_an_endpoint_without_replicas_and_an_unknown_one_say_so_in_json(stage: S
     assert (empty.status, empty.body["error_code"]) == (503, "TEMPORARILY_UNAVAILABLE")
     assert empty.body["error"] == empty.body["message"] == files.EMPTY
     assert empty.body["request_id"] == "e1"
+    assert empty.headers["strict-transport-security"] == f"max-age={HSTS_S}"
     unknown = stage.get("/endpoints/none/invocations")
     assert (unknown.status, unknown.body["error_code"]) == (404, "ENDPOINT_NOT_FOUND")
     assert stage.get("/endpoints/empty%2f..%2fnone/x").status == 404
@@ -285,7 +289,7 @@ def test_each_request_is_a_line_of_json(stage: Stage) -> None:
         "cluster": "fraud/r4/canary",
         "track": "canary",
         "share": "10000",
-        "unit": siphash(SALT, "customer-1"),
+        "unit": name_of("customer-1", key_of(SALT)),
         "method": "GET",
         "path": "/invocations",
         "status": 200,
@@ -302,38 +306,7 @@ def test_each_request_is_a_line_of_json(stage: Stage) -> None:
 def test_a_unit_is_named_by_a_keyed_hash(stage: Stage, unit: str) -> None:
     stage.apply(canary=500)
     answer = stage.get("/endpoints/fraud/x", x_signoff_unit=unit)
-    assert stage.logged(answer.headers["x-request-id"])["unit"] == siphash(SALT, unit)
-
-
-def siphash(salt: str, unit: str) -> str:
-    """SipHash-2-4, as its paper has it."""
-    mask = 2**64 - 1
-    key = bytes.fromhex(files._metadata(dataclasses.replace(EXAMPLE, salt=salt))["envoy.filters.http.lua"]["key"])
-    k0, k1 = (int.from_bytes(part, "big") for part in (key[:8], key[8:]))
-    v = [k0 ^ 0x736F6D6570736575, k1 ^ 0x646F72616E646F6D, k0 ^ 0x6C7967656E657261, k1 ^ 0x7465646279746573]
-
-    def turn(value: int, by: int) -> int:
-        return ((value << by) | (value >> (64 - by))) & mask
-
-    def rounds(times: int) -> None:
-        for _ in range(times):
-            for a, b, c, d, by_b, by_d in ((0, 1, 2, 3, 13, 16), (2, 1, 0, 3, 17, 21)):
-                v[a] = (v[a] + v[b]) & mask
-                v[b] = turn(v[b], by_b) ^ v[a]
-                v[a] = turn(v[a], 32)
-                v[c] = (v[c] + v[d]) & mask
-                v[d] = turn(v[d], by_d) ^ v[c]
-
-    text = unit.encode()
-    padded = text + bytes(7 - len(text) % 8) + bytes([len(text) % 256])
-    for at in range(0, len(padded), 8):
-        word = int.from_bytes(padded[at : at + 8], "little")
-        v[3] ^= word
-        rounds(2)
-        v[0] ^= word
-    v[2] ^= 0xFF
-    rounds(4)
-    return f"{v[0] ^ v[1] ^ v[2] ^ v[3]:016x}"
+    assert stage.logged(answer.headers["x-request-id"])["unit"] == name_of(unit, key_of(SALT))
 
 
 def test_a_shadow_gets_marked_copies_and_answers_nobody(stage: Stage) -> None:
@@ -484,6 +457,11 @@ def test_the_router_listens_to_the_network_only_with_a_certificate(door: Door) -
         envoy.refuse_open(door)
     envoy.refuse_open(Door("127.0.0.1"))
     envoy.refuse_open(Door("0.0.0.0", 1, "cert.pem", "key.pem"))
+
+
+def test_without_tls_it_says_nothing_of_it(tmp_path: Path) -> None:
+    (chain,) = listener(Layout(tmp_path), Door())["filter_chains"]
+    assert "strict-transport-security" not in json.dumps(chain)
 
 
 def test_a_router_that_does_not_run_has_the_files_for_when_it_does(tmp_path: Path) -> None:

@@ -27,10 +27,11 @@ from audit import seal
 from audit.models import Event, Mismatch, Verification
 from core import clock
 from deployments import endpoints, rollouts
-from deployments.models import Alert
+from deployments.batch import jobs
+from deployments.models import Alert, BatchJob
 from deployments.plan import Strategy
 from deployments.plans import Plan
-from monitoring.models import LabelFile
+from monitoring.models import LabelFile, Prediction
 from registry import discussion, registered, transitions, uploads, versions
 from registry.artifacts import parse_place
 from registry.models import Experiment, LoggedModel, Run, RunTag
@@ -128,6 +129,12 @@ def laid_out(people: dict[str, Actor]) -> SimpleNamespace:
     rollouts.install(rollout)
     alert = Alert.objects.create(endpoint=staged, rule="slow", then="notify", words="slow")
     count_feature("scene", "1", "age", [30.0], [31.0])
+    stored = jobs.find_stored(f"runs:/{first.run_id}/plots/roc.png", actor=dana)
+    job = BatchJob.objects.create(
+        endpoint=staged, version=first, rollout=rollout, digest=rollout.digest, input_id=stored.sha256, input_name="f",
+        result_id=stored.sha256, manifest_id=stored.sha256, created_by=people["eli"].person,
+    )  # fmt: skip
+    Prediction.objects.create(endpoint="scene", request_id="q", at=clock.now())
     labelled = LabelFile.objects.create(endpoint="scene", name="labels.csv", by="dana")
     webhook, _ = hooks.create(Channel.MLFLOW, HOOK, actor=people["ada"])
     wish = hooks.Wish(name="databricks", url=HOOK.url, events=["COMMENT_CREATED"])
@@ -140,7 +147,7 @@ def laid_out(people: dict[str, Actor]) -> SimpleNamespace:
     differs = Mismatch.objects.create(kind="stage", key=f"{model.uuid}/1", label="stage of it", found_at=clock.now())
     upload = uploads.begin_upload(beside, parts=1, actor=dana)
     return SimpleNamespace(
-        labelled=labelled.pk, upload=upload.pk, alert=alert.pk, mismatch=differs.pk, policy=policy.text,
+        labelled=labelled.pk, job=job.pk, upload=upload.pk, alert=alert.pk, mismatch=differs.pk, policy=policy.text,
         policy_digest=policy.digest,
         model=model, name="Scene", number=request.pk, version=1, run=first.run_id, root=f"0/{first.run_id}/artifacts",
         digest=request.subject_digest, comment_id=comment.pk, threshold_id=model.thresholds.get().pk, token_id=token.pk,
@@ -165,7 +172,7 @@ def address(deed: Deed, scene: SimpleNamespace) -> str:
         "seq": scene.seq, "row": scene.row, "run_id": scene.run, "experiment_id": "0",
         "model_id": scene.logged, "tag_key": "old",
         "form": "csv", "secret": "x" * 43, "path": f"{scene.root}/plots/roc.png",
-        "digest": "d" * 64, "sha256": "a" * 64,
+        "digest": "d" * 64, "sha256": "a" * 64, "which": "manifest",
         "webhook_id": scene.webhook, "delivery_id": scene.delivery, "folder": f"{scene.root}/plots", "signed": "x" * 43,
     }  # fmt: skip
     return "/" + PARAMETER.sub(lambda found: str(values[found.group(1)]), deed.route) + filled(deed.query, scene)
@@ -177,6 +184,8 @@ def number_in(deed: Deed, scene: SimpleNamespace) -> int:
         return int(scene.rollout)
     if "verification" in deed.route:
         return int(scene.verification)
+    if "batch" in deed.route:
+        return int(scene.job)
     if "labels/" in deed.route:
         return int(scene.labelled)
     if "mismatches" in deed.route:

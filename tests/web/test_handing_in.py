@@ -9,7 +9,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
 from accounts.actors import Actor
-from registry import manifests
+from registry import listed_files
 from registry.models import ModelVersion, RegisteredModel, Run
 from tests.factories import MLMODEL, make_model
 from tests.web.test_access_matrix import BACKEND
@@ -35,7 +35,7 @@ def send(actor: Actor, *files: SimpleUploadedFile, name: str = "By hand", **head
 def paths() -> list[str]:
     manifest = ModelVersion.objects.get().manifest
     assert manifest
-    return [line.path for line in manifests.files_of(manifest)]
+    return [line.path for line in listed_files.files_of(manifest)]
 
 
 @pytest.mark.parametrize("prefix", ["", "model/", "a/b/"])

@@ -12,7 +12,7 @@ from core.refusals import Invalid, NotFound, Refusal
 from registry import uploads
 from registry.artifacts import Place, parse_place, require_file
 from web.errors import mlflow_response
-from web.mlflow.artifacts import announced, chunks, drain
+from web.files import announced, chunks, drain
 from web.mlflow.fields import missing
 from web.mlflow.wire import Call, Json
 

@@ -26,7 +26,7 @@ from registry import (
     doubts,
     evidence,
     history,
-    manifests,
+    listed_files,
     requests,
     subjects,
     weakening,
@@ -218,7 +218,8 @@ def _hint(version: ModelVersion, champion: ModelVersion | None) -> str:
 
 
 def _digests(version: ModelVersion | None) -> dict[str, object]:
-    return {f.path: f.sha256[:12] for f in manifests.files_of(version.manifest)} if version and version.manifest else {}
+    lines = listed_files.files_of(version.manifest) if version and version.manifest else []
+    return {line.path: line.sha256[:12] for line in lines}
 
 
 def _effects(found: ApprovalRequest, move: object) -> list[str]:

@@ -24,6 +24,7 @@ from registry import (
     evidence,
     history,
     lineage,
+    listed_files,
     manifests,
     numbering,
     transitions,
@@ -109,11 +110,11 @@ def version_page(request: HttpRequest, found: ModelVersion, actor: Actor, form: 
     return render(request, "models/version.html", context, status=400 if form and form.errors else 200)
 
 
-def _files(found: ModelVersion) -> tuple[list[manifests.FileLine], list[str]]:
+def _files(found: ModelVersion) -> tuple[list[listed_files.FileLine], list[str]]:
     if not found.manifest:
         return [], []
     try:
-        return manifests.files_of(found.manifest), manifests.missing_files(found.manifest)
+        return listed_files.files_of(found.manifest), manifests.missing_files(found.manifest)
     except ValueError as why:
         return [], [str(why)]
 

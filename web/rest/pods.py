@@ -19,7 +19,7 @@ from core.refusals import NotFound
 from deployments import feed
 from deployments import pods as shown
 from deployments.pods import Pod
-from registry import blobs, manifests
+from registry import blobs, listed_files
 from registry.data_policy import policy_of
 from registry.models import Manifest
 from serving import contract
@@ -120,8 +120,8 @@ def _pod_of(request: Request, digest: str) -> Pod:
     return pod
 
 
-def _files(pod: Pod) -> list[manifests.FileLine]:
+def _files(pod: Pod) -> list[listed_files.FileLine]:
     row = Manifest.objects.filter(digest=pod.digest).first()
     if row is None:
         raise NotFound("The files are not here.")
-    return manifests.files_of(row)
+    return listed_files.files_of(row)

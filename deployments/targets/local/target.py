@@ -39,7 +39,7 @@ class LocalTarget:
 
     def capabilities(self) -> Capabilities:
         """What can be done here."""
-        return Capabilities(frozenset(Strategy), replicas=MOST_REPLICAS)
+        return Capabilities(frozenset(Strategy), batch=True, replicas=MOST_REPLICAS)
 
     def observe(self, step: Step, *, key: str, fence: int) -> Seen:
         """Look at the runner's and the router's own words."""

@@ -29,7 +29,7 @@ from deployments.targets.contract import Release
 from deployments.targets.kubernetes.pods import ordered
 from monitoring import ingest
 from monitoring.models import Prediction
-from registry import blobs, manifests
+from registry import blobs, listed_files
 from registry.models import ModelVersion
 from serving import contract
 from serving.contract import FOR_GOOD, Desired, Layout, TokenTable
@@ -100,7 +100,7 @@ def client(token: str) -> Client:
 
 
 def order_of(endpoint: Endpoint, version: ModelVersion) -> Desired:
-    files = tuple((line.path, line.sha256, line.size) for line in manifests.files_of(version.manifest))  # type: ignore[arg-type]
+    files = tuple((line.path, line.sha256, line.size) for line in listed_files.files_of(version.manifest))  # type: ignore[arg-type]
     release = Release(
         "r", endpoint.name, version.model.name, version.version, digest_of(version), files,
         version.environment["lock"], "5a17" * 8,
@@ -201,7 +201,7 @@ def test_the_puller_brings_exactly_what_was_signed(
     assert done.returncode == 0, done.stderr
     layout = Layout(home)
     found = {path.name for path in layout.artifact(order.digest).iterdir()}
-    assert found == {line.path for line in manifests.files_of(version.manifest)}  # type: ignore[arg-type]
+    assert found == {line.path for line in listed_files.files_of(version.manifest)}  # type: ignore[arg-type]
     assert (layout.environment(order.lock_digest) / "bin" / "python").exists()
     launched = contract.load(layout.launched(order.replica), Desired)
     assert launched.manifest
@@ -214,7 +214,7 @@ def test_one_byte_that_differs_ends_the_pull_for_good(
     source: Source, endpoint: Endpoint, version: ModelVersion, tmp_path: Path
 ) -> None:
     order, words = order_of(endpoint, version), tmp_path / "words"
-    line = manifests.files_of(version.manifest)[0]  # type: ignore[arg-type]
+    line = listed_files.files_of(version.manifest)[0]  # type: ignore[arg-type]
     path = blobs.blob_path(line.sha256)
     kept, mode = path.read_bytes(), path.stat().st_mode
     path.chmod(0o600)
@@ -233,7 +233,7 @@ def test_a_pull_that_was_cut_goes_on_where_it_ended(
     source: Source, endpoint: Endpoint, version: ModelVersion, tmp_path: Path
 ) -> None:
     order, layout = order_of(endpoint, version), Layout(tmp_path / "pod")
-    line = next(one for one in manifests.files_of(version.manifest) if one.path == "model.skops")  # type: ignore[arg-type]
+    line = next(one for one in listed_files.files_of(version.manifest) if one.path == "model.skops")  # type: ignore[arg-type]
     whole = b"".join(blobs.read_blob(line.sha256))
     layout.fetched_folder.mkdir(parents=True)
     part = layout.fetched(line.sha256).with_name(f".{line.sha256}.part")
@@ -255,7 +255,7 @@ def test_what_a_wrong_beginning_spoilt_is_fetched_anew(
     source: Source, endpoint: Endpoint, version: ModelVersion, tmp_path: Path
 ) -> None:
     order, layout = order_of(endpoint, version), Layout(tmp_path / "pod")
-    line = next(one for one in manifests.files_of(version.manifest) if one.path == "model.skops")  # type: ignore[arg-type]
+    line = next(one for one in listed_files.files_of(version.manifest) if one.path == "model.skops")  # type: ignore[arg-type]
     layout.fetched_folder.mkdir(parents=True)
     layout.fetched(line.sha256).with_name(f".{line.sha256}.part").write_bytes(b"wrong")
     pull.artifact(layout, order, source)
