@@ -88,6 +88,8 @@ class Cluster:
         said = message(text) or HTTPStatus(status).phrase
         if status == HTTPStatus.CONFLICT:
             raise Conflict(said)
+        if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
+            raise TryAgain(f"The cluster does not let Signoff do this: {said}")
         if status == HTTPStatus.TOO_MANY_REQUESTS or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             raise TryAgain(f"The cluster is busy: {said}")
         raise GiveUp(f"The cluster refuses it: {said}")
