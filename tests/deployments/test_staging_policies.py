@@ -66,7 +66,7 @@ def test_with_one_a_rollout_waits_for_its_signature_and_moves_no_stage(
     request.refresh_from_db()
     version.refresh_from_db()
     assert (request.state, version.stage) == ("executed", "None")
-    with pytest.raises(Conflict, match="serves .* already"):
+    with pytest.raises(Conflict, match="already"):
         rollouts.start(version, staging, AT_ONCE, actor=people["eli"])
     capacity.set_capacity(staging, {"memory_mb": 4096}, actor=people["eli"])
     with pytest.raises(Conflict, match="no unused approval"):
