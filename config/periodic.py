@@ -8,6 +8,7 @@ from core import hints
 from deployments import alarms, autoscaling, feed, fetching, locks, replayed
 from deployments import collection as deployed
 from deployments.alerts import watch
+from deployments.batch import schedules
 from monitoring import drift, folding, ingest, opinions, resources, retention, windows
 from registry import collection, examining, requests
 from registry.webhooks import deliveries, lanes
@@ -48,6 +49,7 @@ DEPLOYING = (
     Periodic("work.count_features", 10, folding.fold),
     Periodic("work.judge_features", 300, drift.judge_due),
     Periodic("work.ask_detectors", 300, opinions.ask),
+    Periodic("work.start_scheduled_files", 20, schedules.start_due),
     Periodic("work.tell_alarms", 60, alarms.tell),
     Periodic("work.forget_predictions", 600, retention.forget),
 )

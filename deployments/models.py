@@ -255,6 +255,30 @@ class BatchJob(models.Model):
         return self.rows_read * (1 - self.share) / self.share / self.rows_s
 
 
+class BatchSchedule(models.Model):
+    """A stored file that is scored at each moment of a cron expression, in the name of whoever made it."""
+
+    endpoint = models.ForeignKey(Endpoint, on_delete=models.PROTECT, related_name="batch_schedules")
+    address = models.CharField(max_length=1300)
+    cron = models.CharField(max_length=200)
+    result_kind = models.CharField(max_length=8, choices=BatchJob.Kind.choices, default=BatchJob.Kind.PARQUET)
+    id_column = models.CharField(max_length=250, blank=True, default="")
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    created_at = models.DateTimeField(default=timezone.now)
+    ended_at = models.DateTimeField(null=True)
+    done_until = models.DateTimeField(default=timezone.now)  # moments up to here were taken
+    last_job = models.ForeignKey(BatchJob, on_delete=models.PROTECT, null=True, related_name="+")
+    why = models.CharField(max_length=500, blank=True, default="")  # the last moment brought no job
+
+    class Meta:
+        """By endpoint, those that go on."""
+
+        indexes = [models.Index(fields=["endpoint", "ended_at"], name="schedule_live")]
+
+    def __str__(self) -> str:
+        return f"schedule #{self.pk}"
+
+
 class AlertBook(models.Model):
     """The alert rules of an endpoint, as they were written; `changed_by` answers for what an alert sends back."""
 
