@@ -318,10 +318,12 @@ def _refuse_unable(endpoint: Endpoint, plan: Plan) -> None:
             f"{endpoint} serves nothing that a {plan.strategy} rollout could be compared with.",
             next_step="Send the first one all at once.",
         )
-    able = target(endpoint.target).capabilities().strategies
-    if plan.strategy not in able:
+    can = target(endpoint.target).capabilities()
+    if plan.strategy not in can.strategies:
+        why = f": {can.unable[plan.strategy]}" if plan.strategy in can.unable else ""
         raise Conflict(
-            f"The target {endpoint.target} cannot roll out {plan.strategy}; it can {', '.join(sorted(able))}."
+            f"The target {endpoint.target} cannot roll out {plan.strategy}{why}.",
+            next_step=f"It can {', '.join(sorted(can.strategies))}.",
         )
 
 

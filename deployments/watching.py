@@ -10,7 +10,7 @@ from deployments import freezing, orders, reach
 from deployments.models import Rollout, RolloutStep
 from deployments.plan import ALL, Sight, Strategy
 from deployments.plans import Plan
-from deployments.targets.contract import Seen, TryAgain
+from deployments.targets.contract import Seen, Split, TryAgain
 from deployments.targets.kinds import target
 from monitoring import copies, late, verdicts
 from monitoring.stats import agreement
@@ -20,6 +20,7 @@ from monitoring.stats.judge import Decision, Verdict
 LOOK_EVERY = timedelta(seconds=1)
 NOTHING = {"verdict": Decision.HOLD, "sentence": "Hold: nothing is observed."}
 UNOBSERVED = "Hold: the router sent it requests, and nothing is observed of them. A person decides."
+UNCOUNTED = "Hold: nobody says whether it was sent requests, and none is observed. A person decides."
 CHOOSES = "A person chooses: let it have all requests, or send it back."
 WAITS = "The gate behind {} % waits for a person to let it go on."
 
@@ -68,8 +69,9 @@ def _at_share(rollout: Rollout, step: RolloutStep) -> Seen:
     counted = _counted(rollout, step)
     if said is None:
         return Seen(Sight.UNDER_WAY, {**NOTHING, **counted})
-    if said.decision is Decision.PROMOTE and not said.units and _is_unobserved(counted):
-        said = replace(said, decision=Decision.HOLD, sentence=UNOBSERVED, needs_person=True)
+    if said.decision is Decision.PROMOTE and not said.units and not _is_idle(counted):
+        words = UNOBSERVED if "counted" in counted else UNCOUNTED
+        said = replace(said, decision=Decision.HOLD, sentence=words, needs_person=True)
     sight = _sight(rollout, said)
     if sight is Sight.REACHED and (kept := _kept(rollout, step)):
         sight, said = Sight.UNDER_WAY, replace(said, decision=Decision.HOLD, sentence=f"Hold: {kept}")
@@ -174,10 +176,10 @@ def _counted(rollout: Rollout, step: RolloutStep) -> dict[str, Any]:
     return {"since": step.observed.get("since", now), "counted": now}
 
 
-def _is_unobserved(counted: Mapping[str, Any]) -> bool:
-    """Whether the router sent requests to the canary in the step; then their evidence is missing, not they."""
-    now, before = counted.get("counted", {}), counted.get("since", {})
-    return bool(now.get("canary", 0) > before.get("canary", 0))
+def _is_idle(counted: Mapping[str, Any]) -> bool:
+    """Whether the place says that the canary was sent no requests in the step; else their evidence is missing."""
+    now, before = counted.get("counted"), counted.get("since", {})
+    return now is not None and now.get("canary", 0) <= before.get("canary", 0)
 
 
 def _gave_up(rollout: Rollout) -> str:
@@ -190,11 +192,12 @@ def _gave_up(rollout: Rollout) -> str:
 
 
 def _counters(rollout: Rollout) -> dict[str, int] | None:
-    """Return the router's counters by track; None where it does not say."""
+    """Return the place's counters by track; None where it does not say."""
     try:
-        return dict(target(rollout.endpoint.target).split(rollout.endpoint.name).requests)
+        said = target(rollout.endpoint.target).split(rollout.endpoint.name)
     except TryAgain:
         return None
+    return None if said == Split() else dict(said.requests)
 
 
 def _sight(rollout: Rollout, said: Verdict) -> Sight:

@@ -19,6 +19,7 @@ from deployments.models import Endpoint, EndpointToken, InstalledRight, Rollout
 from deployments.plan import Strategy
 from deployments.plans import Plan
 from deployments.states import ENDED, RolloutState
+from deployments.targets.kinds import offered
 from monitoring import letters
 from registry import access
 from registry.models import ModelVersion, RegisteredModel
@@ -27,6 +28,8 @@ from web.pages import canaries, plan_form, replicas
 from web.pages.forms import Form, posted, whole_number
 from web.pages.needed import needed
 from web.pages.plan_picture import planned
+
+TARGETS = {"local": "This machine", "kubernetes": "Kubernetes"}
 
 
 @require_GET
@@ -68,12 +71,17 @@ def new(request: HttpRequest) -> HttpResponse:
         name=posted(request, "name"),
         model=posted(request, "model") or request.GET.get("model", ""),
         environment=posted(request, "environment") or "staging",
+        target=posted(request, "target") or "local",
     )
     if request.method == "POST":
         try:
             model = access.find_model(str(form["model"].value), actor=actor)
             made = endpoints.create_endpoint(
-                str(form["name"].value), model=model, environment=str(form["environment"].value), actor=actor
+                str(form["name"].value),
+                model=model,
+                environment=str(form["environment"].value),
+                actor=actor,
+                target=str(form["target"].value),
             )
         except Refusal as why:
             if why.kind not in {"invalid", "already_exists"}:
@@ -86,6 +94,7 @@ def new(request: HttpRequest) -> HttpResponse:
         "form": form,
         "models": [{"value": name, "label": name} for name in models],
         "environments": [{"value": e.name, "label": e.name} for e in places],
+        "targets": [{"value": kind, "label": TARGETS[kind]} for kind in offered()],
     }
     return render(request, "endpoints/new.html", context, status=400 if form.errors else 200)
 

@@ -315,6 +315,12 @@ PAGES: dict[str, dict[str, Context]] = {
             "models": [{"value": NAME, "label": NAME}],
             "environments": [{"value": "staging", "label": "staging"}],
         },
+        "with a cluster": {
+            "form": {name: {"value": "", "errors": []} for name in ("name", "model", "environment", "target")},
+            "models": [{"value": NAME, "label": NAME}],
+            "environments": [{"value": "staging", "label": "staging"}],
+            "targets": [{"value": "local", "label": "This machine"}, {"value": "kubernetes", "label": "Kubernetes"}],
+        },
     },
     "models/new_version": {
         "empty": {"form": {"name": {"value": "", "errors": []}}, "names": ["credit-risk"]},
