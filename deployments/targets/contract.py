@@ -46,6 +46,7 @@ class Release:
     batch_rows: int = 1
     max_waiting: int = 256
     replicas: int = 1  # not part of what it is: it may change while it serves
+    keeps_running: bool = True  # False: it is loaded and warmed once, and stopped by its last step
 
 
 @dataclass(frozen=True)
