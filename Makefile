@@ -22,10 +22,10 @@ LOCK := $(UV) pip compile --quiet --no-config --default-index https://pypi.org/s
 	--custom-compile-command "make lock" $(UPGRADE)
 SYNC := $(UV) pip sync --quiet --require-hashes --compile-bytecode
 
-.PHONY: help install browser run demo check test lint docs pictures bench soak lock clean
+.PHONY: help install browser run demo check test test-k8s lint docs pictures bench soak lock clean
 
 help: ## this text
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 install: .venv/.installed .venv-client/.installed ## environments from the lock files, hashes checked
 
@@ -45,6 +45,9 @@ test: install browser build/serving/.prepared ## everything: SQLite, PostgreSQL,
 
 pictures: install browser ## make the README's pictures anew, from the story the browser test walks
 	PICTURES=1 CHROME=$(CHROME) $(PYTEST) tests/browser/test_first_light.py
+
+test-k8s: install ## what every target passes, against the cluster that KUBECONFIG and TEST_K8S_* name; see docs/how-to
+	$(PYTEST) -n 0 -p no:randomly tests/contracts/targets/test_every_target.py -k kubernetes
 
 lint: export SIGNOFF_HOME := $(CURDIR)/build/lint
 lint: install ## style, types, layers, migrations, templates

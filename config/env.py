@@ -2,6 +2,7 @@
 
 import ipaddress
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -155,6 +156,21 @@ def mail_from(value: str) -> str:
     return value
 
 
+def gateway(value: str) -> str:
+    """Return an empty string or NAMESPACE/NAME."""
+    if value and not re.fullmatch(r"[a-z0-9-]+/[a-z0-9.-]+", value):
+        raise ValueError("set it to the namespace and name of a Gateway, such as infra/public")
+    return value
+
+
+def pod_address(value: str) -> str:
+    """Return an http(s) origin that pods reach, or an empty string; plain http inside a cluster is the operator's."""
+    parts = urlsplit(value)
+    if value and (parts.scheme not in {"http", "https"} or not parts.netloc or parts.path not in {"", "/"}):
+        raise ValueError("set it to an address such as https://signoff.example.org")
+    return value.rstrip("/")
+
+
 def folder(value: str) -> Path:
     """Return an absolute path; nothing would mean wherever the command happens to run."""
     if not value.strip():
@@ -252,6 +268,26 @@ SETTINGS = (
     ),
     Setting("SIGNOFF_MAIL_FROM", mail_from, "", "Sender of mail; with it webhooks may go to mailto: addresses."),
     Setting("SIGNOFF_DELIVERIES_DAYS", whole(1, 3650), "30", "Days that deliveries of webhooks stay in the log."),
+    Setting(
+        "SIGNOFF_KUBERNETES_CONFIG",
+        text,
+        "",
+        "Path of the kubeconfig with which model servers are put into a cluster; unset: the pod's service account.",
+    ),
+    Setting(
+        "SIGNOFF_KUBERNETES_NAMESPACE",
+        text,
+        "",
+        "Namespace that model servers are put into. With the next three set, endpoints can be served in the cluster.",
+    ),
+    Setting("SIGNOFF_KUBERNETES_IMAGE", text, "", "Image of the model server, best by digest; see serving/image."),
+    Setting("SIGNOFF_KUBERNETES_GATEWAY", gateway, "", "`NAMESPACE/NAME` of the Gateway that requests come through."),
+    Setting(
+        "SIGNOFF_KUBERNETES_ADDRESS",
+        pod_address,
+        "",
+        "Address at which pods reach Signoff: they fetch files there and tell what they answered.",
+    ),
     Setting("SIGNOFF_ENVOY", text, "", "Path of another Envoy than the one that comes with Signoff."),
     Setting(
         "SIGNOFF_LOG_LEVEL",

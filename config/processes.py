@@ -119,7 +119,7 @@ def workers() -> list[Process]:
 def router(bind: str, port: int) -> Process:
     """Return the router that callers of endpoints reach."""
     options = {"--home": settings.HOME, "--bind": bind, "--port": port, "--envoy": settings.ENVOY}
-    tls = {"--tls-cert": settings.TLS_CERT, "--tls-key": settings.TLS_KEY}
+    tls = {"--tls-cert": settings.TLS_CERT, "--tls-key": settings.TLS_KEY, "--hsts-s": settings.SECURE_HSTS_SECONDS}
     words = [str(word) for pair in {**options, **tls}.items() for word in pair]
     return Process("router", [sys.executable, "-m", "serving.router", "serve", *words], ready=_router_is_live)
 

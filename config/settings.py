@@ -160,6 +160,11 @@ TLS_CERT = str(HOME / "keys" / "tls.crt") if TLS_SELF_SIGNED else cast("str", EN
 TLS_KEY = str(HOME / "keys" / "tls.key") if TLS_SELF_SIGNED else cast("str", ENV["tls_key"])
 TLS_CLIENT_CA = cast("str", ENV["tls_client_ca"])
 ENVOY = cast("str", ENV["envoy"])
+KUBERNETES_CONFIG = cast("str", ENV["kubernetes_config"])
+KUBERNETES_NAMESPACE = cast("str", ENV["kubernetes_namespace"])
+KUBERNETES_IMAGE = cast("str", ENV["kubernetes_image"])
+KUBERNETES_GATEWAY = cast("str", ENV["kubernetes_gateway"])
+KUBERNETES_ADDRESS = cast("str", ENV["kubernetes_address"])
 TLS_PROXY = cast("bool", ENV["tls_proxy"])
 SECURE = TLS_PROXY or bool(TLS_CERT)
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE

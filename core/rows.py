@@ -10,11 +10,31 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from django.core.exceptions import EmptyResultSet
 from django.db import connection
-from django.db.models import Field, Model, QuerySet
+from django.db.models import (
+    AutoField,
+    BigAutoField,
+    BigIntegerField,
+    BooleanField,
+    CharField,
+    Field,
+    ForeignKey,
+    IntegerField,
+    Model,
+    PositiveBigIntegerField,
+    PositiveIntegerField,
+    PositiveSmallIntegerField,
+    QuerySet,
+    TextField,
+)
 from django.db.models.sql import Query
 from django.db.models.sql.compiler import SQLCompiler
 
 M = TypeVar("M", bound=Model)
+# What our code sets is of the column's own type already, and no database keeps it otherwise.
+PLAIN = {
+    AutoField, BigAutoField, BigIntegerField, BooleanField, CharField, IntegerField, PositiveBigIntegerField,
+    PositiveIntegerField, PositiveSmallIntegerField, TextField,
+}  # fmt: skip
 if TYPE_CHECKING:
     AnyField = Field[Any, Any]
 else:
@@ -60,8 +80,12 @@ def insert(row: Model, computed: tuple[tuple[str, str], ...] = ()) -> None:
     `computed` names fields with the constant SQL that the database takes their values from; `row` does not learn them.
     """
     model, with_key, theirs = type(row), row.pk is not None, {name for name, _ in computed}
-    fields = [field for field in _written(model, with_key=with_key) if field.name not in theirs]
-    values = [field.get_db_prep_save(field.pre_save(row, add=True), connection) for field in fields]
+    parts = _parts(model, with_key=with_key)
+    values = [
+        getattr(row, name) if field is None else field.get_db_prep_save(field.pre_save(row, add=True), connection)
+        for name, field in parts
+        if name not in theirs
+    ]
     with connection.cursor() as cursor:
         cursor.execute(_insert(model, computed, with_key=with_key), values)
         row.pk = cursor.fetchone()[0]
@@ -86,6 +110,17 @@ def _select(model: type[Model]) -> str:
 def _written(model: type[Model], *, with_key: bool) -> list[AnyField]:
     fields = [field for field in model._meta.concrete_fields if not field.generated]
     return [field for field in fields if with_key or not field.primary_key]
+
+
+@cache
+def _parts(model: type[Model], *, with_key: bool) -> list[tuple[str, AnyField | None]]:
+    """Return the names of what is written, with its field where a value is not written as it is."""
+    return [(field.attname, None if _is_plain(field) else field) for field in _written(model, with_key=with_key)]
+
+
+def _is_plain(field: Any) -> bool:
+    target = field.target_field if field.is_relation else field
+    return type(target) in PLAIN and (field is target or isinstance(field, ForeignKey))
 
 
 @cache

@@ -9,7 +9,7 @@ from deployments.capacity import capacity_of, move
 from deployments.models import Endpoint, Rollout
 from deployments.scaling import Load, Memory
 from deployments.states import LIVE, RolloutState
-from deployments.targets.contract import GiveUp, TryAgain
+from deployments.targets.contract import GiveUp, Split, TryAgain
 from deployments.targets.kinds import target
 from monitoring import resources
 
@@ -28,13 +28,13 @@ def scale() -> int:
         .exclude(capacity={})
         .select_related("environment", "model")
     ):
-        if releases := _running(endpoint):
+        if releases := running(endpoint):
             moved += _decide(endpoint)
             _follow(endpoint, releases)
     return moved
 
 
-def _running(endpoint: Endpoint) -> list[Rollout]:
+def running(endpoint: Endpoint) -> list[Rollout]:
     """Return the rollouts whose model servers there are: what serves, what stands by, what is under way."""
     now = endpoints.serving(endpoint)
     live = endpoint.rollouts.filter(state__in=LIVE, kind=Rollout.Kind.DEPLOY)
@@ -48,6 +48,8 @@ def _decide(endpoint: Endpoint) -> bool:
         seen = target(endpoint.target).split(endpoint.name)
     except TryAgain:
         return False
+    if seen == Split():
+        return False  # the place does not say, which is not none; where it scales by itself it need not
     load = Load(at, float(sum(seen.in_flight.values())), resources.cores(endpoint.name))
     memory = MEMORIES.setdefault(endpoint.pk, Memory(since=at))
     wanted = memory.see(load, capacity, endpoint.replicas)

@@ -19,7 +19,7 @@ from core.refusals import AlreadyExists, Invalid, NotFound
 from deployments import feed
 from deployments.models import Endpoint, EndpointToken, Environment, Rollout
 from deployments.states import RolloutState
-from deployments.targets.kinds import KINDS
+from deployments.targets.kinds import KINDS, lacks
 from deployments.targets.kinds import target as target_of
 from registry.models import ModelVersion, RegisteredModel
 
@@ -63,6 +63,8 @@ def create_endpoint(
         raise Invalid(f"There is no environment {environment}.", field="environment")
     if target not in KINDS:
         raise Invalid(f"There is no target {target}; there are {', '.join(sorted(KINDS))}.", field="target")
+    if lacking := lacks(target):
+        raise Invalid(lacking, field="target")
     _check_pattern(target, pattern)
     about = Subject("endpoint", name, name, model.uuid)
     require(actor, creates_in(place), f"create endpoints in {environment}", about=about)

@@ -179,9 +179,15 @@ def _do(turn: Turn, decision: plan.Decision, seen: Seen) -> bool:
         return _ask_operator(turn, why)
     if decision.act is Act.PAUSE:
         _pause(turn, str(seen.facts["sentence"]))
-    if seen.facts != turn.step.observed:
-        RolloutStep.objects.filter(pk=turn.step.pk).update(observed=dict(seen.facts))
+    _note(turn.step, seen)
     return False
+
+
+def _note(step: RolloutStep, seen: Seen) -> None:
+    """Keep what was seen, and why a target makes it wait."""
+    waits_for = step.why if step.name in LOOKED_AT_HERE else seen.why[:500]
+    if (seen.facts, waits_for) != (step.observed, step.why):
+        RolloutStep.objects.filter(pk=step.pk).update(observed=dict(seen.facts), why=waits_for)
 
 
 def _apply(turn: Turn) -> bool:
@@ -206,6 +212,9 @@ def _apply(turn: Turn) -> bool:
     act = turn.place.revert if step.name == plan.REVERT.name else turn.place.apply
     try:
         act(orders.step_of(turn.rollout, step), key=step.key, fence=turn.rollout.fence)
+    except TryAgain as why:
+        RolloutStep.objects.filter(pk=step.pk).update(why=str(why)[:500])
+        raise
     except GiveUp as why:
         give_up = _ask_operator if step.name in plan.NO_WAY_BACK else _give_up_step
         return give_up(turn, str(why))
@@ -223,8 +232,9 @@ def _finish_step(turn: Turn, seen: Seen) -> bool:
         step, facts = turn.step, dict(seen.facts)
         open_step = RolloutStep.objects.filter(pk=step.pk).exclude(status=StepStatus.DONE)
         moved = open_step.update(
-            status=StepStatus.DONE, ended_at=clock.now(), started_at=step.started_at or clock.now(), observed=facts
-        )
+            status=StepStatus.DONE, ended_at=clock.now(), started_at=step.started_at or clock.now(), observed=facts,
+            why="",
+        )  # fmt: skip
         if moved:
             told: dict[str, object] = {"step": step.name, "key": step.key, "fence": row.fence, "observed": facts}
             told |= serves(row, step)

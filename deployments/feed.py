@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 from django.conf import settings
+from django.db.models import QuerySet
 
 from core import clock
 from deployments.models import Endpoint, EndpointToken
@@ -23,11 +24,15 @@ def publish() -> None:
     layout = Layout(Path(settings.HOME))
     if not layout.root.exists():
         return
-    rows = EndpointToken.objects.filter(
-        use=EndpointToken.Use.PREDICT, revoked_at=None, expires_at__gt=clock.now()
-    ).select_related("endpoint")
-    tokens = {row.sha256: Token(row.endpoint.name, PREDICT, row.expires_at.timestamp()) for row in rows}
-    contract.dump(layout.tokens, TokenTable(time.time(), tokens))
+    contract.dump(layout.tokens, table(EndpointToken.objects.all()))
+
+
+def table(tokens: QuerySet[EndpointToken]) -> TokenTable:
+    """Return which of the tokens may ask for predictions now, and where."""
+    rows = tokens.filter(use=EndpointToken.Use.PREDICT, revoked_at=None, expires_at__gt=clock.now())
+    held = rows.select_related("endpoint")
+    found = {row.sha256: Token(row.endpoint.name, PREDICT, row.expires_at.timestamp()) for row in held}
+    return TokenTable(time.time(), found)
 
 
 def publish_feature_policies() -> None:

@@ -5,9 +5,15 @@ Elsewhere, and where /proc does not say, a claim is over when its lease is.
 
 import hashlib
 import os
+from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
 
+from core import clock
+from deployments.models import Rollout
+from deployments.states import WORKED_ON
+
+LOST = timedelta(seconds=30)  # a claim that is over for so long is nobody's: engines go round every 5 s
 STARTED, STATE = 19, 0  # of what follows the name in /proc/PID/stat
 
 
@@ -26,6 +32,12 @@ def has_ended(holder: str) -> bool:
     place, _, rest = holder.partition("/")
     pid, _, started = rest.partition("/")
     return bool(place) and place == _place() and pid.isdigit() and _started(int(pid)) != started
+
+
+def left_since(rollout: Rollout) -> datetime | None:
+    """Return since when no engine works on a rollout that is under way, or None where one does."""
+    is_left = rollout.state in WORKED_ON and rollout.lease_until < clock.now() - LOST
+    return rollout.lease_until if is_left else None
 
 
 @cache

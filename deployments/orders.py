@@ -4,6 +4,7 @@ import hashlib
 
 from deployments import endpoints
 from deployments.models import WAY_BACK, Rollout, RolloutStep
+from deployments.scaling import Capacity
 from deployments.targets.contract import GiveUp, Release, Step
 from registry import listed_files
 
@@ -35,9 +36,14 @@ def release_of(rollout: Rollout) -> Release:
         rollout=str(rollout.uuid), endpoint=rollout.endpoint.name, model=version.model.name, version=version.version,
         digest=rollout.digest, files=tuple((line.path, line.sha256, line.size) for line in files),
         lock_digest=str(version.environment.get("lock") or ""), salt=salt_of(rollout),
-        replicas=rollout.endpoint.replicas if rollout.endpoint.takes_requests else 1,
+        replicas=rollout.endpoint.replicas if rollout.endpoint.takes_requests else 1, most=_most(rollout),
         keeps_running=rollout.endpoint.takes_requests, **rollout.limits,
     )  # fmt: skip
+
+
+def _most(rollout: Rollout) -> int:
+    """Return how many model servers there may be."""
+    return Capacity(**rollout.endpoint.capacity).max_replicas
 
 
 def _release(rollout: Rollout | None) -> Release | None:

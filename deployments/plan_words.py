@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from deployments.shares import Share
 from monitoring.stats.agreement import CopyRules
 from monitoring.stats.rules import ASK, GO_BACK, GO_ON, Rules
+from monitoring.stats.summary import lasting
 
 GUARDED = {"error": "failed requests", "accuracy": "wrong predictions", "latency": "slow answers"}
 WHEN_OVER = {ASK: "a person decides", GO_ON: "it goes on where nothing speaks against it", GO_BACK: "it goes back"}
@@ -15,8 +16,9 @@ def canary(shares: Sequence[Share], rules: Rules) -> str:
     """Return what a canary of `shares` does."""
     proof = f" and a ratio over {rules.ratio_bound:g} excluded" if rules.ratio_bound else ""
     common = (
-        f"Requests go over as {ramp(shares)}. Each share lasts at least {rules.min_s:g} s, {rules.min_units:,} canary "
-        f"requests and {rules.min_labels:,} labels{proof}; after {rules.max_s:g} s {WHEN_OVER[rules.on_hold]}. "
+        f"Requests go over as {ramp(shares)}. Each share lasts at least {lasting(rules.min_s)}, "
+        f"{rules.min_units:,} canary requests and {rules.min_labels:,} labels{proof}; "
+        f"after {lasting(rules.max_s)} {WHEN_OVER[rules.on_hold]}. "
         f"{AGAINST[rules.on_fail]} ({guarded(rules)})."
     )
     own = (f"At {share.pct} %: {'; '.join(_own(share, rules))}." for share in shares if share.own or share.gate)
@@ -26,14 +28,14 @@ def canary(shares: Sequence[Share], rules: Rules) -> str:
 def linear(shares: Sequence[Share], rules: Rules, every_s: float) -> str:
     """Return what a rollout of equal steps does."""
     return (
-        f"Requests go over as {ramp(shares)}, one step every {every_s:g} s: time alone moves it on. "
+        f"Requests go over as {ramp(shares)}, one step every {lasting(every_s)}: time alone moves it on. "
         f"{AGAINST[rules.on_fail]} ({guarded(rules)})."
     )
 
 
 def ab(share_pct: int, rules: Rules, for_s: float, units: int) -> str:
     """Return what an A/B test does."""
-    until = f"{for_s:g} s or {units:,} canary requests" if units else f"{for_s:g} s"
+    until = f"{lasting(for_s)} or {units:,} canary requests" if units else lasting(for_s)
     return (
         f"{share_pct} % of the requests go over for {until}; then both versions are told apart and a person chooses. "
         f"{AGAINST[rules.on_fail]} ({guarded(rules)})."
@@ -46,8 +48,9 @@ def shadow(copies_pct: int, rules: CopyRules) -> str:
     asked = f" Where fewer than {100 * (rules.min_agreement or 0):g} % are answered alike, it goes back."
     return (
         f"Copies of {copies_pct} % of the requests go over; no caller gets their answers. They are compared "
-        f"for at least {rules.min_s:g} s and {rules.min_copies:,} copies; after {rules.max_s:g} s a person decides."
-        f"{numbers}{asked if rules.min_agreement is not None else ''} Then a person chooses: all requests, or back."
+        f"for at least {lasting(rules.min_s)} and {rules.min_copies:,} copies; after {lasting(rules.max_s)} a person "
+        f"decides.{numbers}{asked if rules.min_agreement is not None else ''} "
+        "Then a person chooses: all requests, or back."
     )
 
 
@@ -64,12 +67,12 @@ def guarded(rules: Rules) -> str:
 def _own(share: Share, rules: Rules) -> Iterator[str]:
     """Yield what holds at this share otherwise than elsewhere."""
     own, here = share.own, share.rules(rules)
-    least = {"min_s": f"{here.min_s:g} s", "min_units": f"{here.min_units:,} canary requests",
+    least = {"min_s": lasting(here.min_s), "min_units": f"{here.min_units:,} canary requests",
              "min_labels": f"{here.min_labels:,} labels"}  # fmt: skip
     if said := [words for name, words in least.items() if name in own]:
         yield f"at least {' and '.join(said)}"
     if {"max_s", "on_hold"} & own.keys():
-        yield f"after {here.max_s:g} s {WHEN_OVER[here.on_hold]}"
+        yield f"after {lasting(here.max_s)} {WHEN_OVER[here.on_hold]}"
     if "guardrails" in own:
         yield f"nothing but {_listed(here.heard or ())} counts against it"
     if "on_fail" in own:

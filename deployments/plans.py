@@ -10,6 +10,7 @@ from deployments.plan import Mirror, Spec, Stay, Strategy, steps_of
 from deployments.shares import Share, even, percent, shares_of
 from monitoring.stats.agreement import CopyRules
 from monitoring.stats.rules import ASK, GO_BACK, GO_ON, Rules
+from monitoring.stats.summary import lasting
 from monitoring.verdicts import copy_rules_of, rules_of
 
 BAKE_MAX_S = 7 * 24 * 3600.0
@@ -81,7 +82,7 @@ class Plan:
         if self.strategy is Strategy.SHADOW:
             return plan_words.shadow(self.copies_pct, self.copy_rules)
         if self.strategy is Strategy.BLUE_GREEN:
-            return f"All requests go over at once; the old version stands by for {self.bake_s:g} s."
+            return f"All requests go over at once; the old version stands by for {lasting(self.bake_s)}."
         return "All requests go over at once."
 
     @property
@@ -162,7 +163,7 @@ def _seconds(said: Mapping[str, Any], name: str, default: float, least: float, m
     except (TypeError, ValueError) as why:
         raise Invalid("This is a number of seconds.", field=name) from why
     if not least <= found <= most:
-        raise Invalid(f"This is from {least:g} seconds to {most / 86_400:g} days.", field=name)
+        raise Invalid(f"This is from {lasting(least)} to {lasting(most)}.", field=name)
     return found
 
 

@@ -1,5 +1,6 @@
 """Asks for, starts, rolls back and cancels rollouts. The engine does the rest."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from django.db import transaction
@@ -25,6 +26,13 @@ from registry.models import ApprovalRequest, ModelVersion
 from registry.models.approvals import RequestState
 from registry.policy import Move, StageMove, Stay, governs_deployment
 from registry.stages import Stage
+
+WAYS_OUT = {
+    RolloutState.QUEUED: "cancel it",
+    RolloutState.RUNNING: "send it back (abort)",
+    RolloutState.ROLLING_BACK: "see how far it is",
+    RolloutState.NEEDS_OPERATOR: "turn it back (turn_back)",
+}
 
 
 def rollout_subject(rollout: Rollout) -> Subject:
@@ -71,10 +79,10 @@ def start(
 ) -> Rollout:
     """Queue a rollout of `version` to `endpoint`; a second click returns the one that is queued. In a freeze it waits.
 
-    Raises Denied without the environment's permission, Conflict where a signature is missing, the bytes are not the
-    frozen ones, the target cannot follow the plan, or another rollout is live; Differs where the signature is not what
-    the ledger says; Invalid where loading the version runs
-    code of its files and neither a reviewer's signature nor `accepts_code` accepts that.
+    Raises Denied without the environment's permission; Conflict where a signature is missing, the bytes are not the
+    frozen ones, the target cannot follow the plan, nothing would change, or another rollout is live; Differs where the
+    signature is not what the ledger says; Invalid where loading the version runs code of its files and neither a
+    reviewer's signature nor `accepts_code` accepts that.
     """
     about = endpoint_subject(endpoint)
     require(actor, endpoint.environment.permission, f"deploy to {endpoint} ({endpoint.environment})", about=about)
@@ -88,6 +96,7 @@ def start(
         if again := _same_waiting(row, endpoint, plan):
             return again
         _refuse_busy(endpoint)
+        _refuse_needless(row, endpoint, plan)
         require_open_gate(f"be deployed to {endpoint}")
         attested.require_terms(model, f"deploy {row} to {endpoint}")
         granted = _covering(row, endpoint, plan, digest) if needs_signature(endpoint, plan) else None
@@ -146,6 +155,8 @@ def roll_back(
     if not written(reason):
         raise Invalid("Say why: a rollback needs a reason.", field="reason")
     goal = to or previous(endpoint)
+    if goal is None:
+        _refuse_busy(endpoint)  # of a bake there is a way back, and it is another one
     if goal is None or goal.endpoint_id != endpoint.pk:
         raise Conflict(f"{endpoint} served nothing before that it could go back to.")
     if version is not None and goal.version.version != version:
@@ -267,8 +278,16 @@ def go_forward(rollout: Rollout, *, why: str, actor: Actor) -> None:
 
 
 def has_all_requests(rollout: Rollout) -> bool:
-    """Whether the router was seen to send every request to the rollout's version."""
-    return rollout.steps.filter(name="route", arguments__share_pct=100, status=StepStatus.DONE).exists()
+    """Whether the router was seen to send every request to the rollout's version, and it does not go back."""
+    return rollout.pk in with_all_requests([rollout])
+
+
+def with_all_requests(found: Iterable[Rollout]) -> set[int]:
+    """Return the keys of those to whose version the router was seen to send every request, and that do not go back."""
+    steps = RolloutStep.objects.filter(rollout__in=[row.pk for row in found])
+    back = set(steps.filter(position=WAY_BACK).values_list("rollout_id", flat=True))
+    all_of = steps.filter(name="route", arguments__share_pct=100, status=StepStatus.DONE)
+    return set(all_of.values_list("rollout_id", flat=True)) - back
 
 
 def is_overtaken(rollout: Rollout) -> bool:
@@ -303,10 +322,12 @@ def _refuse_unable(endpoint: Endpoint, plan: Plan) -> None:
             f"{endpoint} serves nothing that a {plan.strategy} rollout could be compared with.",
             next_step="Send the first one all at once.",
         )
-    able = target(endpoint.target).capabilities().strategies
-    if plan.strategy not in able:
+    can = target(endpoint.target).capabilities()
+    if plan.strategy not in can.strategies:
+        why = f": {can.unable[plan.strategy]}" if plan.strategy in can.unable else ""
         raise Conflict(
-            f"The target {endpoint.target} cannot roll out {plan.strategy}; it can {', '.join(sorted(able))}."
+            f"The target {endpoint.target} cannot roll out {plan.strategy}{why}.",
+            next_step=f"It can {', '.join(sorted(can.strategies))}.",
         )
 
 
@@ -338,12 +359,26 @@ def _same_waiting(version: ModelVersion, endpoint: Endpoint, plan: Plan) -> Roll
 
 
 def _refuse_busy(endpoint: Endpoint) -> None:
-    busy = endpoint.rollouts.filter(state__in=[*LIVE, RolloutState.QUEUED]).first()
+    busy = endpoint.rollouts.filter(state__in=[*LIVE, RolloutState.QUEUED]).select_related("version").first()
     if busy:
-        way = "cancel it" if busy.state == RolloutState.QUEUED else "send it back"
+        takes = f": version {busy.version.version} has all requests" if has_all_requests(busy) else ""
         raise Conflict(
-            f"{busy} of {endpoint} is {busy.get_state_display().lower()}.",
-            next_step=f"Wait for its end, or {way} on its page, /deployments/{busy.pk}.",
+            f"{busy} of {endpoint} is {busy.get_state_display().lower()}{takes}.",
+            next_step=f"Wait for its end, or {WAYS_OUT[RolloutState(busy.state)]} on its page, /deployments/{busy.pk}.",
+        )
+
+
+def _refuse_needless(version: ModelVersion, endpoint: Endpoint, plan: Plan) -> None:
+    """Raise Conflict where the endpoint serves the version by this plan already, with the limits it would have."""
+    now = serving(endpoint)
+    if now is None or now.version_id != version.pk or now.plan != plan.document:
+        return
+    if now.limits == capacity_of(endpoint).limits:
+        ways = "Deploy another version, change the capacity first, or watch it against itself by another plan."
+        back = previous(endpoint)
+        raise Conflict(
+            f"{endpoint} serves {version} already, with the same plan and limits: nothing would change.",
+            next_step=f"Roll back to version {back.version.version}. {ways}" if back else ways,
         )
 
 

@@ -20,7 +20,7 @@ from deployments.models import Rollout, RolloutStep
 from deployments.plan import ALL
 from deployments.rollouts import lock, rollout_subject, send_back
 from deployments.states import RolloutState, StepStatus
-from deployments.watching import share_of, was_given
+from deployments.watching import compared, share_of, was_given
 from monitoring.stats.judge import Decision
 from registry import exposure
 
@@ -77,7 +77,7 @@ def promote(rollout: Rollout, *, reason: str, actor: Actor, to_all: bool = False
         _refuse_beyond(row, skipped[-1])
         _refuse_unsigned(row, skipped)
         _refuse_frozen(row)
-        _end(skipped, f"promoted by {actor.name}")
+        _end(row, skipped, f"promoted by {actor.name}")
         _unpause(row)
         facts: dict[str, object] = {"from_share_pct": share_of(skipped[0]), "seen": skipped[0].observed}
         record("rollout.promoted", rollout_subject(row), actor=actor, change=Change(comment=said, facts=facts))
@@ -98,7 +98,7 @@ def open_gate(rollout: Rollout, *, reason: str, actor: Actor, share_pct: int | N
             raise Conflict(f"{row} waits at no such gate.", next_step="Look at where it is, then decide.")
         _refuse_beyond(row, gate)
         _refuse_frozen(row)
-        _end([gate], f"let through by {actor.name}")
+        _end(row, [gate], f"let through by {actor.name}")
         _unpause(row)
         facts: dict[str, object] = {"share_pct": share_of(gate), "seen": gate.observed}
         record("rollout.gate.opened", rollout_subject(row), actor=actor, change=Change(comment=said, facts=facts))
@@ -115,6 +115,8 @@ def abort(rollout: Rollout, *, reason: str, actor: Actor) -> None:
             return
         if row.state != RolloutState.RUNNING:
             raise Conflict(f"{row} is {row.get_state_display().lower()}; there is nothing to send back.")
+        if first := _first_open(row):
+            RolloutStep.objects.filter(pk=first.pk).update(observed={**first.observed, **compared(row)})
         send_back(row, why=f"{actor.name}: {said}", actor=actor)
         hints.hint(hints.MOVE_ROLLOUTS)
 
@@ -144,13 +146,13 @@ def _first_open(row: Rollout) -> RolloutStep | None:
     return row.steps.exclude(status=StepStatus.DONE).first()
 
 
-def _end(steps: list[RolloutStep], why: str) -> None:
-    """End steps on a person's word."""
-    moment = clock.now()
+def _end(row: Rollout, steps: list[RolloutStep], why: str) -> None:
+    """End steps on a person's word, with what the versions were told apart by until then."""
+    moment, told = clock.now(), compared(row)
     for step in steps:
         step.started_at, step.ended_at, step.status = step.started_at or moment, moment, StepStatus.DONE
-        step.why = why
-        step.save(update_fields=["started_at", "ended_at", "status", "why"])
+        step.why, step.observed = why, {**step.observed, **told}
+        step.save(update_fields=["started_at", "ended_at", "status", "why", "observed"])
 
 
 def _unpause(row: Rollout) -> None:

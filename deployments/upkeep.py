@@ -6,6 +6,7 @@ from django.db import transaction
 from accounts.actors import SYSTEM
 from audit.record import Change, record
 from deployments import orders, rollouts
+from deployments.autoscaling import running
 from deployments.models import WAY_BACK, Endpoint, Rollout, RolloutStep
 from deployments.plan import ALL, REVERT, Sight
 from deployments.states import ENDED, RolloutState
@@ -23,6 +24,21 @@ def look_after() -> int:
     Safe to call from several processes: steps are applied under the key and fence they had.
     """
     return sum(_restore(endpoint) for endpoint in Endpoint.objects.all())
+
+
+def tend() -> int:
+    """Have each target renew what runs out there by itself; return of how many releases. Safe to run twice at once."""
+    return sum(_tended(endpoint) for endpoint in Endpoint.objects.exclude(target="local").select_related("model"))
+
+
+def _tended(endpoint: Endpoint) -> int:
+    releases = running(endpoint)
+    for rollout in releases:
+        try:
+            target(endpoint.target).tend(orders.release_of(rollout))
+        except (TryAgain, GiveUp, StaleFence) as why:
+            log.warning("not renewed", endpoint=endpoint.name, rollout=rollout.pk, why=str(why))
+    return len(releases)
 
 
 def _restore(endpoint: Endpoint) -> int:

@@ -10,7 +10,7 @@ from deployments import freezing, orders, reach
 from deployments.models import Rollout, RolloutStep
 from deployments.plan import ALL, Sight, Strategy
 from deployments.plans import Plan
-from deployments.targets.contract import Seen, TryAgain
+from deployments.targets.contract import Seen, Split, TryAgain
 from deployments.targets.kinds import target
 from monitoring import copies, late, verdicts
 from monitoring.stats import agreement
@@ -20,6 +20,7 @@ from monitoring.stats.judge import Decision, Verdict
 LOOK_EVERY = timedelta(seconds=1)
 NOTHING = {"verdict": Decision.HOLD, "sentence": "Hold: nothing is observed."}
 UNOBSERVED = "Hold: the router sent it requests, and nothing is observed of them. A person decides."
+UNCOUNTED = "Hold: nobody says whether it was sent requests, and none is observed. A person decides."
 CHOOSES = "A person chooses: let it have all requests, or send it back."
 WAITS = "The gate behind {} % waits for a person to let it go on."
 
@@ -68,14 +69,16 @@ def _at_share(rollout: Rollout, step: RolloutStep) -> Seen:
     counted = _counted(rollout, step)
     if said is None:
         return Seen(Sight.UNDER_WAY, {**NOTHING, **counted})
-    if said.decision is Decision.PROMOTE and not said.units and _is_unobserved(counted):
-        said = replace(said, decision=Decision.HOLD, sentence=UNOBSERVED, needs_person=True)
+    if said.decision is Decision.PROMOTE and not said.units and not _is_idle(counted):
+        words = UNOBSERVED if "counted" in counted else UNCOUNTED
+        said = replace(said, decision=Decision.HOLD, sentence=words, needs_person=True)
     sight = _sight(rollout, said)
     if sight is Sight.REACHED and (kept := _kept(rollout, step)):
         sight, said = Sight.UNDER_WAY, replace(said, decision=Decision.HOLD, sentence=f"Hold: {kept}")
     facts = {**_facts(said), **counted}
     if sight is not Sight.UNDER_WAY:
         facts["tracks"] = verdicts.performance(str(rollout.uuid), str(share_of(step)))
+        facts |= compared(rollout)
     return Seen(sight, facts, _why(sight, said))
 
 
@@ -104,12 +107,16 @@ def _at_copies(rollout: Rollout, step: RolloutStep) -> Seen:
     said = agreement.judge(_copies(rollout), plan_of(rollout).copy_rules, spent_s)
     facts = {"verdict": str(said.decision), "sentence": said.sentence, "needs_person": said.needs_person}
     sight = _sight(rollout, said)
-    return Seen(sight, facts, _why(sight, said))
+    return Seen(sight, {**facts, **compared(rollout)}, _why(sight, said))
 
 
 def _copies(rollout: Rollout) -> Copies:
     """Compare what is there by now; return what became of the copies."""
     copies.settle(rollout.endpoint.name)
+    return _standing(rollout)
+
+
+def _standing(rollout: Rollout) -> Copies:
     return copies.standing(str(rollout.uuid), plan_of(rollout).copy_rules.within)
 
 
@@ -128,20 +135,25 @@ def against(rollout: Rollout) -> str:
 
 
 def _at_gate(rollout: Rollout, step: RolloutStep) -> Seen:
-    said = verdicts.verdict(str(rollout.uuid))
+    said, strategy = verdicts.verdict(str(rollout.uuid)), rollout.plan["strategy"]
+    if strategy == Strategy.SHADOW:
+        copies.settle(rollout.endpoint.name)
+    told = compared(rollout)
     if said and said.guardrail:
-        return Seen(_sight(rollout, said), _facts(said), said.sentence)
-    apart = _choice(rollout)
-    sentence = f"{apart} {CHOOSES if apart else WAITS.format(share_of(step))}".strip()
+        return Seen(_sight(rollout, said), {**_facts(said), **told}, said.sentence)
+    sentence = f"{told['comparison']} {CHOOSES}" if told else WAITS.format(share_of(step))
     waits = {"sentence": sentence, "needs_person": True, "verdict": Decision.HOLD}
-    return Seen(Sight.UNDER_WAY, {**(_facts(said) if said else {}), **waits})
+    return Seen(Sight.UNDER_WAY, {**(_facts(said) if said else {}), **told, **waits})
 
 
-def _choice(rollout: Rollout) -> str:
-    """Return what the two versions are told apart by, where the plan leaves the choice to a person; else nothing."""
+def compared(rollout: Rollout) -> dict[str, str]:
+    """Return as `comparison` what the versions are told apart by so far, where the plan leaves the choice to a person.
+
+    It is kept with the step that it was seen at, so that it can be read whatever the person chose.
+    """
     if rollout.plan["strategy"] == Strategy.AB:
-        return verdicts.comparison(str(rollout.uuid))
-    return _copies(rollout).words if rollout.plan["strategy"] == Strategy.SHADOW else ""
+        return {"comparison": verdicts.comparison(str(rollout.uuid))}
+    return {"comparison": _standing(rollout).words} if rollout.plan["strategy"] == Strategy.SHADOW else {}
 
 
 def was_given(rollout: Rollout, step: RolloutStep) -> bool:
@@ -164,10 +176,10 @@ def _counted(rollout: Rollout, step: RolloutStep) -> dict[str, Any]:
     return {"since": step.observed.get("since", now), "counted": now}
 
 
-def _is_unobserved(counted: Mapping[str, Any]) -> bool:
-    """Whether the router sent requests to the canary in the step; then their evidence is missing, not they."""
-    now, before = counted.get("counted", {}), counted.get("since", {})
-    return bool(now.get("canary", 0) > before.get("canary", 0))
+def _is_idle(counted: Mapping[str, Any]) -> bool:
+    """Whether the place says that the canary was sent no requests in the step; else their evidence is missing."""
+    now, before = counted.get("counted"), counted.get("since", {})
+    return now is not None and now.get("canary", 0) <= before.get("canary", 0)
 
 
 def _gave_up(rollout: Rollout) -> str:
@@ -180,11 +192,12 @@ def _gave_up(rollout: Rollout) -> str:
 
 
 def _counters(rollout: Rollout) -> dict[str, int] | None:
-    """Return the router's counters by track; None where it does not say."""
+    """Return the place's counters by track; None where it does not say."""
     try:
-        return dict(target(rollout.endpoint.target).split(rollout.endpoint.name).requests)
+        said = target(rollout.endpoint.target).split(rollout.endpoint.name)
     except TryAgain:
         return None
+    return None if said == Split() else dict(said.requests)
 
 
 def _sight(rollout: Rollout, said: Verdict) -> Sight:

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from django.db.models import Avg, Count, Q
+from django.db.models import Avg, Count, Q, QuerySet
 
 from core import clock
 from monitoring.models import Copy, Prediction
@@ -79,10 +79,14 @@ class Disagreement:
     live: Prediction | None
 
 
-def disagreements(rollout: str, within: float, most: int) -> list[Disagreement]:
-    """Return the newest requests that the versions answered otherwise, failures among them."""
+def differing(rollout: str, within: float) -> QuerySet[Copy]:
+    """Return the copies that were answered otherwise than the caller was, failures among them."""
     rows = Copy.objects.filter(rollout=rollout, compared=True)
-    rows = rows.exclude(pk__in=rows.filter(_agreeing(within)).values("pk"))
-    found = list(rows.order_by("-pk")[:most])
-    live = rows_of({(row.endpoint, row.request_id) for row in found})
-    return [Disagreement(row, live.get((row.endpoint, row.request_id))) for row in found]
+    return rows.exclude(pk__in=rows.filter(_agreeing(within)).values("pk"))
+
+
+def disagreements(found: Iterable[Copy]) -> list[Disagreement]:
+    """Return copies with what the caller got, in the order in which they come."""
+    rows = list(found)
+    live = rows_of({(row.endpoint, row.request_id) for row in rows})
+    return [Disagreement(row, live.get((row.endpoint, row.request_id))) for row in rows]

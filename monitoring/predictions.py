@@ -1,9 +1,10 @@
 """Finds and writes the rows of predictions, many at a time."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from monitoring.minutes import reopen
-from monitoring.models import Prediction
+from monitoring.models import Copy, Label, Prediction
 
 Key = tuple[str, str]
 OK = 200
@@ -21,6 +22,24 @@ def rows_of(keys: set[Key]) -> dict[Key, Prediction]:
             rows = Prediction.objects.filter(endpoint=endpoint, request_id__in=ids[start : start + 500])
             found.update({(row.endpoint, row.request_id): row for row in rows})
     return found
+
+
+@dataclass(frozen=True)
+class Known:
+    """All that is known of one request: its row, what was true of it by and by, and what became of its copy."""
+
+    row: Prediction
+    labels: list[Label]
+    copy: Copy | None
+
+
+def known(endpoint: str, request_id: str) -> Known | None:
+    """Return what is known of a request, or None of one that is not kept."""
+    its = {"endpoint": endpoint, "request_id": request_id}
+    row = Prediction.objects.filter(**its).first()
+    if row is None:
+        return None
+    return Known(row, list(Label.objects.filter(**its).order_by("-revision")), Copy.objects.filter(**its).first())
 
 
 def save(rows: Iterable[Prediction]) -> None:

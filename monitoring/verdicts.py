@@ -16,7 +16,7 @@ from monitoring.stats.agreement import CopyRules
 from monitoring.stats.documents import of_document, to_document
 from monitoring.stats.judge import Verdict, judge, told_apart
 from monitoring.stats.rules import ON_FAIL, ON_HOLD, Rules
-from monitoring.stats.summary import quantile
+from monitoring.stats.summary import lasting, quantile
 from monitoring.stats.tally import Tally
 
 GUARDRAILS = {"error", "accuracy", "latency", "value"}
@@ -78,7 +78,10 @@ def checked(name: str, value: Any) -> Any:
 def _number(name: str, value: Any, bounds: tuple[float, float]) -> Any:
     low, high = bounds
     if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
-        raise Invalid(f"{name} should be a number from {low:g} to {high:g}.", field=name)
+        is_time = name.endswith("_s")
+        least, most = (lasting(bound) if is_time else f"{bound:,.10g}" for bound in bounds)
+        what = "a number of seconds," if is_time else "a number"
+        raise Invalid(f"{name} should be {what} from {least} to {most}.", field=name)
     return value
 
 

@@ -1,7 +1,7 @@
 """The reads clients make all day: versions as they are shown, each call one statement, the right to see within it."""
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
 from itertools import islice
@@ -95,6 +95,18 @@ def _later(after: Sequence[Any]) -> tuple[str, list[object]]:
     moment = connection.ops.adapt_datetimefield_value(datetime.fromisoformat(updated_at))
     later = "v.updated_at <= %s AND (v.updated_at < %s OR m.name > %s OR (m.name = %s AND v.version < %s))"
     return later, [moment, moment, name, name, version]
+
+
+def just_made(version: ModelVersion, tags: Mapping[str, str]) -> VersionRead:
+    """Return a version that was registered a moment ago with these tags, as reading it would; nothing points at it."""
+    said = [[key, value] for key, value in tags.items() if key != SEMVER_TAG]
+    said += [[SEMVER_TAG, version.semver]] if version.semver else []
+    return VersionRead(
+        version.pk, version.model.name, version.version, millis(version.created_at), millis(version.updated_at),
+        version.registered_by.username, version.stage, version.description, version.source, version.run_id,
+        version.status, version.status_message, version.run_link, version.logged_model_id, version.semver,
+        sorted(said), [], version.updated_at,
+    )  # fmt: skip
 
 
 def version_now(version: ModelVersion) -> VersionRead:

@@ -22,6 +22,7 @@ FileKind = Literal["csv", "parquet"]
 
 EVIDENCE_STREAM = "signoff:evidence"  # entries of `kind` routed (by the router), inference or complete; and `body`
 VALUE_DIGEST_BYTES = 8
+FOR_GOOD = 3  # how a program ends that will not do better the next time; the last it says is why
 PREDICT = "predict"  # the token scope that may ask for predictions
 SHORT = Path("/tmp")  # noqa: S108 - neither TMPDIR nor the user: a sandbox has others, and must find the same
 SOCKET_BYTES = 100  # the kernel's limit is 107; Envoy and others stop earlier
@@ -481,13 +482,18 @@ D = TypeVar("D", bound=Document)
 def dump(path: Path, document: Document) -> None:
     """Put the document at `path` whole: a reader sees the earlier one or this one."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    body = {"type": document.KIND, **asdict(cast("Any", document))}
     draft = path.with_name(f".{path.name}.{secrets.token_hex(6)}")
     try:
-        draft.write_text(json.dumps(body, allow_nan=False, ensure_ascii=False), encoding="utf-8")
+        draft.write_text(text_of(document), encoding="utf-8")
         draft.rename(path)
     finally:
         draft.unlink(missing_ok=True)
+
+
+def text_of(document: Document) -> str:
+    """Return the document as JSON, as `parse` reads it."""
+    body = {"type": document.KIND, **asdict(cast("Any", document))}
+    return json.dumps(body, allow_nan=False, ensure_ascii=False)
 
 
 def load(path: Path, kind: type[D]) -> D:

@@ -21,12 +21,13 @@ class StaleFence(Exception):
 
 @dataclass(frozen=True)
 class Capabilities:
-    """What a target can do."""
+    """What a target can do; `unable` says of each other strategy why not, as the end of a sentence."""
 
     strategies: frozenset[Strategy]
     rest: bool = True
     batch: bool = False  # whether it scores files; `deployments.batch` then writes its orders to this machine
     replicas: int = 1  # model servers of one release at most
+    unable: Mapping[Strategy, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,7 @@ class Release:
     max_waiting: int = 256
     replicas: int = 1  # not part of what it is: it may change while it serves
     keeps_running: bool = True  # False: it is loaded and warmed once, and stopped by its last step
+    most: int = 1  # to which a place that scales by itself may go beyond `replicas`; the same
 
 
 @dataclass(frozen=True)
@@ -85,6 +87,10 @@ class Split:
 class Target(Protocol):
     """A kind of place that serves models."""
 
+    def lacks(self) -> str:
+        """Return, as a sentence, what is missing here before anything can be served there; empty where nothing is."""
+        ...
+
     def capabilities(self) -> Capabilities:
         """Return what it can do; an unsupported strategy is refused before a rollout starts."""
         ...
@@ -118,6 +124,16 @@ class Target(Protocol):
         """
         ...
 
+    def tend(self, release: Release) -> None:
+        """Renew what runs out by itself at the place while `release` is there. Often called; mostly nothing is due.
+
+        Raises TryAgain, StaleFence, or GiveUp.
+        """
+        ...
+
     def split(self, endpoint: str) -> Split:
-        """Return how the place divides the endpoint's requests, by its own counters; empty where it does not say."""
+        """Return how the place divides the endpoint's requests, by its own counters; empty where it does not say.
+
+        Empty is not zero: nobody may conclude from it that no requests came.
+        """
         ...

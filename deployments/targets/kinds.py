@@ -6,7 +6,10 @@ from typing import cast
 
 from deployments.targets.contract import Target
 
-KINDS = {"local": "deployments.targets.local.target:LocalTarget"}
+KINDS = {
+    "local": "deployments.targets.local.target:LocalTarget",
+    "kubernetes": "deployments.targets.kubernetes.target:KubernetesTarget",
+}
 
 
 @cache
@@ -14,3 +17,13 @@ def target(kind: str) -> Target:
     """Return the target of `kind`; raises KeyError for one that is not in the table."""
     module, _, name = KINDS[kind].partition(":")
     return cast("Target", getattr(import_module(module), name)())
+
+
+def lacks(kind: str) -> str:
+    """Return what is missing before endpoints can be served at `kind`, as a sentence; empty where nothing is."""
+    return target(kind).lacks()
+
+
+def offered() -> list[str]:
+    """Return the kinds that can be used here."""
+    return [kind for kind in KINDS if not lacks(kind)]

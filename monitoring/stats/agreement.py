@@ -5,7 +5,7 @@ from typing import Any
 
 from monitoring.stats.answers import is_same
 from monitoring.stats.judge import Decision, Verdict
-from monitoring.stats.summary import wilson
+from monitoring.stats.summary import lasting, wilson
 
 AGREEMENT = "agreement"
 
@@ -41,6 +41,8 @@ class Copies:
     @property
     def words(self) -> str:
         """The numbers in a sentence."""
+        if not self.compared:
+            return "No copy was compared yet."
         low, high = wilson(self.agreeing, self.compared) or (0.0, 1.0)
         numbers = "" if self.difference is None else f" Numbers differ by {self.difference:.3g} on average."
         scores = "" if self.score_difference is None else f" Scores differ by {self.score_difference:.3g} on average."
@@ -87,12 +89,12 @@ def judge(copies: Copies, rules: CopyRules, spent_s: float) -> Verdict:
     if rules.min_agreement is not None and high < rules.min_agreement:
         asked = f"{100 * rules.min_agreement:g} % were asked for"
         return Verdict(Decision.ROLLBACK, f"Roll back: {copies.words} {asked}.", AGREEMENT)
-    return Verdict(Decision.PROMOTE, f"Promote: {copies.words}")
+    return Verdict(Decision.PROMOTE, f"Compared: {copies.words}")
 
 
 def _missing(copies: Copies, rules: CopyRules, spent_s: float) -> str:
     if copies.compared < rules.min_copies:
         return f"{copies.compared:,} of {rules.min_copies:,} copies compared"
     if spent_s < rules.min_s:
-        return f"{spent_s:,.0f} of {rules.min_s:,.0f} s in this step"
+        return f"{lasting(round(spent_s))} of {lasting(rules.min_s)} in this step"
     return ""

@@ -65,7 +65,7 @@ class Replay:
             share,
             _failed(said),
             "" if self.by_request else key_of(said, "unit") or "",
-            number_of(said, "latency_ms"),
+            number_of(said, "latency_ms", 0.0),
             number_of(said, "value"),
             key_of(said, "segment") or "",
         )
@@ -125,7 +125,8 @@ def _told(decision: str, *, at: int | None = None, metric: str | None = None, ev
 
 def _failed(said: Said) -> bool:
     """Whether a request failed: no answer at all (null), or one that is no success of HTTP."""
-    needed(said, "status")
+    if "status" not in said:
+        raise BadLine("status is missing; null says that no answer came")
     status = number_of(said, "status")
     return status is None or not GOOD_FROM <= status < FAILED_FROM
 
@@ -161,11 +162,8 @@ def _step(state: Replay | None, said: Said) -> Replay:
 
 
 def _begun(said: Said) -> Replay:
-    guardrails = said.get("guardrails") or list(WORDS)
-    if not isinstance(guardrails, list) or not set(map(str, guardrails)) <= WORDS.keys():
-        raise BadLine(f"guardrails should name some of {', '.join(WORDS)}")
     rules = Rules(
-        guardrails=tuple(dict.fromkeys(guardrails)),
+        guardrails=_guardrails(said),
         alpha=_chosen(number_of(said, "alpha", 1e-6, 0.5), Rules.alpha),
         tolerance=_tolerance(said),
         min_units=int(_chosen(number_of(said, "min_canary", 0.0), MIN_CANARY)),
@@ -177,6 +175,15 @@ def _begun(said: Said) -> Replay:
     if not isinstance(by_request, bool | None):
         raise BadLine("unit_is_request should be true or false")
     return Replay(rules, Tally.begin(rules, _planned(said)), by_request is not False, _heard(said, rules))
+
+
+def _guardrails(said: Said) -> tuple[str, ...]:
+    """Return what is guarded: all where the log does not say."""
+    told = said.get("guardrails")
+    named = list(WORDS) if told is None else told
+    if not isinstance(named, list) or not named or not set(map(str, named)) <= WORDS.keys():
+        raise BadLine(f"guardrails should name some of {', '.join(WORDS)} and is {shown(told)}")
+    return tuple(dict.fromkeys(named))
 
 
 def _heard(said: Said, rules: Rules) -> dict[str, tuple[str, ...]]:
@@ -196,6 +203,8 @@ def _tolerance(said: Said) -> float | Mapping[str, float]:
     told = said.get("tolerance")
     if not isinstance(told, dict):
         return _chosen(number_of(said, "tolerance", 1.0, 1000.0), 1.0)
+    if unknown := sorted(told.keys() - WORDS.keys()):
+        raise BadLine(f"tolerance should name some of {', '.join(WORDS)} and names {shown(unknown[0])}")
     return {str(name): _chosen(number_of(told, name, 1.0, 1000.0), 1.0) for name in told}
 
 

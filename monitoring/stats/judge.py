@@ -13,7 +13,7 @@ from typing import Any
 
 from monitoring.stats.guards import WORDS, Guard, RateGuard
 from monitoring.stats.rules import ASK, GO_BACK, GO_ON, Rules
-from monitoring.stats.summary import evidence
+from monitoring.stats.summary import evidence, lasting
 from monitoring.stats.tally import Tally
 
 LATE_S = 30.0  # evidence that is missing for longer is late
@@ -141,7 +141,7 @@ def _too_few(tally: Tally, rules: Rules) -> str:
 def _too_early(tally: Tally, rules: Rules, times: Times) -> str:
     """Return that all evidence is not here up to a moment that is late enough, or nothing."""
     if (spent_s := max(0.0, times.known_s - tally.began_s)) < rules.min_s:
-        return f"{spent_s:,.0f} of {rules.min_s:,.0f} s in this step"
+        return f"{lasting(round(spent_s))} of {lasting(rules.min_s)} in this step"
     if times.known_s < tally.filled_s:
         return f"what was asked beside the first {rules.min_units:,} canary requests is not all here yet"
     return ""

@@ -5,11 +5,21 @@ from collections.abc import Sequence
 
 Z95 = 1.959964
 MANY = 1e6
+UNITS = (("d", 86_400), ("h", 3600), ("min", 60))
 
 
 def evidence(value: float) -> str:
     """Return evidence as people read it: past a million nobody asks how much more."""
     return f"{value:,.0f}" if value < MANY else f"over {MANY:,.0f}"
+
+
+def lasting(seconds: float) -> str:
+    """Return a time as people say it, exact to the part of a second, such as 1 h 30 min."""
+    said, left = [], seconds
+    for unit, size in UNITS:
+        count, left = divmod(left, size)
+        said += [f"{count:g} {unit}"] if count else []
+    return " ".join([*said, f"{left:g} s"] if left or not said else said)
 
 
 def quantile(ordered: Sequence[float], part: float) -> float | None:

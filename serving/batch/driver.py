@@ -21,6 +21,7 @@ from serving import frames, keeper, sandbox
 from serving.batch import running, writing
 from serving.batch.asked import Asked, Unfit, asked_by
 from serving.batch.journal import Done, Journal
+from serving.cleaning import cleaned
 from serving.contract import BatchOrder, BatchSeen, ContractError, FileKind, Layout, dump
 from serving.frames import Cut, Frame
 from serving.runner import words
@@ -123,12 +124,12 @@ class Driver:
         if self.excess:
             return self.excess
         if reader.poll() not in {None, 0, BROKEN_PIPE}:
-            return words.cleaned(f"The file's reader ended with code {reader.returncode}. {words.tail(logs['reader'])}")
+            return cleaned(f"The file's reader ended with code {reader.returncode}. {words.tail(logs['reader'])}")
         said = [line.removeprefix("signoff: ") for line in _lines(logs["model"]) if line.startswith("signoff: ")]
         if said:
-            return words.cleaned(said[-1])
+            return cleaned(said[-1])
         if model.poll():
-            return keeper.ended(model.returncode) or words.cleaned(
+            return keeper.ended(model.returncode) or cleaned(
                 f"The model ended with code {model.returncode}.\n{words.tail(logs['model'])}"
             )
         return ""

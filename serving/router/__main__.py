@@ -23,7 +23,7 @@ TAKEN = 3
 
 def serve(layout: Layout, given: argparse.Namespace) -> NoReturn:
     """Become Envoy, which ends with its supervisor."""
-    door = Door(given.bind, given.port, given.tls_cert, given.tls_key)
+    door = Door(given.bind, given.port, given.tls_cert, given.tls_key, given.hsts_s)
     try:
         command = envoy.prepared(layout, door, envoy.find(given.envoy))
     except envoy.Unstartable as why:
@@ -61,6 +61,7 @@ def main() -> int:
     door.add_argument("--port", type=int, default=Door.port)
     door.add_argument("--tls-cert", default="")
     door.add_argument("--tls-key", default="")
+    door.add_argument("--hsts-s", type=int, default=Door.hsts_s, help="how long browsers come by TLS alone")
     given = parser.parse_args()
     layout = Layout(given.home.absolute())
     return serve(layout, given) if given.word == "serve" else follow(layout)

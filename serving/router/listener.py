@@ -45,18 +45,22 @@ UNREACHED = ["UF", "UH", "UO", "UC", "UR", "URX", "NC", "UT", "LR", "DC", "OM", 
 
 @dataclass(frozen=True)
 class Door:
-    """Where the router listens. Without a certificate it speaks plain HTTP."""
+    """Where the router listens. Without a certificate it speaks plain HTTP.
+
+    Over 0, browsers are told to come by TLS alone for `hsts_s` seconds.
+    """
 
     bind: str = "127.0.0.1"
     port: int = 8100
     tls_cert: str = ""
     tls_key: str = ""
+    hsts_s: int = 0
 
 
 def listener(layout: Layout, door: Door) -> dict[str, Any]:
     """Return the one listener."""
     chain: dict[str, Any] = {
-        "filters": [{"name": "envoy.filters.network.http_connection_manager", "typed_config": _manager(layout)}]
+        "filters": [{"name": "envoy.filters.network.http_connection_manager", "typed_config": _manager(layout, door)}]
     }
     if door.tls_cert:
         chain["transport_socket"] = _tls(door)
@@ -80,13 +84,13 @@ def _tls(door: Door) -> dict[str, Any]:
     }
 
 
-def _manager(layout: Layout) -> dict[str, Any]:
+def _manager(layout: Layout, door: Door) -> dict[str, Any]:
     return {
         "@type": f"{API}.filters.network.http_connection_manager.v3.HttpConnectionManager",
         "stat_prefix": "endpoints",
         "server_name": "signoff",
         "rds": {"route_config_name": "endpoints", "config_source": files.source(files.routes_path(layout))},
-        "http_filters": [_unit(), _router()],
+        "http_filters": [*([_strict_transport(door.hsts_s)] if door.hsts_s else []), _unit(), _router()],
         "access_log": [_access_log(layout)],
         "local_reply_config": _replies(),
         **_strictness(),
@@ -125,6 +129,19 @@ def _forget_forged() -> dict[str, Any]:
         "typed_config": {
             "@type": f"{API}.http.early_header_mutation.header_mutation.v3.HeaderMutation",
             "mutations": [{"remove": f"x-signoff-{name}"} for name in OURS],
+        },
+    }
+
+
+def _strict_transport(hsts_s: int) -> dict[str, Any]:
+    """Every answer says it, the router's own too; what a model says of it is overwritten."""
+    header = {"key": "strict-transport-security", "value": f"max-age={hsts_s}"}
+    told = {"append": {"header": header, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}}
+    return {
+        "name": "envoy.filters.http.header_mutation",
+        "typed_config": {
+            "@type": f"{API}.filters.http.header_mutation.v3.HeaderMutation",
+            "mutations": {"response_mutations": [told]},
         },
     }
 

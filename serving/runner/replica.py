@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from serving import uds
+from serving.cleaning import cleaned
 from serving.contract import Desired, Isolation, Layout, Observed, State, dump
 from serving.runner import words
 from serving.runner.lives import Life, begun
@@ -146,7 +147,7 @@ class Replica:
         if self.launched is None or not self._is_as_ordered():
             return  # the next step begins with the newer order
         if failure := work.exception():
-            self._fail(words.cleaned(str(failure), ours=True) or type(failure).__name__)
+            self._fail(cleaned(str(failure), ours=True) or type(failure).__name__)
         else:
             self._launch(self.launched)
 
@@ -156,7 +157,7 @@ class Replica:
             _clear(self.means.layout.temporary(self.name), self.means.layout.evidence(self.name).name)
             self.life = begun(self.means.launch(self.means.layout, desired, found.isolation))
         except Exception as why:  # noqa: BLE001 - whatever it is, the other replicas go on
-            self._fail(words.cleaned(str(why), ours=True) or type(why).__name__)
+            self._fail(cleaned(str(why), ours=True) or type(why).__name__)
             return
         self.isolation, self.looking, self.silent = found.isolation, None, 0
         self.held_in = found.why
@@ -260,7 +261,7 @@ def health(socket: Path) -> Health:
         withheld = str(json.loads(body).get("withheld", ""))
     except (ValueError, AttributeError, RecursionError):
         withheld = ""
-    return Health(status == OK, words.cleaned(withheld))
+    return Health(status == OK, cleaned(withheld))
 
 
 def void(_: object) -> None:

@@ -7,21 +7,21 @@ import signal
 import sys
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 import uvicorn
 import uvloop
 
-from serving.contract import Desired, Layout, load
+from serving.contract import FOR_GOOD, Desired, Layout, load
 from serving.server import models, refusals, warmup
 from serving.server.app import App
 from serving.server.evidence import Evidence
+from serving.server.handing import Handed
 from serving.server.scores import Scorer
 from serving.server.tokens import Gate
 
-BROKEN = 3
 HELD_IN = ". It was given its own files, its memory, and no network."
 DRAIN_S = 10.0
 LAME_DUCK_S = 0.3  # the router may not have heard yet
@@ -30,11 +30,14 @@ LOOK_EVERY_S = 0.02
 
 def say(sentence: str) -> None:
     """Leave a reason where the runner reads it."""
-    sys.stderr.write(f"signoff: {' '.join(sentence.split())[:900]}\n")
+    said = " ".join(sentence.split())[:900]
+    sys.stderr.write(f"signoff: {said}\n")
+    if place := os.environ.get("LAST_WORDS"):
+        Path(place).write_text(said, encoding="utf-8")
 
 
-def prepared(layout: Layout, desired: Desired) -> App:
-    """Return the model behind HTTP, loaded and warm."""
+def prepared(layout: Layout, desired: Desired, *, is_pod: bool = False) -> App:
+    """Return the model behind HTTP, loaded and warm. In a pod there is no router that writes down the rest."""
     folder = layout.artifact(desired.digest)
     begun = time.perf_counter()
     model = models.load(folder)
@@ -42,10 +45,12 @@ def prepared(layout: Layout, desired: Desired) -> App:
     took = time.perf_counter() - begun
     sys.stderr.write(f"loaded in {took:.2f} s; {warm.row_s * 1000:.2f} ms a row, by {warm.source}\n")
     gate = Gate(layout.tokens, desired.endpoint, allow_stale=desired.stale_tokens == "allow")
-    evidence = Evidence(
+    place, policy, scorer = (
         layout.evidence(desired.replica), layout.feature_policy(desired.endpoint), Scorer(model.chances)
-    )
-    return App(desired, model, gate, evidence, warm.row_s)
+    )  # fmt: skip
+    if is_pod:
+        return App(desired, model, gate, Handed(place, policy, scorer, desired.version), warm.row_s)
+    return App(desired, model, gate, Evidence(place, policy, scorer), warm.row_s)
 
 
 class Server(uvicorn.Server):  # type: ignore[misc]
@@ -57,10 +62,13 @@ class Server(uvicorn.Server):  # type: ignore[misc]
         yield
 
 
-async def serve(app: App, socket: Path) -> None:
-    """Listen until asked to stop; return when all that had begun is answered, or DRAIN_S have passed."""
+async def serve(app: App, where: Mapping[str, object]) -> None:
+    """Listen at the socket `uds`, or at `host` and `port`, until asked to stop.
+
+    Returns when all that had begun is answered, or DRAIN_S have passed.
+    """
     plain = {"server_header": False, "date_header": False, "log_config": None, "access_log": False}
-    server = Server(uvicorn.Config(app, uds=str(socket), http="httptools", ws="none", lifespan="off", **plain))
+    server = Server(uvicorn.Config(app, **where, http="httptools", ws="none", lifespan="off", **plain))
     asked = asyncio.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(name, asked.set)
@@ -87,18 +95,20 @@ def main() -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("--home", type=Path, required=True)
     parser.add_argument("--replica", required=True)
+    parser.add_argument("--port", type=int, help="listen there, on all addresses, instead of at the replica's socket")
     given = parser.parse_args()
     layout = Layout(given.home)
     try:
         desired = load(layout.launched(given.replica), Desired)
-        app = prepared(layout, desired)
+        app = prepared(layout, desired, is_pod=given.port is not None)
     except Exception as why:  # noqa: BLE001 - a model may raise anything
         traceback.print_exc()
         said = str(why) if isinstance(why, warmup.Cold) else f"The model cannot be loaded: {type(why).__name__}: {why}"
         say(f"{said}{HELD_IN if refusals.withheld(why) else ''}")
-        return BROKEN
+        return FOR_GOOD
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(serve(app, layout.socket(given.replica)))
+        everywhere = {"host": "0.0.0.0", "port": given.port}  # noqa: S104 - a pod has an address of its own
+        runner.run(serve(app, everywhere if given.port is not None else {"uds": str(layout.socket(given.replica))}))
     sys.stderr.flush()
     os._exit(0)  # a model that still runs in its thread is not waited for
 

@@ -7,11 +7,10 @@ import time
 import traceback
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from serving.contract import Desired
 from serving.server import answers, forms, joining, refusals, v2
-from serving.server.evidence import Evidence
 from serving.server.inputs import Fitted, Given
 from serving.server.metrics import Metrics
 from serving.server.models import Model
@@ -64,6 +63,18 @@ class Asked:
     write: Callable[[Any], bytes]
 
 
+class Evidence(Protocol):
+    """Whoever writes down what was asked and answered."""
+
+    def hear(self, request: Request, request_id: str, status: int, took_s: float) -> None:
+        """Take note of a request for predictions that was answered with `status`."""
+        ...
+
+    def flush(self) -> None:
+        """Write what waits."""
+        ...
+
+
 class App:
     """One model behind HTTP."""
 
@@ -109,9 +120,7 @@ class App:
         if request.path in self.posts:
             took_s = time.perf_counter() - begun
             self.metrics.answered(status, took_s)
-            if (said := request.answered) is not None:
-                track = request.header(b"x-signoff-track")
-                self.evidence.note(request_id, track, status, took_s, said.given, said.prediction)
+            self.evidence.hear(request, request_id, status, took_s)
         headers = [(b"content-type", kind), (b"content-length", b"%d" % len(body))]
         headers.append((b"x-request-id", request_id.encode()))
         if status == BUSY:

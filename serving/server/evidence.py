@@ -7,16 +7,19 @@ import asyncio
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from serving.contract import Inference
 from serving.server import answers
 from serving.server.features import Sampler
 from serving.server.inputs import Fitted
+from serving.server.lines import Lines
 from serving.server.scores import Scorer
 
+if TYPE_CHECKING:
+    from serving.server.app import Request
+
 WITHIN_S = 0.1
-LARGEST = 16 * 2**20
 ROWS = 100  # of a larger request its rows are counted and its predictions are not kept
 
 
@@ -24,10 +27,15 @@ class Evidence:
     """Lines for one replica. Who it is, is added by who carries them: a model's word is not taken for it."""
 
     def __init__(self, path: Path, policy: Path, scorer: Scorer) -> None:
-        self.path, self.sampler, self.scorer = path, Sampler(policy), scorer
+        self.file, self.sampler, self.scorer = Lines(path), Sampler(policy), scorer
         self.waiting: list[bytes] = []
         self.asked: list[Fitted] = []
-        self.lost = 0
+
+    def hear(self, request: "Request", request_id: str, status: int, took_s: float) -> None:
+        """Keep what the model said; the router tells of the rest."""
+        if (said := request.answered) is not None:
+            track = request.header(b"x-signoff-track")
+            self.note(request_id, track, status, took_s, said.given, said.prediction)
 
     def note(self, request_id: str, track: str, status: int, took_s: float, given: Fitted, prediction: Any) -> None:
         """Keep one answer; it is in the file within 100 ms, the values it was given perhaps in the moment's sample."""
@@ -49,7 +57,7 @@ class Evidence:
         self.asked.append(given)
 
     def flush(self) -> None:
-        """Write what waits. A full disk costs evidence, never an answer."""
+        """Write what waits."""
         if not self.waiting:
             return
         (lines, self.waiting), (asked, self.asked) = (self.waiting, []), (self.asked, [])
@@ -58,13 +66,7 @@ class Evidence:
                 lines[place] = lines[place][:-1] + b',"score":' + answers.dump(scores) + b"}"
         if sample := self._sample():
             lines[-1] = lines[-1][:-1] + b',"sample":' + sample + b"}"
-        try:
-            self._turn()
-            with self.path.open("ab") as file:
-                file.write(b"\n".join(lines) + b"\n")
-        except OSError as why:
-            self.lost += len(lines)
-            sys.stderr.write(f"{self.lost} answers could not be written down: {why}\n")
+        self.file.append(lines)
 
     def _sample(self) -> bytes:
         """Return the moment's sample. One that cannot be drawn costs features, never an answer or its record."""
@@ -73,8 +75,3 @@ class Evidence:
         except Exception as why:  # noqa: BLE001 - values are whatever callers and models made of them
             sys.stderr.write(f"features could not be told: {why!r}\n")
             return b""
-
-    def _turn(self) -> None:
-        """Keep the file from growing for ever: one earlier file stays beside it."""
-        if self.path.exists() and self.path.stat().st_size > LARGEST:
-            self.path.replace(self.path.with_name(f"{self.path.name}.1"))

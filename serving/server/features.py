@@ -111,6 +111,13 @@ def _alike(chosen: Sequence[Chosen]) -> tuple[list[str], list[Array]] | None:
     return names, parts
 
 
+def row_of(given: Fitted, answer: Any) -> tuple[dict[str, Any], Any]:
+    """Return a request's one row, its values by column, and what was said to it; long texts only begin."""
+    columns = _columns(given, [0])
+    said = _predictions(answer, given.rows, [0])
+    return {name: _short(values[0]) for name, values in columns.items()}, _short(said[0])
+
+
 def _columns(given: Fitted, places: list[int]) -> dict[str, list[Any]]:
     if isinstance(given, Frame) and given.matrix is not None:
         return dict(zip(given.names, given.matrix[places].T.tolist(), strict=True))

@@ -40,12 +40,21 @@ def test_the_picture_follows_what_is_chosen(visit: Visit, endpoint: str, look: d
     page.get_by_label("Strategy").select_option("canary")
     picture = page.get_by_role("img", name="Share of the requests")
     expect(picture).to_have_accessible_name(re.compile("5 %, 10 %, 25 %, 50 %, 100 %"))
-    expect(page.get_by_label("Seconds a step", exact=True)).to_be_hidden()
+    expect(page.get_by_label("Time a step", exact=True)).to_be_hidden()
     page.get_by_label("What single shares have of their own").fill("25: gate")
     page.get_by_label("Shares, percent").fill("5, 25")
     page.get_by_label("Shares, percent").blur()
     expect(picture).to_have_accessible_name(re.compile("5 %, 25 % then a gate, 100 %"))
+    at_least = page.get_by_label("Time a step, at least")
+    at_least.fill("soon")
+    at_least.blur()
+    expect(at_least).to_have_accessible_description(re.compile("Give a time, as in 90 s"))
+    expect(page.get_by_role("link", name="correct this first")).to_be_visible()
     olga.judge()
+    at_least.fill("20 min")
+    at_least.blur()
+    expect(page.get_by_text("Each share lasts at least 20 min")).to_be_visible()
+    expect(at_least).to_have_accessible_description("")
 
 
 def test_without_script_a_button_shows_it_and_the_form_keeps_what_was_typed(visit: Visit, endpoint: str) -> None:

@@ -6,7 +6,7 @@ from accounts.actors import Actor
 from audit.models import Event
 from core import clock
 from core.refusals import Conflict, Denied, Invalid
-from deployments import claims, endpoints, engine, rollouts
+from deployments import capacity, claims, endpoints, engine, rollouts
 from deployments.models import Endpoint, InstalledRight, Rollout
 from deployments.plan import Sight, Strategy
 from deployments.plans import Plan
@@ -18,6 +18,7 @@ from registry.models import RegisteredModel
 from registry.stages import Stage
 from tests.deployments.hands import Hands
 from tests.deployments.story import AT_ONCE, locked_version, run, signed
+from tests.web.visitors import browser
 
 pytestmark = [pytest.mark.postgresql, pytest.mark.django_db]
 
@@ -39,6 +40,52 @@ def test_the_next_version_takes_over_and_only_the_one_before_stands_by(
         run(hands, rollouts.start(locked_version(model, dana), staging, AT_ONCE, actor=eli))
         assert hands.serving("fraud-staging") == [str(number)]
     assert hands.running() == ["2", "3"]
+
+
+def test_what_would_change_nothing_is_refused_with_what_could_be_done(
+    hands: Hands, staging: Endpoint, model: RegisteredModel, dana: Actor, eli: Actor
+) -> None:
+    first, second = locked_version(model, dana), locked_version(model, dana)
+    for version in (first, second):
+        run(hands, rollouts.start(version, staging, AT_ONCE, actor=eli))
+    with pytest.raises(Conflict, match="nothing would change") as refused:
+        rollouts.start(second, staging, AT_ONCE, actor=eli)
+    assert "Roll back to version 1" in str(refused.value.next_step)
+    capacity.set_capacity(staging, {"memory_mb": 4096}, actor=eli)
+    assert run(hands, rollouts.start(second, staging, AT_ONCE, actor=eli)).state == RolloutState.DONE
+    against_itself = rollouts.start(second, staging, Plan.of({"strategy": "canary"}), actor=eli)
+    assert against_itself.state == RolloutState.QUEUED
+
+
+def test_while_a_bake_lasts_the_new_version_has_the_requests_and_going_back_is_to_abort_it(
+    hands: Hands, staging: Endpoint, model: RegisteredModel, dana: Actor, eli: Actor
+) -> None:
+    run(hands, rollouts.start(locked_version(model, dana), staging, AT_ONCE, actor=eli))
+    plan = Plan(Strategy.BLUE_GREEN, 600)
+    baking = run(hands, rollouts.start(locked_version(model, dana), staging, plan, actor=eli), turns=5)
+    assert baking.steps.get(name="bake").status == "applied"
+    client = browser(eli)
+    page = client.get("/endpoints/fraud-staging").content.decode()
+    assert "All requests go to" in page
+    assert "Version 1, which served before, stands by." in page
+    assert f'href="/deployments/{baking.pk}#steer-abort"' in page
+    assert "v2, not installed yet" in client.get("/endpoints").content.decode()
+    with pytest.raises(Conflict, match="version 2 has all requests") as refused:
+        rollouts.roll_back(staging, reason="worse", actor=eli)
+    assert "send it back (abort)" in str(refused.value.next_step)
+    page = client.get(f"/deployments/{baking.pk}").content.decode()
+    assert 'value="abort"' in page
+    assert 'value="pause"' in page
+    assert 'value="promote"' not in page
+    assert "100 % now" in page
+    said = {"do": "abort", "reason": "worse"}
+    assert client.post(f"/deployments/{baking.pk}/steer", said).status_code == 302
+    back = run(hands, baking)
+    assert (back.state, hands.serving("fraud-staging")) == (RolloutState.ROLLED_BACK, ["1"])
+    page = client.get(f"/deployments/{baking.pk}").content.decode()
+    assert "100 % sent back here" in page
+    assert "Sent back</td>" in page
+    assert "All requests go to" not in client.get("/endpoints/fraud-staging").content.decode()
 
 
 def test_a_rollback_finds_what_stands_by_and_orders_no_other_model_server(
@@ -89,6 +136,29 @@ def test_requests_are_sent_back_only_once_the_router_says_so(
     rollout = run(hands, rollout)
     assert rollout.state == RolloutState.NEEDS_OPERATOR
     assert "revert was not reached in time" in rollout.why
+
+
+def test_a_step_says_what_makes_it_wait_until_it_does_not(
+    hands: Hands, staging: Endpoint, model: RegisteredModel, dana: Actor, eli: Actor
+) -> None:
+    hands.router_is_away = True
+    rollout = run(hands, rollouts.start(locked_version(model, dana), staging, AT_ONCE, actor=eli), turns=5)
+    route, why = rollout.steps.get(name="route"), "the router has not taken it up yet"
+    assert (route.status, route.why) == ("applied", why)
+    assert why in browser(eli).get(f"/deployments/{rollout.pk}").content.decode()
+    hands.router_is_away = False
+    assert run(hands, rollout).state == RolloutState.DONE
+    assert not rollout.steps.exclude(why="").exists()
+
+
+def test_the_page_says_that_no_engine_works_on_it(
+    hands: Hands, staging: Endpoint, model: RegisteredModel, dana: Actor, eli: Actor
+) -> None:
+    rollout = rollouts.start(locked_version(model, dana), staging, AT_ONCE, actor=eli)
+    for late_s, said in ((5, False), (60, True)):
+        Rollout.objects.filter(pk=rollout.pk).update(lease_until=clock.now() - timedelta(seconds=late_s))
+        page = browser(eli).get(f"/deployments/{rollout.pk}/live").content.decode()
+        assert ("No engine works on it" in page) == said
 
 
 def test_a_later_rollout_waits_its_turn_and_is_ahead_of_every_earlier_fence(

@@ -78,7 +78,7 @@ def test_the_sentences_say_what_each_share_has_of_its_own() -> None:
     plan = Plan.of({"strategy": "canary", "shares": [5, {**own, "gate": True}], "rules": RULES})
     sentences = [
         "Requests go over as 5 % → 25 % → 100 %.",
-        "Each share lasts at least 0 s, 20 canary requests and 10 labels; after 60 s a person decides.",
+        "Each share lasts at least 0 s, 20 canary requests and 10 labels; after 1 min a person decides.",
         "Evidence sends it back by itself",
         "(failed requests and wrong predictions; a version as good, in 5 of 100 rollouts at most).",
         "At 25 %: at least 500 canary requests; after 30 s it goes on where nothing speaks against it;",
@@ -87,7 +87,7 @@ def test_the_sentences_say_what_each_share_has_of_its_own() -> None:
     ]
     assert plan.words == " ".join(sentences)
     linear = Plan.of({"strategy": "linear", "step_pct": 50}).words
-    ramp = "Requests go over as 50 % → 100 %, one step every 600 s: time alone moves it on."
+    ramp = "Requests go over as 50 % → 100 %, one step every 10 min: time alone moves it on."
     assert linear.startswith(f"{ramp} Evidence sends it back by itself")
     assert plan.short == "canary 5 → 25 → 100 %"
     assert Plan(Strategy.ALL_AT_ONCE).short == "all-at-once"

@@ -1,5 +1,6 @@
 """A version that gets copies: it answers nobody, it is compared, and a person chooses."""
 
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -12,7 +13,8 @@ from deployments import endpoints, rollouts, steering
 from deployments.models import Endpoint, Rollout
 from deployments.plans import Plan
 from deployments.states import RolloutState
-from monitoring import copies, ingest, retention
+from monitoring import copies, ingest, labels, retention
+from monitoring.labels import Given
 from monitoring.models import Copy, Prediction
 from monitoring.stats.agreement import Copies
 from registry.models import RegisteredModel
@@ -65,8 +67,15 @@ def test_answers_are_compared_and_a_person_chooses(hands: Hands, shadow: Any, st
     assert "15 of 20 copies were answered alike" in said
     assert "0 failed. Numbers differ by 0.138 on average. A person chooses" in said
     assert routes(hands, rollout) == {"stable": 10_000, "shadow": 5_000}
+    address = f"/deployments/{rollout.pk}"
+    assert "End the comparison" in (page := browser(eli).get(address).content.decode())
+    assert "Promote" not in page
     steering.open_gate(rollout, reason="the five are better", actor=eli, share_pct=0)
     assert run(hands, rollout).state == RolloutState.DONE
+    page = browser(eli).get(address).content.decode()
+    assert "It was let through by eli." in page
+    assert "15 of 20 copies were answered alike" in page
+    assert "A person chooses:" not in page
     assert routes(hands, rollout) == {"stable": 10_000}
     serving = endpoints.serving(rollout.endpoint)
     assert serving
@@ -154,7 +163,7 @@ def test_a_shadow_that_is_no_plan_is_refused_at_its_field(said: dict[str, object
 
 
 def test_who_sees_the_deployment_opens_what_was_answered_otherwise(
-    shadow: Any, stream: Stream, rita: Actor, otto: Actor
+    shadow: Any, stream: Stream, dana: Actor, rita: Actor, otto: Actor
 ) -> None:
     rollout = shadow()
     copied(stream, rollout, ("cat", "dog"), ("cat", "cat"))
@@ -163,11 +172,36 @@ def test_who_sees_the_deployment_opens_what_was_answered_otherwise(
     assert "q0" in page
     assert "[&quot;dog&quot;]" in page
     assert "q1" not in page
+    assert "1 request<" in page
+    known = f"/endpoints/{rollout.endpoint.name}/prediction?id=q0"
+    assert f'href="{known}"' in page
+    labels.record_labels(rollout.endpoint.name, [Given("q0", "dog")], actor=dana)
+    page = browser(rita).get(known).content.decode()
+    assert f'href="/deployments/{rollout.pk}"' in page
+    assert [page.count(f"<code>[&quot;{said}&quot;]</code>") for said in ("cat", "dog")] == [1, 1]
+    assert "wrong" in page
+    assert browser(otto).get(known).status_code == 404
+    assert browser(rita).get(f"{known}0").status_code == 404
     assert browser(otto).get(f"/deployments/{rollout.pk}/copies").status_code == 404
     address = f"/api/v1/rollouts/{rollout.pk}/disagreements"
     (told,) = browser(rita).get(address).json()
     assert (told["request_id"], told["live"], told["copy"], told["copy_status"]) == ("q0", ["cat"], ["dog"], 200)
+    assert browser(rita).get(f"{address}?before={told['id']}").json() == []
     assert browser(otto).get(address).status_code == 403
+
+
+def test_what_was_answered_otherwise_is_read_page_by_page(shadow: Any, stream: Stream, rita: Actor) -> None:
+    rollout = shadow()
+    copied(stream, rollout, *[("cat", "dog")] * 60)
+    copies.settle(rollout.endpoint.name)
+    first = browser(rita).get(f"/deployments/{rollout.pk}/copies?per=50").content.decode()
+    older = re.search(r'rel="next" href="([^"]+)"', first)
+    assert older
+    assert "60 requests" in first
+    second = browser(rita).get(older[1].replace("&amp;", "&")).content.decode()
+    named = [set(re.findall(r"<code>(q[0-9]+)</code>", page)) for page in (first, second)]
+    assert [len(one) for one in named] == [50, 10]
+    assert not named[0] & named[1]
 
 
 def test_copies_are_kept_as_long_as_predictions(shadow: Any, stream: Stream, settings: Any) -> None:

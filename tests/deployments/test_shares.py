@@ -20,6 +20,7 @@ from tests.deployments.traffic import Traffic, routes, traffic
 from tests.factories import make_model
 from tests.monitoring.conftest import Stream, stream
 from tests.registry.policies.hands import put_in_force, text_of
+from tests.web.visitors import browser
 
 __all__ = ["stream", "traffic"]
 pytestmark = [pytest.mark.postgresql, pytest.mark.django_db]
@@ -140,7 +141,7 @@ def test_evidence_keeps_it_at_its_share_where_the_plan_leaves_it_to_a_person(
 def test_a_linear_rollout_goes_on_by_time_alone(hands: Hands, begun: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     rollout = begun({"strategy": "linear", "step_pct": 50, "every_s": 60})
     assert routes(hands, rollout) == {"canary": 5_000, "stable": 5_000}
-    assert " of 60 s in this step" in run(hands, rollout).steps.get(name="watch").observed["sentence"]
+    assert " of 1 min in this step" in run(hands, rollout).steps.get(name="watch").observed["sentence"]
     later(monkeypatch, 61)
     assert run(hands, rollout).state == RolloutState.DONE
 
@@ -162,6 +163,29 @@ def test_an_ab_test_ends_with_what_differs_and_a_persons_choice(
     assert routes(hands, rollout)["canary"] == 4_000
     steering.open_gate(rollout, reason="fewer are wrong", actor=eli)
     assert run(hands, rollout).state == RolloutState.DONE
+    kept = rollout.steps.get(name="gate").observed["comparison"]
+    assert f"{kept} A person chooses" in said
+    page = browser(eli).get(f"/deployments/{rollout.pk}").content.decode()
+    assert "It was let through by eli." in page
+    assert "Fewer wrong predictions (" in page
+    assert "A person chooses" not in page
+
+
+@pytest.mark.parametrize("ends", ["promote_all", "abort"])
+def test_how_two_versions_differ_is_kept_whoever_ends_an_ab_test_before_its_gate(
+    hands: Hands, begun: Any, traffic: Traffic, eli: Actor, ends: str
+) -> None:
+    rollout = begun({"strategy": "a-b", "shares": [40], "for_s": 600})
+    traffic(rollout, 40, requests=200)
+    run(hands, rollout, turns=3)
+    steering.BY_NAME[ends](rollout, reason="seen enough", actor=eli)
+    run(hands, rollout)
+    name = "gate" if ends == "promote_all" else "watch"
+    assert "canary requests failed" in rollout.steps.get(name=name).observed["comparison"]
+    page = browser(eli).get(f"/deployments/{rollout.pk}").content.decode()
+    assert "How they differed:" in page
+    assert "Verdict at its end" in page
+    assert "plan-now" not in page.replace('class="key-box plan-now"', "")
 
 
 def test_evidence_sends_a_linear_rollout_back(hands: Hands, begun: Any, traffic: Traffic) -> None:

@@ -15,6 +15,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -213,6 +214,18 @@ class Course:
                 if rollout.created_at.timestamp() < moment and (later := [at for at in ends if at > moment]):
                     found.append(later[0] - moment)
         return sorted(found)
+
+    def row(self, database: str) -> str:
+        """Return what happened as a row of the table in docs/explanation/what-survives.md."""
+        waits_s, stops = self.waits_s(), [name for _, name in self.kills].count(DATABASE)
+        ends = Counter(str(rollout.state) for rollout in self.rollouts)
+        ended = ", ".join(f"{count:,} {state.replace('_', ' ')}" for state, count in ends.most_common())
+        middle, late, longest = (waits_s[min(len(waits_s) - 1, int(len(waits_s) * part))] for part in (0.5, 0.99, 1.0))
+        cells = [
+            database, f"{len(self.rollouts):,}", f"{len(self.kills) - stops:,}", f"{stops:,}", ended,
+            f"{middle:.1f}", f"{late:.1f}", f"{longest:.1f}", f"{os.getloadavg()[0]:.1f}",
+        ]  # fmt: skip
+        return f"| {' | '.join(cells)} |"
 
 
 class Story:

@@ -88,13 +88,22 @@ def plane(home: Path, tmp_path: Path) -> Iterator[Plane]:
     ],
 )
 def test_every_rollout_ends_as_it_should_whatever_is_killed(
-    plane: Plane, crew: dict[str, Actor], wanted: int, kills: int, away: int, among: int, within_s: float
+    plane: Plane,
+    crew: dict[str, Actor],
+    capsys: pytest.CaptureFixture[str],
+    wanted: int,
+    kills: int,
+    away: int,
+    among: int,
+    within_s: float,
 ) -> None:
     seed = int(time.time())
     print(f"seed {seed}")  # noqa: T201 - pytest shows it where the test fails
     watch = Watch(plane.layout)
     story = Story(plane, crew["dana"], crew["eli"], endpoints_wanted=among, seed=seed)
     course = story.tell(wanted=wanted, kills=kills, within_s=within_s, database=away)
+    with capsys.disabled():
+        print(f"\n{course.row('PostgreSQL' if POSTGRESQL else 'SQLite')}")  # noqa: T201 - a row for the docs
     assert watch.end() == []
     assert {SUPERVISOR, MODEL_SERVER} <= {name for _, name in course.kills}
     assert len(course.kills) == kills + away

@@ -40,7 +40,7 @@ def test_answers_are_alike_item_by_item() -> None:
     [
         (Copies(), 1, Decision.HOLD, "0 of 100 copies compared"),
         (Copies(99, 99), 61, Decision.HOLD, "a person decides"),
-        (Copies(100, 100), 9, Decision.HOLD, "9 of 10 s"),
+        (Copies(100, 100), 9, Decision.HOLD, "9 s of 10 s"),
         (
             Copies(100, 90, 3, 0.01),
             10,

@@ -195,6 +195,10 @@ BAD: list[tuple[str, list[Line_], str]] = [
     ("a list for an id", [META, {**CANARY, "request_id": []}], "line 2: request_id should be a text or a number"),
     ("no label", [META, CANARY, {"type": "label", "request_id": "q"}], "line 3: label is missing"),
     ("an unknown guardrail", [{**META, "guardrails": ["vibes"]}], "line 1: guardrails should name some of"),
+    ("no guardrail", [{**META, "guardrails": []}], "line 1: guardrails should name some of error, "),
+    ("a tolerance of what is none", [{**META, "tolerance": {"vibes": 2}}], "line 1: tolerance should name some of"),
+    ("a latency under 0", [META, {**CANARY, "latency_ms": -1}], "line 2: latency_ms should be from 0 to "),
+    ("no status", [META, {"type": "req", "arm": "canary", "share": 0.1}], "line 2: status is missing; null says"),
     ("a tolerance under 1", [{**META, "tolerance": {"error": 0.5}}], "line 1: error should be from 1"),
     ("an alpha of 2", [{**META, "alpha": 2}], "line 1: alpha should be from"),
 ]

@@ -72,7 +72,7 @@ def test_errors_roll_back_before_there_is_enough_of_anything_else() -> None:
         (Made(requests=0), 99, "0 of 100 canary requests in this step"),
         (Made(requests=1_000), 99, r"\d+ of 100 canary requests in this step"),
         (Made(labelled=0.0), 99, "0 of 20 labelled canary predictions in this step"),
-        (Made(), 4, "4 of 10 s in this step"),
+        (Made(), 4, "4 s of 10 s in this step"),
     ],
 )
 def test_too_little_is_a_hold_and_names_what_lacks(made: Made, at_s: float, said: str) -> None:
@@ -84,7 +84,7 @@ def test_too_little_is_a_hold_and_names_what_lacks(made: Made, at_s: float, said
 def test_nothing_is_promoted_before_its_evidence_is_complete() -> None:
     """The clock alone satisfies nothing: `min_s` runs up to where everything is here, and so do the units."""
     tally = seen(QUICK, Made())
-    assert judge(tally, QUICK, 15, 9).sentence == "Hold: 9 of 10 s in this step."
+    assert judge(tally, QUICK, 15, 9).sentence == "Hold: 9 s of 10 s in this step."
     assert judge(tally, QUICK, 15, 11).decision is Decision.PROMOTE
     assert judge(tally, QUICK, 45, 11).sentence == "Hold: evidence is late since 00:00:11 UTC."
     assert judge(tally, QUICK, 41, 11).decision is Decision.PROMOTE

@@ -8,7 +8,7 @@ from django.test.utils import CaptureQueriesContext
 from accounts.actors import Actor
 from accounts.permissions import Scope
 from accounts.tokens import mint
-from registry import access, grants, reads, registered, search, transitions, versions
+from registry import access, grants, names, reads, registered, search, transitions, versions
 from registry.models import RegisteredModel
 from registry.search import Asked
 from tests.factories import make_model, make_version
@@ -98,5 +98,12 @@ def test_a_read_says_what_the_rows_hold(dana: Actor) -> None:
     assert read.aliases == ["next"]
     assert (read.registered_by, read.stage, read.run_id) == ("dana", "None", version.run_id)
     assert read.created_ms == int(version.created_at.timestamp() * 1000)
+    registered = versions.register_version(
+        version.model,
+        versions.Registration(source="s3://x", tags={"z": "1", names.SEMVER_TAG: "2.0.0", "a": ""}),
+        actor=dana,
+    )
+    made = reads.just_made(registered, {"z": "1", names.SEMVER_TAG: "2.0.0", "a": ""})
+    assert made == reads.version_now(registered)
     assert reads.at_alias("Ünïcode 'quoted'", "next", actor=dana) == read == reads.version_now(version)
     assert reads.at_alias("Ünïcode 'quoted'", "Next", actor=dana) is None

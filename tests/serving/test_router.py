@@ -18,7 +18,7 @@ import pytest
 
 from serving.contract import SHARES, ContractError, Layout, Routed, Routes, TrackRoute, dump, load, parse
 from serving.router import admin, envoy, files, publish
-from serving.router.listener import Door
+from serving.router.listener import Door, listener
 from serving.router.publish import Router, Stale, observed_share, observed_version
 from serving.unit_names import key_of, name_of
 from tests.serving.backends import Answer, Backends, Client, ask_all
@@ -26,6 +26,7 @@ from tests.serving.waiting import until
 
 ROOT = Path(__file__).resolve().parents[2]
 SALT = "5a" * 32
+HSTS_S = 600
 OURS = {f"x-signoff-{name}": "forged" for name in ("track", "share", "step", "rollout")}
 
 
@@ -35,7 +36,7 @@ class Stage:
     def __init__(self, home: Path) -> None:
         self.layout = Layout(home)
         self.backends = Backends(self.layout)
-        self.serve = self.command("serve", "--port", "0")
+        self.serve = self.command("serve", "--port", "0", "--hsts-s", str(HSTS_S))
         until(lambda: admin.is_ready(self.layout.admin_socket))
         self.router = Router(self.layout)
         self.version = 0
@@ -106,6 +107,7 @@ def test_requests_without_a_unit_are_divided_by_weight(stage: Stage) -> None:
     canary = Counter(map(track_of, answers))["canary"]
     assert abs(canary / n - 0.05) < 5 * math.sqrt(0.05 * 0.95 / n)
     assert {answer.body["replica"] for answer in answers} == {"a", "b", "c"}
+    assert {answer.headers["strict-transport-security"] for answer in answers} == {f"max-age={HSTS_S}"}
 
     after = stage.router.observe()["fraud"]
     assert observed_share(before, after, "canary") == canary / n
@@ -219,6 +221,7 @@ def test_an_endpoint_without_replicas_and_an_unknown_one_say_so_in_json(stage: S
     assert (empty.status, empty.body["error_code"]) == (503, "TEMPORARILY_UNAVAILABLE")
     assert empty.body["error"] == empty.body["message"] == files.EMPTY
     assert empty.body["request_id"] == "e1"
+    assert empty.headers["strict-transport-security"] == f"max-age={HSTS_S}"
     unknown = stage.get("/endpoints/none/invocations")
     assert (unknown.status, unknown.body["error_code"]) == (404, "ENDPOINT_NOT_FOUND")
     assert stage.get("/endpoints/empty%2f..%2fnone/x").status == 404
@@ -454,6 +457,11 @@ def test_the_router_listens_to_the_network_only_with_a_certificate(door: Door) -
         envoy.refuse_open(door)
     envoy.refuse_open(Door("127.0.0.1"))
     envoy.refuse_open(Door("0.0.0.0", 1, "cert.pem", "key.pem"))
+
+
+def test_without_tls_it_says_nothing_of_it(tmp_path: Path) -> None:
+    (chain,) = listener(Layout(tmp_path), Door())["filter_chains"]
+    assert "strict-transport-security" not in json.dumps(chain)
 
 
 def test_a_router_that_does_not_run_has_the_files_for_when_it_does(tmp_path: Path) -> None:

@@ -15,8 +15,8 @@ import pytest
 
 from config import lifeline
 from serving import environments, launching, processes
+from serving.cleaning import cleaned
 from serving.contract import Desired, FileLine, Layout, Observed, dump, load, manifest_digest
-from serving.runner import words
 from serving.runner.__main__ import TAKEN
 from serving.runner.pace import Pace
 from tests.serving import toy_runner
@@ -347,13 +347,13 @@ def test_the_wait_doubles_and_then_is_long(quick: int, wait_s: float) -> None:
     ],
 )
 def test_last_words_are_shown_without_credentials(said: str, shown: str | None) -> None:
-    assert words.cleaned(said) == (said if shown is None else shown)
+    assert cleaned(said) == (said if shown is None else shown)
 
 
 def test_digests_stay_in_our_own_sentences() -> None:
     said = f"MLmodel holds other bytes: {'ab12' * 16}."
-    assert words.cleaned(said, ours=True) == said
-    assert words.cleaned(said) == "MLmodel holds other bytes: …."
+    assert cleaned(said, ours=True) == said
+    assert cleaned(said) == "MLmodel holds other bytes: …."
 
 
 def test_a_runner_leaves_bytecode_for_the_servers_which_may_write_none(tmp_path: Path) -> None:

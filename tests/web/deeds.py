@@ -166,6 +166,7 @@ PAGES = [
         SEE_TO_ALERTS, body={"comment": "x"},
     ),
     Deed("GET", "endpoints/<slug:name>/drift", query="?version=1&feature=age"),
+    Deed("GET", "endpoints/<slug:name>/prediction", query="?id=q"),
     Deed(
         "POST", "endpoints/<slug:name>/drift", frozenset({"dana", "eli", "olga"}), body={"comment": "x"},
         query="?version=1&feature=age",
@@ -238,6 +239,10 @@ REST = [
     Deed("POST", f"{R}requests/<int:number>/comments", SPEAKERS, body={"body": "hm"}),
     Deed("POST", f"{R}requests/<int:number>/withdraw", frozenset({"dana", "olga"})),
     anyhow("POST", f"{R}ingest", NOBODY),
+    anyhow("GET", f"{R}pods/<str:digest>/manifest", NOBODY), anyhow("GET", f"{R}pods/<str:digest>/lock", NOBODY),
+    anyhow("GET", f"{R}pods/<str:digest>/files/<str:sha256>", NOBODY),
+    anyhow("GET", f"{R}pods/<str:digest>/tokens", NOBODY),
+    anyhow("GET", f"{R}pods/<str:digest>/feature-policy", NOBODY),
     Deed("POST", f"{R}labels", LABELLERS, body={"endpoint": "scene", "labels": [{"request_id": "q", "label": 1}]}),
     Deed("GET", f"{R}endpoints/<slug:name>/series", query="?metric=errors"),
     anyhow("GET", f"{R}policies"), anyhow("GET", f"{R}policy-schema"), anyhow("GET", f"{R}policies/<slug:name>"),

@@ -31,7 +31,7 @@ from deployments.batch import jobs, schedules
 from deployments.models import Alert, BatchJob
 from deployments.plan import Strategy
 from deployments.plans import Plan
-from monitoring.models import LabelFile
+from monitoring.models import LabelFile, Prediction
 from registry import discussion, registered, transitions, uploads, versions
 from registry.artifacts import parse_place
 from registry.models import Experiment, LoggedModel, Run, RunTag
@@ -134,6 +134,7 @@ def laid_out(people: dict[str, Actor]) -> SimpleNamespace:
         endpoint=staged, version=first, rollout=rollout, digest=rollout.digest, input_id=stored.sha256, input_name="f",
         result_id=stored.sha256, manifest_id=stored.sha256, created_by=people["eli"].person,
     )  # fmt: skip
+    Prediction.objects.create(endpoint="scene", request_id="q", at=clock.now())
     schedule = schedules.make(staged, "runs:/a/b", "0 6 * * *", jobs.Wish(), actor=people["eli"])
     labelled = LabelFile.objects.create(endpoint="scene", name="labels.csv", by="dana")
     webhook, _ = hooks.create(Channel.MLFLOW, HOOK, actor=people["ada"])
@@ -174,6 +175,7 @@ def address(deed: Deed, scene: SimpleNamespace) -> str:
         "model_id": scene.logged, "tag_key": "old",
         "form": "csv", "secret": "x" * 43, "path": f"{scene.root}/plots/roc.png",
         "which": "manifest",
+        "digest": "d" * 64, "sha256": "a" * 64,
         "webhook_id": scene.webhook, "delivery_id": scene.delivery, "folder": f"{scene.root}/plots", "signed": "x" * 43,
     }  # fmt: skip
     return "/" + PARAMETER.sub(lambda found: str(values[found.group(1)]), deed.route) + filled(deed.query, scene)

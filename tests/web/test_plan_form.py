@@ -5,6 +5,7 @@ import pytest
 from core.refusals import Invalid
 from deployments.plan import Strategy
 from deployments.plans import Plan
+from monitoring.stats.summary import lasting
 from web.pages import plan_form
 
 
@@ -26,6 +27,20 @@ def test_a_line_says_what_a_share_has_of_its_own() -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize(("said", "gates"), [("25: Gate", True), ("25 %: gate yes", True), ("25: gate no", False)])
+def test_a_gate_is_a_word_that_may_be_answered(said: str, *, gates: bool) -> None:
+    assert plan(strategy="canary", own=said).shares[2].gate is gates
+
+
+@pytest.mark.parametrize(
+    ("said", "min_s"), [("600", 600), ("10 min", 600), ("1.5h", 5_400), ("1 h 30 min", 5_400), ("0.5 s", 0.5)]
+)
+def test_a_time_is_said_in_the_unit_that_fits(said: str, min_s: float) -> None:
+    found = plan(strategy="canary", min_s=said)
+    assert found.rules.min_s == min_s
+    assert plan(strategy="canary", min_s=lasting(min_s)) == found
+
+
 def test_a_linear_plan_takes_its_own_fields_and_no_others() -> None:
     found = plan(strategy="linear", step_pct="25", every_s="90", on_fail="ask", min_units="1")
     assert found == Plan.of({"strategy": "linear", "step_pct": 25, "every_s": 90, "rules": {"on_fail": "ask"}})
@@ -39,7 +54,15 @@ def test_a_linear_plan_takes_its_own_fields_and_no_others() -> None:
         ({"own": "25: min_units many"}, "own", "'many' is no number"),
         ({"own": "25: min_units 0"}, "own", "min_units should be"),
         ({"own": "a quarter: gate"}, "own", "whole number"),
-        ({"shares": "5, x"}, "shares", "whole number"),
+        ({"own": "25 gate"}, "own", "Write a share, a colon"),
+        ({"own": "25:"}, "own", "Write a share, a colon"),
+        ({"own": "25: gate please"}, "own", "gate stands alone"),
+        ({"own": "25: gate\n25: min_units 5"}, "own", "25 % has two lines"),
+        ({"own": "25: min_s soon"}, "own", "Give a time, as in 90 s"),
+        ({"shares": "5, x"}, "shares", "'x' is no whole percent"),
+        ({"shares": "5, 25 gate"}, "shares", "stands below: 25: gate"),
+        ({"max_s": "10 mins"}, "max_s", "Give a time"),
+        ({"max_s": "91 d"}, "max_s", "from 1 s to 90 d"),
         ({"alpha": "few"}, "alpha", "Give a number"),
         ({"on_hold": "shrug"}, "on_hold", "one of ask, go on, go back"),
     ],

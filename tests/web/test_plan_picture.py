@@ -6,7 +6,7 @@ import pytest
 
 from accounts.actors import Actor
 from deployments import endpoints, rollouts
-from deployments.models import Endpoint, Rollout, RolloutStep
+from deployments.models import WAY_BACK, Endpoint, Rollout, RolloutStep
 from deployments.plans import Plan
 from deployments.states import RolloutState
 from registry.policy import StageMove
@@ -55,6 +55,28 @@ def test_what_is_done_under_way_left_and_sent_back_is_told_apart() -> None:
     assert seen(*states) == ["done", "now", "planned"]
     assert seen("done", "failed", *["pending"] * 4) == ["failed", "planned", "planned"]
     assert seen(*["pending"] * 6) == ["planned"] * 3
+
+
+def test_what_a_person_sent_back_is_no_longer_now() -> None:
+    back = RolloutStep(position=WAY_BACK, name="revert", arguments={}, status="applied")
+    specs = [spec for spec in STAIRS.steps if "share_pct" in spec.arguments]
+    for states, seen in (
+        (["done", "applied"], ["failed", "planned", "planned"]),
+        (["done", "done"], ["failed", "planned", "planned"]),
+        (["done", "done", "done", "applied"], ["done", "failed", "planned"]),
+        ([], ["planned"] * 3),
+    ):
+        full = [*states, *["pending"] * (len(specs) - len(states))]
+        steps = [RolloutStep(arguments=s.arguments, status=state) for s, state in zip(specs, full, strict=True)]
+        assert [column.state for column in under_way(STAIRS, [*steps, back]).columns] == seen
+
+
+def test_a_bake_is_at_all_requests() -> None:
+    plan = Plan.of({"strategy": "blue-green", "bake_s": 60})
+    for at, seen in (("applied", "now"), ("done", "done")):
+        steps = [RolloutStep(name=s.name, arguments=s.arguments, status="done") for s in plan.steps]
+        steps[2].status = at
+        assert [column.state for column in under_way(plan, steps).columns] == [seen]
 
 
 @pytest.fixture

@@ -46,7 +46,8 @@ def create(call: Call) -> Json:
         description=fields.text("description"),
         tags=fields.tags(),
     )
-    return _shown(versions.register_version(named_model(name, actor=call.actor), asked, actor=call.actor))
+    made = versions.register_version(named_model(name, actor=call.actor), asked, actor=call.actor)
+    return {"model_version": render.model_version(reads.just_made(made, asked.tags))}
 
 
 def get(call: Call) -> Json:

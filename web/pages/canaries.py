@@ -3,11 +3,12 @@
 import math
 from typing import Any
 
-from deployments.models import Rollout, RolloutStep
+from deployments.models import WAY_BACK, Rollout, RolloutStep
 from deployments.plan import ALL, Strategy
-from deployments.states import ENDED, RolloutState, StepStatus
-from deployments.watching import share_of
+from deployments.states import RolloutState, StepStatus
+from deployments.watching import CHOOSES, share_of
 from monitoring import late, verdicts
+from monitoring.stats.judge import Decision
 from monitoring.stats.summary import MANY, evidence
 from web.pages import replicas
 
@@ -17,52 +18,108 @@ WORDS = {
 JUDGED = {Strategy.CANARY, Strategy.LINEAR, Strategy.AB, Strategy.SHADOW}
 LOOKED_AT = frozenset({"watch", "compare", "gate"})
 UNASKED = "Nothing is judged yet: the canary gets no traffic."
+UNCOPIED = "Nothing is compared yet: no request was copied."
+AHEAD = frozenset({RolloutState.QUEUED, RolloutState.RUNNING})  # what is said of these holds on; of others it is past
 TRACKS = (("canary", "canary"), ("stable", "live"))
 
 
 def told(rollout: Rollout, steps: list[RolloutStep]) -> dict[str, Any] | None:
-    """Return what there is to say, or None where the rollout is no canary or has none yet."""
+    """Return what there is to say, or None where the rollout is no canary."""
     if not is_judged(rollout):
         return None
+    is_watched = rollout.state == RolloutState.RUNNING and asked_pct(steps) != ALL
+    late_since = late.late_since(rollout.endpoint.name) if is_watched else None
+    return {**seen(rollout, steps), **_server(rollout), "late_since": late_since}
+
+
+def seen(rollout: Rollout, steps: list[RolloutStep]) -> dict[str, Any]:
+    """Return what the steps of a canary show."""
     watched = [step for step in steps if step.name == "watch" and step.started_at]
     looked_at = [step for step in steps if step.name in LOOKED_AT and step.started_at and step.observed]
-    asked = asked_pct(steps)
+    asked, is_running = asked_pct(steps), rollout.state == RolloutState.RUNNING
     looks = [step.observed for step in looked_at if share_of(step) == asked]
-    said = looked_at[-1].observed if looked_at and asked == ALL else looks[-1] if looks else {}
+    is_back = any(step.position == WAY_BACK for step in steps)
+    is_settled = asked == ALL or rollout.state not in AHEAD
     guards: list[dict[str, Any]] = looked_at[-1].observed.get("guards", []) if looked_at else []  # of all steps
     before = rollout.last_good.version.version if rollout.last_good else None
     return {
-        "verdict": said.get("verdict", ""),
-        "sentence": said.get("sentence") or (f"Nothing is judged at {asked} % yet." if asked else UNASKED),
-        "needs_person": bool(said.get("needs_person")),
+        **(_settled(looked_at, is_back=is_back) if is_settled else _open(rollout, looks[-1] if looks else {}, asked)),
+        "title": "Verdict at its end" if is_settled else "Verdict",
+        "is_shadow": rollout.plan.get("strategy") == Strategy.SHADOW,
         "guards": [_guard(guard) for guard in guards],
-        "split": None if rollout.state in ENDED or not asked else _split(asked, looks),
+        "split": _split(asked, looks) if is_running and asked else None,
         "performance": (lines := [line for step in watched for line in _performance(rollout, step)]),
         "has_values": any(line.get("valued") for line in lines),
         "share_pct": watched_pct(steps),
         "gate_pct": gate_pct(steps),
-        "at_gate": gate_pct(steps) != "",
+        "at_gate": is_running and gate_pct(steps) != "",
         "has_copies": any(step.name == "mirror" and step.started_at for step in steps),
         "version": rollout.version.version,
         "before": before,
-        "late_since": late.late_since(rollout.endpoint.name) if rollout.state == RolloutState.RUNNING else None,
-        **_server(rollout),
-        "paused_at": rollout.paused_at,
+        "paused_at": rollout.paused_at if is_running else None,
         "paused_by": rollout.paused_by.username if rollout.paused_by else "",
     }
+
+
+def _open(rollout: Rollout, said: dict[str, Any], asked: int) -> dict[str, Any]:
+    """Return what the evidence says where something still hangs on it."""
+    nothing = UNCOPIED if rollout.plan.get("strategy") == Strategy.SHADOW else UNASKED
+    return {
+        "verdict": said.get("verdict", ""),
+        "sentence": said.get("sentence") or (f"Nothing is judged at {asked} % yet." if asked else nothing),
+        "needs_person": bool(said.get("needs_person")) and rollout.state == RolloutState.RUNNING,
+        "comparison": "",
+    }
+
+
+def _settled(looked_at: list[RolloutStep], *, is_back: bool) -> dict[str, Any]:
+    """Return what was seen last where nothing hangs on it any more: what it asked of people is over.
+
+    A hold decided nothing, nor did evidence for a version that a person sent back. How the versions differed stays.
+    """
+    told = [step for step in looked_at if step.name != "gate" or step.observed.get("guardrail")]
+    said = told[-1].observed if told else {}
+    verdict, sentence = said.get("verdict", ""), str(said.get("sentence", ""))
+    compared = [found for step in looked_at if (found := _comparison(step.observed))]
+    last = looked_at[-1] if looked_at else None
+    word = last.why if last and last.status == StepStatus.DONE else ""
+    shown = f"It was {word}." if word else sentence or "It ended before anything was judged."
+    return {
+        "verdict": "" if word or verdict in {Decision.HOLD, Decision.PROMOTE if is_back else ""} else verdict,
+        "sentence": shown,
+        "needs_person": False,
+        "comparison": compared[-1] if compared and compared[-1] not in shown else "",
+    }
+
+
+def _comparison(observed: dict[str, Any]) -> str:
+    """Return what the versions were told apart by at a step, of rows from before it was kept by itself too."""
+    kept, sentence = str(observed.get("comparison", "")), str(observed.get("sentence", ""))
+    return kept or (sentence.removesuffix(CHOOSES).strip() if sentence.endswith(CHOOSES) else "")
 
 
 def _server(rollout: Rollout) -> dict[str, str]:
     """Return how its model server does while it is under way."""
     if rollout.state != RolloutState.RUNNING:
         return {}
-    seen = replicas.seen(rollout)
-    return {"server": replicas.words(seen), "trouble": replicas.trouble(seen)}
+    what = replicas.seen(rollout)
+    return {"server": replicas.words(what), "trouble": replicas.trouble(what)}
 
 
 def may_steer(rollout: Rollout) -> bool:
-    """Whether a person could pause, promote or send the rollout back now."""
+    """Whether a person could end what the rollout is watched for now."""
     return rollout.state == RolloutState.RUNNING and is_judged(rollout)
+
+
+def may_pause(rollout: Rollout) -> bool:
+    """Whether a person could keep the rollout where it is now: at a share, or at its bake."""
+    is_baked = rollout.plan.get("strategy") == Strategy.BLUE_GREEN and bool(rollout.plan.get("bake_s"))
+    return rollout.state == RolloutState.RUNNING and (is_baked or is_judged(rollout))
+
+
+def may_abort(rollout: Rollout) -> bool:
+    """Whether a person could send the rollout back now."""
+    return rollout.state == RolloutState.RUNNING and rollout.kind == Rollout.Kind.DEPLOY
 
 
 def is_judged(rollout: Rollout) -> bool:
@@ -100,8 +157,8 @@ def _guard(said: dict[str, Any]) -> dict[str, Any]:
 def _split(asked_pct: int, looks: list[dict[str, Any]]) -> dict[str, Any]:
     """Return how requests are divided: as asked, and as the router had counted in the step when it was judged last."""
     nothing: dict[str, Any] = {"counted": {}, "since": {}}
-    seen = next((look for look in reversed(looks) if "counted" in look), nothing)
-    counted = {track: max(0, count - seen["since"].get(track, 0)) for track, count in seen["counted"].items()}
+    look = next((look for look in reversed(looks) if "counted" in look), nothing)
+    counted = {track: max(0, count - look["since"].get(track, 0)) for track, count in look["counted"].items()}
     canary, everything = counted.get("canary", 0), sum(counted.values())
     return {
         "asked_pct": asked_pct,

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -13,13 +14,15 @@ from django.views.decorators.http import require_GET, require_POST
 
 from accounts.actors import Actor
 from core.refusals import Invalid
-from deployments import endpoints, freezing, interventions, reach, rollouts, steering
-from deployments.models import Rollout, RolloutStep
+from deployments import endpoints, freezing, holders, interventions, reach, rollouts, steering
+from deployments.models import WAY_BACK, Rollout, RolloutStep
 from deployments.plan import ALL
 from deployments.plans import Plan
 from deployments.states import ENDED, RolloutState, StepStatus
 from deployments.watching import share_of
-from monitoring.copies import OK, Disagreement, disagreements, standing
+from monitoring.copies import OK, Disagreement, differing, disagreements, standing
+from monitoring.models import Copy
+from monitoring.stats.summary import lasting
 from registry import access, history
 from serving.contract import SHARES
 from web.actors import actor_of
@@ -32,12 +35,12 @@ from web.pages.plan_picture import under_way
 from web.pages.snippets import base_url
 
 ENDED_STEPS = {StepStatus.DONE, StepStatus.FAILED}
-SHOWN, ANSWER_MAX = 100, 300
+ANSWER_MAX = 300
 AT_SHARE = {"watch": "Watch at {} %", "gate": "Gate at {} %"}
 STEP_WORDS = {
     "install": "Install beside",
     "route": "Send traffic over",
-    "bake": "Watch",
+    "bake": "Bake",
     "mirror": "Copy requests",
     "compare": "Compare answers",
     "retire": "Stop the old",
@@ -98,11 +101,12 @@ def _told(found: Rollout, actor: Actor) -> dict[str, object]:
         "doable": [*(name for name, possible in doable.items() if possible), *where],
         "rollout": found,
         "waits": freezing.waits(found),
+        "left_since": holders.left_since(found),
         "reach": reach.kept(found),
         "canary": canaries.told(found, steps),
-        "steps": _bar(found, steps),
+        "steps": bar(found, steps),
         "picture": under_way(Plan.of(found.plan), steps) if found.kind == Rollout.Kind.DEPLOY else None,
-        "rows": [_step(step) for step in steps],
+        "rows": [line(step, is_back=goes_back(steps)) for step in steps],
         "is_live": found.state not in ENDED and found.state != RolloutState.NEEDS_OPERATOR,
         "events": history.page_of(told).events,
         "back_s": found.back_s,
@@ -122,24 +126,41 @@ def _possible(found: Rollout) -> dict[str, object]:
     now = endpoints.serving(found.endpoint)
     return {
         "back": rollouts.previous(found.endpoint) if now and now.pk == found.pk else None,
+        "may_pause": canaries.may_pause(found),
         "may_steer": canaries.may_steer(found),
+        "may_abort": canaries.may_abort(found),
         "may_cancel": found.state == RolloutState.QUEUED,
         "may_intervene": found.state == RolloutState.NEEDS_OPERATOR,
     }
 
 
-def _bar(rollout: Rollout, steps: list[RolloutStep]) -> list[dict[str, object]]:
-    doing = rollouts.steps_now(rollout) if rollout.state not in ENDED else []
-    now = next((step.pk for step in doing if step.status != "done"), None)
+def bar(rollout: Rollout, steps: list[RolloutStep]) -> list[dict[str, object]]:
+    """Return the steps as they stand, those of a way back last."""
+    is_back = goes_back(steps)
+    left = [step for step in steps if step.status != StepStatus.DONE and is_back == (step.position == WAY_BACK)]
+    now = left[0] if left and rollout.state not in {*ENDED, RolloutState.QUEUED} else None
     return [
         {
             "label": step_words(step),
-            "state": step.status if step.status in ENDED_STEPS else "now" if step.pk == now else "later",
+            "state": _stands(step, is_now=step is now, is_back=is_back),
             "at": step.ended_at or step.started_at,
             "note": "" if step.why == rollout.why else step.why,
         }
         for step in steps
     ]
+
+
+def goes_back(steps: list[RolloutStep]) -> bool:
+    """Whether the rollout was given up: what was under way then is over."""
+    return any(step.position == WAY_BACK for step in steps)
+
+
+def _stands(step: RolloutStep, *, is_now: bool, is_back: bool) -> str:
+    if step.status in ENDED_STEPS:
+        return step.status
+    if is_now:
+        return "now"
+    return "failed" if is_back and step.status == StepStatus.APPLIED else "later"
 
 
 def step_words(step: RolloutStep) -> str:
@@ -155,35 +176,50 @@ def step_words(step: RolloutStep) -> str:
 def _facts(observed: dict[str, Any]) -> Iterator[str]:
     """Yield what was seen, in words; what a mapping holds is one word each."""
     for name, value in observed.items():
-        if isinstance(value, dict):
+        if name.endswith("_s") and isinstance(value, int | float):
+            yield f"{lasting(value)} {name.removesuffix('_s')}"
+        elif isinstance(value, dict):
             yield from (f"{key} {100 * share / SHARES:g} %" for key, share in value.items() if name == "shares")
         elif value is not None:
             yield f"{name.replace('_', ' ')} {value}"
 
 
-def _step(step: RolloutStep) -> dict[str, object]:
+def line(step: RolloutStep, *, is_back: bool) -> dict[str, object]:
+    """Return a step as its row shows it."""
     took_s = (step.ended_at - step.started_at).total_seconds() if step.ended_at and step.started_at else None
+    is_cut = is_back and step.status == StepStatus.APPLIED and step.position != WAY_BACK
     return {
         "name": step_words(step),
-        "status": step.get_status_display(),
+        "status": "Sent back" if is_cut else step.get_status_display(),
         "attempts": step.attempts,
         "took_s": took_s,
-        "facts": step.observed.get("sentence") or ", ".join(_facts(step.observed)),
+        "facts": _seen(step),
         "why": "" if step.why == step.observed.get("sentence") else step.why,
     }
 
 
+def _seen(step: RolloutStep) -> str:
+    """Return what was seen at the step; of a gate that is open no longer that it waits."""
+    if step.name == "gate" and step.status == StepStatus.DONE:
+        return str(step.observed.get("comparison", ""))
+    return str(step.observed.get("sentence", "")) or ", ".join(_facts(step.observed))
+
+
 @require_GET
 def copies(request: HttpRequest, number: int) -> HttpResponse:
-    """Show the newest requests that a version which gets copies answered otherwise than the live one."""
+    """Show the requests that a version which gets copies answered otherwise than the live one, newest first."""
     found = rollouts.find_rollout(number, actor=actor_of(request))
     rules = Plan.of(found.plan).copy_rules
+    rows = differing(str(found.uuid), rules.within)
+    page = listed(request, rows, "pk")
     context = {
         "rollout": found,
         "words": standing(str(found.uuid), rules.within).words,
         "within": rules.within,
-        "rows": [_apart(one) for one in disagreements(str(found.uuid), rules.within, SHOWN)],
-        "most": SHOWN,
+        "rows": [_apart(one) for one in disagreements(page.rows)],
+        "newer": page.newer,
+        "older": page.older,
+        "shown": counted(rows, "request"),
     }
     return render(request, "deployments/copies.html", context)
 
@@ -192,9 +228,10 @@ def _apart(one: Disagreement) -> dict[str, object]:
     """A request that was answered otherwise, as its row shows it."""
     return {
         "request_id": one.copy.request_id,
+        "href": f"/endpoints/{one.copy.endpoint}/prediction?{urlencode({'id': one.copy.request_id})}",
         "at": one.copy.at,
-        "live": _answer(one.live.prediction) if one.live else "",
-        "copy": _answer(one.copy.prediction) if one.copy.status == OK else f"failed with {one.copy.status}",
+        "live": answer_words(one.live.prediction) if one.live else "",
+        "copy": copied_words(one.copy),
         "apart": one.copy.apart,
         "live_score": one.live.score if one.live else None,
         "copy_score": one.copy.score,
@@ -203,7 +240,13 @@ def _apart(one: Disagreement) -> dict[str, object]:
     }
 
 
-def _answer(said: object) -> str:
+def copied_words(copy: Copy) -> str:
+    """Return what a copy was answered as text, or how it failed."""
+    return answer_words(copy.prediction) if copy.status == OK else f"failed with {copy.status or 'no answer'}"
+
+
+def answer_words(said: object) -> str:
+    """Return what a model answered as text, no longer than a cell of a table."""
     text = json.dumps(said, ensure_ascii=False)
     return text if len(text) <= ANSWER_MAX else f"{text[:ANSWER_MAX]}…"
 

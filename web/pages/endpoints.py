@@ -19,6 +19,7 @@ from deployments.models import Endpoint, EndpointToken, InstalledRight, Rollout
 from deployments.plan import Strategy
 from deployments.plans import Plan
 from deployments.states import ENDED, RolloutState
+from deployments.targets.kinds import offered
 from monitoring import letters
 from registry import access
 from registry.models import ModelVersion, RegisteredModel
@@ -27,6 +28,8 @@ from web.pages import canaries, plan_form, replicas
 from web.pages.forms import Form, posted, whole_number
 from web.pages.needed import needed
 from web.pages.plan_picture import planned
+
+TARGETS = {"local": "This machine", "kubernetes": "Kubernetes"}
 
 
 @require_GET
@@ -45,8 +48,15 @@ def _rows(found: list[Endpoint]) -> list[dict[str, object]]:
     under_way = Rollout.objects.filter(endpoint__in=found).exclude(state__in=ENDED).order_by("pk")
     live = {rollout.endpoint_id: rollout for rollout in under_way.select_related("version")}
     since = {key: endpoints.serving_since(serves) for key, serves in now.items()}
+    with_all = rollouts.with_all_requests(live.values())
     return [
-        {"endpoint": one, "serving": now.get(one.pk), "since": since.get(one.pk), "live": live.get(one.pk)}
+        {
+            "endpoint": one,
+            "serving": now.get(one.pk),
+            "since": since.get(one.pk),
+            "live": (its := live.get(one.pk)),
+            "takes_all": its if its and its.pk in with_all else None,
+        }
         for one in found
     ]
 
@@ -62,6 +72,7 @@ def new(request: HttpRequest) -> HttpResponse:
         model=posted(request, "model") or request.GET.get("model", ""),
         environment=posted(request, "environment") or "staging",
         pattern=posted(request, "pattern") or Endpoint.Pattern.REST,
+        target=posted(request, "target") or "local",
     )
     if request.method == "POST":
         try:
@@ -71,6 +82,7 @@ def new(request: HttpRequest) -> HttpResponse:
                 model=model,
                 environment=str(form["environment"].value),
                 pattern=str(form["pattern"].value),
+                target=str(form["target"].value),
                 actor=actor,
             )
         except Refusal as why:
@@ -85,6 +97,7 @@ def new(request: HttpRequest) -> HttpResponse:
         "models": [{"value": name, "label": name} for name in models],
         "environments": [{"value": e.name, "label": e.name} for e in places],
         "patterns": [{"value": value, "label": label} for value, label in Endpoint.Pattern.choices],
+        "targets": [{"value": kind, "label": TARGETS[kind]} for kind in offered()],
     }
     return render(request, "endpoints/new.html", context, status=400 if form.errors else 200)
 
@@ -107,15 +120,18 @@ def _page(
     plan: Plan | None = None,
 ) -> HttpResponse:
     now, before = endpoints.serving(found), rollouts.previous(found)
-    live = found.rollouts.exclude(state__in=ENDED).order_by("-pk").first()
+    live = found.rollouts.exclude(state__in=ENDED).select_related("version__model").order_by("-pk").first()
+    takes_all = live if live and live.kind != Rollout.Kind.WITHDRAW and rollouts.has_all_requests(live) else None
     may_deploy = actor.holds(found.environment.permission)
     signs = rollouts.needs_signature(found, Plan(Strategy.ALL_AT_ONCE))  # what policies of any share are for
     may_ask = signs and actor.holds(Permission.REQUEST_OPEN)
+    pair = (takes_all, now) if takes_all else (now, before)
     context = {
         "endpoint": found,
         "serving": now,
         "serving_since": endpoints.serving_since(now) if now else None,
         **_under_way(live),
+        "takes_all": takes_all,
         "previous": before,
         "frozen": freezing.over_endpoint(found),
         "live": live,
@@ -135,7 +151,7 @@ def _page(
         "signs": signs,
         "may_ask": may_ask,
         "needed": None if may_deploy else needed(found.environment.permission),
-        "rights": [_right(right, now, before) for right in rights.newest_by_version(found)],
+        "rights": [_right(right, *pair) for right in rights.newest_by_version(found)],
         "tokens": found.tokens.order_by("-pk")[:50] if may_deploy else [],
         "new_token": token,
         "max_days": settings.TOKEN_TTL_DAYS,
@@ -180,7 +196,7 @@ def _under_way(live: Rollout | None) -> dict[str, object]:
     if live is None or live.state != RolloutState.RUNNING:
         return {}
     return {
-        "live_canary": canaries.may_steer(live),
+        "may_abort": canaries.may_abort(live),
         "live_share": canaries.asked_pct(list(live.steps.all())),
         "live_server": replicas.words(replicas.seen(live)),
     }
@@ -248,7 +264,9 @@ def preview(request: HttpRequest, name: str) -> HttpResponse:
     except Invalid as why:
         form.blame(why)
     if request.headers.get("HX-Request"):
-        return render(request, "endpoints/preview.html", {"picture": planned(plan) if plan else None, "form": form})
+        errors = {name: (form[name].errors or [""])[0] for name in plan_form.EMPTY}
+        shown = {"picture": planned(plan) if plan else None, "form": form, "said": errors}
+        return render(request, "endpoints/previewed.html", shown)
     return _page(request, found, actor, form=form, plan=plan)
 
 

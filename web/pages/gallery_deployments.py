@@ -3,7 +3,6 @@
 from dataclasses import asdict
 from typing import Any
 
-from deployments.models import RolloutStep
 from deployments.plans import Plan
 from deployments.scaling import Capacity
 from deployments.states import RolloutState
@@ -15,11 +14,12 @@ from web.pages import (
     gallery_charts,
     gallery_drift,
     gallery_labels,
+    gallery_rollouts,
     plan_form,
 )
 from web.pages.gallery_pages import EVENTS, MODEL, event
 from web.pages.gallery_stock import DIGEST, Context, at
-from web.pages.plan_picture import Picture, planned, under_way
+from web.pages.plan_picture import planned
 
 NAME = "credit-risk"
 ENDPOINT = {"name": "risk", "environment": {"name": "production", "needs_approval": True}, "model": {"name": NAME}}
@@ -55,9 +55,17 @@ def right(version: int, number: int) -> Context:
 
 
 DONE, BEFORE = rollout(7, 5, RolloutState.DONE), rollout(4, 3, RolloutState.DONE, reason="first of the year")
+OVER = {RolloutState.DONE, RolloutState.FAILED, RolloutState.CANCELLED, RolloutState.ROLLED_BACK}
+EACH = [
+    rollout(
+        20 - n, 20 - n, state, endpoint={**ENDPOINT, "name": f"risk-{n}"},
+        **({} if state in OVER else {"ended_at": None}),
+    )
+    for n, state in enumerate(RolloutState)
+]  # fmt: skip
+EACH.append(rollout(8, 6, RolloutState.RUNNING, shown_state="paused", ended_at=None))
 RUNNING = rollout(8, 6, RolloutState.RUNNING, ended_at=None)
 FAILED = rollout(9, 6, RolloutState.ROLLED_BACK, why="install was tried 3 times: the model cannot be loaded")
-STEPS = [("Install beside", "done"), ("Send traffic over", "now"), ("Stop the old", "later")]
 FORM: Context = {name: {"value": "", "errors": []} for name in ("version", "reason", "label")}
 FORM |= {name: {"value": value, "errors": []} for name, value in plan_form.EMPTY.items()}
 FORM |= {"days": {"value": "30", "errors": []}, "errors": []}
@@ -65,24 +73,23 @@ CHOICES = [{"value": 6, "label": "Version 6 (None)"}, {"value": 5, "label": "Ver
 SIGNED: Context = {
     "request": {"pk": 131},
     "version": {"version": 6},
-    "plan": {"words": "Requests go over as 5 % → 25 % → 100 %. Each share lasts at least 600 s."},
+    "plan": {"words": "Requests go over as 5 % → 25 % → 100 %. Each share lasts at least 10 min."},
 }
-NEEDED: Context = {
-    "needed_role": "Ops",
-    "who_can_grant": ["ada"],
-    "request_access_url": "/account/access?role=ops",
-}
+NEEDED = gallery_rollouts.NEEDED
 WITHHELD = (
     "At 14:03:22 UTC a request failed because the model was not given what it reached for: "
     "PermissionError: [Errno 13] Permission denied: '/home/models/.aws/credentials'"
 )
 KILLED = "It ended at 14:03:22 UTC after 51 s. The model server was killed by signal 9 (SIGKILL). It is tried again."
 STAIRS = Plan.of({"strategy": "canary", "shares": [5, 10, {"pct": 25, "gate": True}, {"pct": 50, "min_s": 5400}]})
-AB = Plan.of({"strategy": "a-b"})
-FROZEN = "Frozen until 2027-01-02 23:00 UTC: no change over the year's end."
+RISING = "Each share is larger than the one before."
+UNABLE = "The target kubernetes cannot roll out shadow; it can a-b, all-at-once, blue-green, canary, linear."
+BAKING = gallery_rollouts.STATES["blue/green, bakes"]["rollout"]
+FROZEN = gallery_rollouts.FROZEN
 ENDPOINT_PAGE: Context = {
     "endpoint": ENDPOINT,
     "serving": DONE,
+    "serving_since": DONE["ended_at"],
     "previous": BEFORE,
     "history": [{"rollout": row, "how": "all-at-once"} for row in (FAILED, DONE, BEFORE)],
     "versions": CHOICES,
@@ -126,113 +133,19 @@ CAPACITY_PAGE: Context = {
 }
 
 
-def climbed(done: int, *, failed: bool = False) -> Picture:
-    """Return the picture of a plan whose first steps are done, and where it may have failed at the next."""
-    specs = [spec for spec in STAIRS.steps if "share_pct" in spec.arguments]
-    states = ["done"] * done + ["failed" if failed else "applied"] + ["pending"] * len(specs)
-    steps = zip(specs, states, strict=False)
-    return under_way(STAIRS, [RolloutStep(arguments=spec.arguments, status=state) for spec, state in steps])
-
-
-def shown(found: Context, **more: Any) -> Context:
-    """Return the context of a deployment's page."""
-    steps = [{"label": label, "state": state, "at": at(20)} for label, state in STEPS]
-    rows = [
-        {"name": label, "status": state, "attempts": 1, "took_s": 4.0, "facts": "state ready"} for label, state in STEPS
-    ]
-    return {"rollout": found, "steps": steps, "rows": rows, "events": EVENTS, "took_s": None, **more}
-
-
-SEEN = {"requests": 412, "failed": 0, "p50_ms": 4.1, "p95_ms": 9.7, "p99_ms": 21.3, "labelled": 207, "wrong": 11}
-GUARD = {
-    "label": "Wrong predictions", "canary": {"bad": 11, "of": 207}, "live": {"bad": 198, "of": 3_921},
-    "ratio": [0.4, 2.6], "peak": 1.31, "limit": 40.0, "state": "inside",
-}  # fmt: skip
-CANARY: Context = {
-    "verdict": "hold",
-    "sentence": "Hold: 207 of 400 labelled canary predictions in this step.",
-    "split": {"asked_pct": 5, "seen_pct": 4.94, "canary": 412, "all": 8_340, "width": 5},
-    "guards": [{**GUARD, "label": "Failed requests", "canary": {"bad": 0, "of": 412}, "ratio": [0.0, None]}, GUARD],
-    "performance": [{"share_pct": 5, "track": track, **SEEN} for track in ("canary", "live")],
-    "version": 6,
-    "before": 5,
-}
-STUCK: Context = {
-    "sentence": "Hold: 207 of 400 labelled canary predictions in this step. The step's time is over: a person decides.",
-    "needs_person": True,
-    "paused_at": at(20),
-    "paused_by": "olga",
-}
-CONDEMNED: Context = {
-    "verdict": "rollback",
-    "sentence": "Roll back: 14 of 31 canary predictions were wrong, against 22 of 611 of the live version "
-    "(evidence 312, limit 40).",
-    "guards": [{**GUARD, "canary": {"bad": 14, "of": 31}, "peak": 312.0, "state": "over its limit"}],
-    "split": None,
-}
-NINE: list[tuple[str, str, object]] = [
-    ("Install beside", "done", at(20)),
-    ("1 % of traffic", "done", at(20)),
-    ("Watch at 1 %", "done", at(20)),
-    ("5 % of traffic", "done", at(20)),
-    ("Watch at 5 %", "now", at(20)),
-    ("25 % of traffic", "later", None),
-    ("Watch at 25 %", "later", None),
-    ("Send traffic over", "later", None),
-    ("Stop the old", "later", None),
-]
-NINE_STEPS = [{"label": label, "state": state, "at": moment} for label, state, moment in NINE]
-CONDEMNED_STEPS = [
-    {"label": label, "state": state, "at": at(20)}
-    for label, state in (("5 % of traffic", "done"), ("Watch at 5 %", "failed"), ("Send traffic back", "done"))
-]
-
-AT_GATE: Context = {
-    "verdict": "hold",
-    "sentence": "The gate behind 5 % waits for a person to let it go on.",
-    "needs_person": True,
-    "gate_pct": 5,
-    "at_gate": True,
-}
-APART = (
-    "No difference is shown in errors (0.6 to 1.9 times the live rate): 11 of 4,107 canary requests failed, against "
-    "10 of 4,081 of the live version. Fewer wrong predictions (0.4 to 0.9 times the live rate): 88 of 2,020 canary "
-    "predictions were wrong, against 143 of 1,998 of the live version. A person chooses: let it have all requests, or "
-    "send it back."
-)
-CHOICE: Context = {
-    **AT_GATE,
-    "sentence": APART,
-    "gate_pct": 50,
-    "split": {"asked_pct": 50, "seen_pct": 50.2, "canary": 4_107, "all": 8_188, "width": 50},
-}
-SHADOW = Plan.of({"strategy": "shadow"})
-ALIKE = (
-    "1,942 of 2,000 copies were answered alike (96.3 to 97.7 %), 3 failed. "
-    "Numbers differ by 0.0112 on average. A person chooses: let it have all requests, or send it back."
-)
-SHADOW_STEPS = [
-    {"label": label, "state": state, "at": None if state == "later" else at(20)}
-    for label, state in (("Copy requests", "done"), ("Compare answers", "done"), ("A person chooses", "now"))
-]
+ALIKE = gallery_rollouts.ALIKE
 COPIED = [
-    {"request_id": f"0f8c51d2-{number}", "at": at(20), "live": "[0.912]", "copy": copy, "apart": gap, "live_ms": 4.1,
-     "copy_ms": 5.2, "live_score": 0.912, "copy_score": None if gap is None else 0.912 - gap}
+    {"request_id": f"0f8c51d2-{number}", "href": f"/endpoints/risk/prediction?id=0f8c51d2-{number}", "at": at(20),
+     "live": "[0.912]", "copy": copy, "apart": gap, "live_ms": 4.1, "copy_ms": 5.2, "live_score": 0.912,
+     "copy_score": None if gap is None else 0.912 - gap}
     for number, copy, gap in ((1, "[0.41]", 0.502), (2, "[0.874]", 0.038), (3, "failed with 500", None))
 ]  # fmt: skip
-GATE_STEPS = [
-    {"label": label, "state": state, "at": None if state == "later" else at(20)}
-    for label, state in (("Watch at 5 %", "done"), ("Gate at 5 %", "now"), ("Send traffic over", "later"))
-]
-KEPT: Context = {
-    "verdict": "rollback",
-    "sentence": f"{CONDEMNED['sentence']} The plan leaves it to a person.",
-    "guards": CONDEMNED["guards"],
-    "needs_person": True,
-    "paused_at": at(20),
-    "share_pct": 5,
-}
-
+PREDICTION = {
+    "request_id": "0f8c51d2-1", "at": at(20), "answered": True, "version": "5", "track": "stable", "step": "mirror",
+    "status": 200, "latency_ms": 4.1, "attempts": 1, "counted": True,
+}  # fmt: skip
+COPY = {"status": 200, "version": "6", "apart": 0.502, "latency_ms": 5.2}
+LABEL = {"received_at": at(21), "by": "dana", "worth": -500.0}
 RIGHT = {"kind": "person", "name": "eli", "right": "write"}
 GIVEN: Context = {"holder": {"value": "", "errors": []}, "right": {"value": "read", "errors": []}, "errors": []}
 PAGES: dict[str, dict[str, Context]] = {
@@ -264,7 +177,36 @@ PAGES: dict[str, dict[str, Context]] = {
             "form": {**FORM, "strategy": {"value": "linear", "errors": []}},
             "picture": planned(Plan.of({"strategy": "linear", "step_pct": 5})),
         },
-        "under way": {**ENDPOINT_PAGE, "live": RUNNING, "new_token": "se_c0ffee00_" + "x" * 43},
+        "a field to correct": {
+            **ENDPOINT_PAGE,
+            "form": {
+                **FORM,
+                "strategy": {"value": "canary", "errors": []},
+                "shares": {"value": "25, 5", "errors": [RISING]},
+                "errors": [{"field": "id_shares", "message": RISING}],
+            },
+        },
+        "refused strategy": {
+            **ENDPOINT_PAGE,
+            "form": {
+                **FORM,
+                "strategy": {"value": "shadow", "errors": []},
+                "errors": [{"field": "", "message": UNABLE}],
+            },
+        },
+        "bakes": {
+            **ENDPOINT_PAGE,
+            "live": BAKING,
+            "live_server": "ready",
+            "history": [{"rollout": BAKING, "how": "blue-green"}, *ENDPOINT_PAGE["history"]],
+            "takes_all": BAKING,
+            "may_abort": True,
+            "rights": [
+                {"right": right(5, 7), "use": "stands by", "server": "ready"},
+                {"right": right(3, 4), "use": ""},
+            ],
+        },
+        "under way": {**ENDPOINT_PAGE, "live": RUNNING, "may_abort": True, "new_token": "se_c0ffee00_" + "x" * 43},
         "reader": {**ENDPOINT_PAGE, "may_deploy": False, "may_ask": False, "needed": NEEDED, "previous": None},
         "frozen": {**ENDPOINT_PAGE, "frozen": FROZEN},
         "an alert": {
@@ -297,75 +239,39 @@ PAGES: dict[str, dict[str, Context]] = {
     "endpoints/label_file": gallery_labels.report(ENDPOINT),
     "endpoints/monitoring": {state: gallery_charts.page(state, ENDPOINT) for state in gallery_charts.STATES},
     "deployments/list": {
-        "usual": {"rows": [RUNNING, FAILED, DONE, BEFORE], "shown": "4 deployments"},
+        "usual": {"rows": EACH, "shown": f"{len(EACH)} deployments"},
         "empty": {"rows": []},
     },
     "deployments/copies": {
-        "usual": {"rollout": RUNNING, "words": ALIKE.partition(" A person")[0], "within": 0.01, "rows": COPIED},
+        "usual": {
+            "rollout": RUNNING,
+            "words": ALIKE,
+            "within": 0.01,
+            "rows": COPIED,
+            "older": "?before=1",
+            "shown": "58 requests",
+        },
         "empty": {"rollout": RUNNING, "words": "200 of 200 copies were answered alike (98.1 to 100.0 %), 0 failed."},
     },
-    "deployments/detail": {
-        "running": shown(RUNNING, is_live=True),
-        "canary": shown(RUNNING, is_live=True, may_steer=True, canary=CANARY, steps=NINE_STEPS),
-        "canary, reader": shown(RUNNING, is_live=True, needed=NEEDED, canary=CANARY, steps=NINE_STEPS),
-        "canary, nothing observed": shown(RUNNING, is_live=True, canary={"version": 6, "before": 5}),
-        "canary, a person decides": shown(RUNNING, is_live=True, may_steer=True, canary={**CANARY, **STUCK}),
-        "canary, at a gate": shown(
-            RUNNING, is_live=True, may_steer=True, canary={**CANARY, **AT_GATE}, steps=GATE_STEPS, picture=climbed(6)
-        ),
-        "A/B, a person chooses": shown(
-            RUNNING,
-            is_live=True,
-            may_steer=True,
-            canary={**CANARY, **CHOICE},
-            steps=GATE_STEPS,
-            picture=under_way(AB, [RolloutStep(arguments={"share_pct": 50}, status="applied")]),
-        ),
-        "shadow, a person chooses": shown(
-            RUNNING,
-            is_live=True,
-            may_steer=True,
-            steps=SHADOW_STEPS,
-            canary={
-                "version": 6,
-                "before": 5,
-                "verdict": "hold",
-                "sentence": ALIKE,
-                "needs_person": True,
-                "at_gate": True,
-                "gate_pct": 0,
-                "share_pct": "",
-                "has_copies": True,
-            },
-            picture=under_way(SHADOW, [RolloutStep(arguments={"copies_pct": 100}, status="applied")]),
-        ),
-        "canary, kept by its plan": shown(
-            {**RUNNING, "shown_state": "paused", "paused_at": at(20)},
-            is_live=True,
-            may_steer=True,
-            canary={**CANARY, **KEPT},
-        ),
-        "canary, rolled back": shown(
-            FAILED,
-            took_s=41.0,
-            canary={**CANARY, **CONDEMNED},
-            steps=CONDEMNED_STEPS,
-            picture=climbed(3, failed=True),
-        ),
-        "done": shown(DONE, took_s=7.0, back=BEFORE),
-        "rolled back": shown(FAILED, took_s=41.0, back_s=0.84),
-        "queued": shown(rollout(10, 6, RolloutState.QUEUED), is_live=True, may_cancel=True),
-        "signed in part": shown(
-            rollout(10, 6, RolloutState.RUNNING),
-            reach="Approved up to 5 %; 25 % comes next. It waits for 1 from reviewer.",
-        ),
-        "waits for the end of a freeze": shown(
-            rollout(10, 6, RolloutState.QUEUED), is_live=True, may_cancel=True, waits=FROZEN
-        ),
-        "needs operator": shown(
-            rollout(11, 6, RolloutState.NEEDS_OPERATOR, why="the target says no"), may_intervene=True
-        ),
+    "endpoints/prediction": {
+        "labelled": {
+            "endpoint": ENDPOINT,
+            "row": PREDICTION,
+            "said": "[0.912]",
+            "score": "0.912",
+            "rollout": RUNNING,
+            "correct": "wrong",
+            "copy": COPY,
+            "copied": "[0.41]",
+            "copy_score": "0.41",
+            "labels": [{"row": LABEL, "value": "0"}],
+        },
+        "nothing but the router's line": {
+            "endpoint": ENDPOINT,
+            "row": {**PREDICTION, "answered": False, "version": "", "status": 0, "latency_ms": None, "counted": None},
+        },
     },
+    "deployments/detail": gallery_rollouts.STATES,
     "models/permissions": {
         "usual": {
             "model": {**MODEL, "owner": {"username": "dana"}},
@@ -409,6 +315,12 @@ PAGES: dict[str, dict[str, Context]] = {
             "models": [{"value": NAME, "label": NAME}],
             "environments": [{"value": "staging", "label": "staging"}],
             "patterns": [{"value": "rest", "label": "Requests, and files"}],
+        },
+        "with a cluster": {
+            "form": {name: {"value": "", "errors": []} for name in ("name", "model", "environment", "target")},
+            "models": [{"value": NAME, "label": NAME}],
+            "environments": [{"value": "staging", "label": "staging"}],
+            "targets": [{"value": "local", "label": "This machine"}, {"value": "kubernetes", "label": "Kubernetes"}],
         },
     },
     "models/new_version": {

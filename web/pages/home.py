@@ -208,7 +208,7 @@ def _to_judge(rollout: Rollout, actor: Actor) -> dict[str, object] | None:
 def _watched(rollout: Rollout) -> dict[str, Any]:
     """Return what the watch under way has seen last; nothing where none is."""
     steps = [step for step in rollout.steps.all() if step.status != "done"]
-    return steps[0].observed if steps and steps[0].name in {"watch", "gate"} else {}
+    return steps[0].observed if steps and steps[0].name in {"watch", "compare", "gate"} else {}
 
 
 def _live_row(rollout: Rollout) -> dict[str, object]:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil
 
-from deployments.models import RolloutStep
+from deployments.models import WAY_BACK, RolloutStep
 from deployments.plan import ALL, Strategy
 from deployments.plans import Plan
 from deployments.states import StepStatus
@@ -16,6 +16,7 @@ TOP_PCT, FLOOR_PCT = 14.0, 86.0  # of the picture's height: above are shares, be
 PLANNED, DONE, NOW, FAILED = "planned", "done", "now", "failed"
 UNITS = (("s", 1), ("min", 60), ("h", 3600), ("d", 86_400))
 SHORT = 100  # of a unit
+MOVING = {"share_pct", "copies_pct"}  # arguments of steps that are at a share
 STANDS = {PLANNED: "left", DONE: "done", NOW: "now", FAILED: "sent back here"}
 
 
@@ -141,12 +142,20 @@ def _stays(plan: Plan) -> list[tuple[int, float | None, bool]]:
 
 
 def _states(steps: Sequence[RolloutStep]) -> dict[int, str]:
-    """Return by share how far it came: done once all that is done at it is."""
+    """Return by share how far it came: done once all that is done at it is. What goes back does so from the last."""
     found: dict[int, str] = {}
-    moving = [step for step in steps if "share_pct" in step.arguments or "copies_pct" in step.arguments]
-    for share in {share_of(step) for step in moving}:
-        at = [step.status for step in moving if share_of(step) == share]
+    moving = [(_place(step), step.status) for step in steps if step.name == "bake" or MOVING & step.arguments.keys()]
+    for share in sorted({share for share, _ in moving}):
+        at = [status for place, status in moving if place == share]
         begun = any(status != StepStatus.PENDING for status in at)
         whole = all(status == StepStatus.DONE for status in at)
         found[share] = FAILED if StepStatus.FAILED in at else DONE if whole else NOW if begun else PLANNED
+    begun_at = [share for share, state in found.items() if state != PLANNED]
+    if begun_at and any(step.position == WAY_BACK for step in steps):
+        found[begun_at[-1]] = FAILED
     return found
+
+
+def _place(step: RolloutStep) -> int:
+    """Return the share at which the step is: of a bake all requests, of copies none."""
+    return ALL if step.name == "bake" else share_of(step)

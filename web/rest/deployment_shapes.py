@@ -78,9 +78,10 @@ class RolloutWithSteps(RolloutShape):
 class Disagreement(serializers.Serializer[Any]):
     """A request that two versions answered otherwise: `live` is what the caller got, `copy` what nobody was given.
 
-    `apart` is the largest difference of numbers, where both gave numbers.
+    `apart` is the largest difference of numbers, where both gave numbers; `id` is a place in the list.
     """
 
+    id = serializers.IntegerField(source="copy.pk")
     request_id = serializers.CharField(source="copy.request_id")
     at = serializers.DateTimeField(source="copy.at")
     live = serializers.JSONField(source="live.prediction", default=None, allow_null=True)

@@ -13,7 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from core.refusals import Unauthenticated
-from deployments import endpoints
+from deployments import endpoints, pods
 from deployments.models import Endpoint
 from monitoring import handed_over
 from monitoring.handed_over import Served
@@ -74,7 +74,10 @@ def ingest(request: Request) -> Response:
 
 def _endpoint_of(request: Request) -> Endpoint:
     kind, _, token = request.headers.get("Authorization", "").partition(" ")
-    found = endpoints.told_by(token.strip()) if kind.lower() == "bearer" else None
+    text = token.strip() if kind.lower() == "bearer" else ""
+    if text.startswith(pods.MARK):
+        return pods.read(text).endpoint
+    found = endpoints.told_by(text)
     if found is None:
         raise Unauthenticated("Send a token of the endpoint that is for telling predictions.")
     return found

@@ -72,15 +72,18 @@ def rollout(request: Request, number: int) -> Response:
 @extend_schema(
     operation_id="list_disagreements",
     responses={200: deployment_shapes.Disagreement(many=True)},
-    parameters=[PAGE_SIZE],
+    parameters=[place("before"), PAGE_SIZE],
 )
 @api_view(["GET"])
 def disagreements(request: Request, number: int) -> Response:
-    """List the newest requests that a version which gets copies answered otherwise than the live one."""
+    """List requests that a version which gets copies answered otherwise than the live one, newest first."""
     found = changes.find_rollout(number, actor=actor_of(request))
     within = Plan.of(found.plan).copy_rules.within
-    rows = copies.disagreements(str(found.uuid), within, limit_of(request))
-    return Response(deployment_shapes.Disagreement(rows, many=True).data)
+    rows = copies.differing(str(found.uuid), within)
+    if before := whole(request, "before"):
+        rows = rows.filter(pk__lt=before)
+    told = copies.disagreements(rows.order_by("-pk")[: limit_of(request)])
+    return Response(deployment_shapes.Disagreement(told, many=True).data)
 
 
 @extend_schema(

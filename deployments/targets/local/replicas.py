@@ -1,20 +1,12 @@
-"""A replica is named by what it serves, not by the rollout that asks for it: one that runs already is found ready."""
+"""The names of the model servers of a family, and the orders for them."""
 
 import re
 
-from core import canonical
 from deployments.targets.contract import Release
+from deployments.targets.families import family
 from serving.contract import Desired, FileLine
 
-FRONT = 32  # of the endpoint's name; with version, digest and number it stays within 63
 NUMBERED = re.compile(r"(-[0-9a-f]{12})-r\d+$")
-
-
-def family(release: Release) -> str:
-    """Return the one name of model servers of exactly this kind: version, bytes, environment and limits."""
-    what = [release.endpoint, release.version, release.digest, release.lock_digest, release.sandbox]
-    limits = [release.memory_mb, release.batch_rows, release.max_waiting]
-    return f"{release.endpoint[:FRONT]}-v{release.version}-{canonical.digest([*what, *limits])[:12]}"
 
 
 def family_of(replica: str) -> str:
@@ -30,11 +22,6 @@ def name(release: Release, number: int = 1) -> str:
 def names(release: Release) -> list[str]:
     """Return the names of as many as it should have."""
     return [name(release, number) for number in range(1, release.replicas + 1)]
-
-
-def differ(one: Release, other: Release | None) -> bool:
-    """Whether two releases need model servers of their own."""
-    return other is None or family(one) != family(other)
 
 
 def desired(release: Release, replica: str, key: str, fence: int) -> Desired:

@@ -13,6 +13,7 @@ from django.conf import settings
 from core import hints
 from deployments.plan import ALL, Sight, Strategy
 from deployments.targets.contract import Capabilities, GiveUp, Release, Seen, Split, Step, TryAgain
+from deployments.targets.families import differ, family
 from deployments.targets.local import fences, replicas
 from registry import blobs
 from serving import contract
@@ -31,6 +32,10 @@ class LocalTarget:
 
     def __init__(self, home: Path | None = None) -> None:
         self.layout = Layout(Path(home or settings.HOME))
+
+    def lacks(self) -> str:
+        """Nothing: it is here."""
+        return ""
 
     def capabilities(self) -> Capabilities:
         """What can be done here."""
@@ -70,6 +75,9 @@ class LocalTarget:
         """Order what is missing, send requests to what is ready and wanted, and take away what gets none."""
         fence = fences.last(self.layout.fence(release.endpoint))
         self._do(self._scale, Step("scale", release), "", fence)
+
+    def tend(self, release: Release) -> None:
+        """Nothing runs out by itself here."""
 
     def split(self, endpoint: str) -> Split:
         """Return what the router says of its division."""
@@ -136,7 +144,7 @@ class LocalTarget:
         return routed is None or routed.version < now.version
 
     def _ready_track(self, track: TrackRoute, release: Release, wanted: list[str]) -> TrackRoute:
-        if not any(replicas.family_of(name) == replicas.family(release) for name in track.replicas):
+        if not any(replicas.family_of(name) == family(release) for name in track.replicas):
             return track
         ready = self._ready(wanted)
         return replace(track, replicas=ready) if ready else track
@@ -208,7 +216,7 @@ class LocalTarget:
         return Seen(Sight.UNDER_WAY if running else Sight.REACHED, facts)
 
     def _superfluous(self, step: Step, names: Iterator[str]) -> list[str]:
-        kept = {replicas.family(release) for release in (step.release, step.keep) if release and release.keeps_running}
+        kept = {family(release) for release in (step.release, step.keep) if release and release.keeps_running}
         return [name for name in names if replicas.family_of(name) not in kept]
 
     # Revert: back to what served before, and the replica that was tried goes
@@ -219,7 +227,7 @@ class LocalTarget:
             return
         tracks = self._all_to(step.previous) if step.previous else ()
         self._write_routes(step, tracks, step.previous or step.release, key, fence)
-        if replicas.differ(step.release, step.previous):
+        if differ(step.release, step.previous):
             for name in self._mine(step.release, self._ordered(step.release.endpoint)):
                 self.layout.desired(name).unlink(missing_ok=True)
 
@@ -227,7 +235,7 @@ class LocalTarget:
         if not step.release.keeps_running:
             return self._retired(step, key)
         routed = self._routed(step, key)
-        if routed.sight is not Sight.REACHED or not replicas.differ(step.release, step.previous):
+        if routed.sight is not Sight.REACHED or not differ(step.release, step.previous):
             return routed
         if self._mine(step.release, self._ordered(step.release.endpoint)):
             return Seen(Sight.ABSENT, routed.facts)
@@ -236,7 +244,7 @@ class LocalTarget:
 
     def _mine(self, release: Release, names: Iterator[str]) -> list[str]:
         """Return those of the names that are the release's replicas."""
-        return [name for name in names if replicas.family_of(name) == replicas.family(release)]
+        return [name for name in names if replicas.family_of(name) == family(release)]
 
     def _all_to(self, release: Release) -> Tracks:
         return (TrackRoute("stable", self._serving(release), SHARES),)

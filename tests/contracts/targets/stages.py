@@ -8,7 +8,7 @@ from typing import Protocol, cast
 
 from deployments.targets.contract import Release, Target
 
-STAGES = {"local": "tests.contracts.targets.local:stage"}
+STAGES = {"local": "tests.contracts.targets.local:stage", "kubernetes": "tests.contracts.targets.kubernetes:stage"}
 
 
 class Died(BaseException):
