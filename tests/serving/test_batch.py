@@ -14,11 +14,12 @@ import pyarrow.compute as pc
 import pytest
 
 from serving import frames, processes, sandbox
-from serving.batch import cells, running, sources
+from serving.batch import cells, running, sources, writing
 from serving.batch.asked import Asked, Column, Unfit, asked_by
 from serving.batch.journal import Done, Journal
 from serving.batch.reader import read
 from serving.contract import Desired, Isolation
+from tests.deployments.test_real_plane import save_hostile
 from tests.serving.rig import Home
 from tests.serving.scoring import Job, parquet, score
 from tests.serving.waiting import until
@@ -278,6 +279,53 @@ def test_a_journal_that_was_cut_in_a_line_counts_up_to_it(tmp_path: Path) -> Non
     assert (again.rows, again.scored, again.rejected) == (5, 4, 1)
     again.add(Done(1, 5, 5, 0))
     assert Journal(tmp_path / "journal").rows == 10
+
+
+@pytest.mark.parametrize(
+    ("columns", "buffers"),
+    [
+        (None, []),
+        ([["score", "float64"]], []),
+        ([["score", "float64"]], [bytes(15)]),
+        ([["score", "text"]], [b"[1"]),
+        ([["score", "text"]], [b"[1]"]),
+        ([["score", "object"]], [bytes(16)]),
+        ([["score"]], [bytes(16)]),
+        ([["score", "float64"], ["score", "float64"]], [bytes(16), bytes(16)]),
+    ],
+)
+def test_an_answer_that_is_not_what_it_says_is_not_taken(columns: object, buffers: list[bytes]) -> None:
+    frame = frames.Frame({"columns": columns}, [memoryview(part) for part in buffers])
+    with pytest.raises(frames.Cut):
+        writing.predictions(frame, 2)
+
+
+FICKLE = """
+import numpy, pandas
+
+class Fickle:
+    def predict(self, table, params=None):
+        print("what a model prints is no answer", flush=True)
+        if (table["amount"] > 1000).any():
+            raise ValueError("too much")
+        return numpy.column_stack([table["amount"], -table["amount"]])
+
+def _load_pyfunc(path):
+    return Fickle()
+"""
+
+
+def test_rows_that_a_model_fails_at_are_told_and_the_others_scored(home: Home, tmp_path: Path, models: Path) -> None:
+    requirements = (models / "hostile" / "requirements.txt").read_text(encoding="utf-8")
+    save_hostile(tmp_path / "fickle", FICKLE, requirements)
+    wanted = home.desire("batch-fickle-model", tmp_path / "fickle", memory_mb=2048)
+    amounts = [float(row) if row % 100 else 5000.0 for row in range(1, 1001)]
+    job = Job(home, wanted, parquet({"amount": amounts}), "batch-fickle")
+    seen = job.run()
+    assert (seen.state, seen.why, seen.rows_scored, seen.rows_rejected) == ("done", "", 990, 10)
+    assert job.result.column_names == ["row", "prediction_0", "prediction_1"]
+    assert job.result["prediction_1"].to_pylist() == [-amount for amount in amounts if amount < 1000]
+    assert job.rejected[0] == "100,The model cannot answer it: ValueError: too much"
 
 
 def test_frames_that_are_none_are_refused() -> None:
