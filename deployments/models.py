@@ -29,10 +29,17 @@ class Environment(models.Model):
 class Endpoint(models.Model):
     """A stable address that serves one registered model. What it serves is the newest rollout that is done."""
 
+    class Pattern(models.TextChoices):
+        """How it is asked. What serves requests scores files as well."""
+
+        REST = "rest", "Requests, and files"
+        BATCH = "batch", "Files alone"
+
     name = models.CharField(max_length=63, unique=True)
     environment = models.ForeignKey(Environment, on_delete=models.PROTECT, related_name="endpoints")
     model = models.ForeignKey(RegisteredModel, on_delete=models.PROTECT, related_name="endpoints")
     target = models.CharField(max_length=32, default="local")
+    pattern = models.CharField(max_length=8, choices=Pattern.choices, default=Pattern.REST)
     salt = models.CharField(max_length=64)
     capacity = models.JSONField(default=dict, blank=True)  # what differs from the defaults of deployments.capacity
     replicas = models.PositiveSmallIntegerField(default=1)  # model servers that each of its releases should have now
@@ -41,6 +48,11 @@ class Endpoint(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def takes_requests(self) -> bool:
+        """Whether model servers of it are kept running."""
+        return self.pattern == self.Pattern.REST
 
 
 class EndpointToken(models.Model):

@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("deployments", "0011_batch_schedules"),
+        ("deployments", "0012_pattern"),
     ]
 
     operations = [

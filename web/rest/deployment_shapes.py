@@ -140,6 +140,7 @@ class EndpointShape(serializers.Serializer[Any]):
     environment = serializers.CharField(source="environment.name")
     model = serializers.CharField(source="model.name")
     target = serializers.CharField()
+    pattern = OneOf(choices=Endpoint.Pattern.choices)
     path = serializers.SerializerMethodField()
     serving = serializers.SerializerMethodField()
     replicas = serializers.IntegerField()
@@ -189,6 +190,7 @@ class NewEndpoint(serializers.Serializer[Any]):
     model = serializers.CharField()
     environment = serializers.CharField(max_length=40)
     target = OneOf(choices=sorted(KINDS), required=False, default="local")
+    pattern = OneOf(choices=Endpoint.Pattern.choices, default=Endpoint.Pattern.REST)
 
 
 class NewRollout(serializers.Serializer[Any]):
