@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from audit import denials, seal
 from core import hints
-from deployments import alarms, autoscaling, feed, fetching, locks, replayed, upkeep
+from deployments import alarms, autoscaling, feed, fetching, locks, placements, replayed, upkeep
 from deployments import collection as deployed
 from deployments.alerts import watch
 from deployments.batch import schedules
@@ -52,6 +52,7 @@ DEPLOYING = (
     Periodic("work.start_scheduled_files", 20, schedules.start_due),
     Periodic("work.tell_alarms", 60, alarms.tell),
     Periodic("work.tend_targets", 60, upkeep.tend),
+    Periodic("work.look_at_places", 30, placements.look),
     Periodic("work.forget_predictions", 600, retention.forget),
 )
 EVERY_S = {piece.name: piece.every_s for piece in SCHEDULED + DEPLOYING}  # what beat sends

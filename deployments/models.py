@@ -187,6 +187,19 @@ class RolloutStep(models.Model):
         return int(str(self.arguments.get("share_pct", 0)))
 
 
+class Sighting(models.Model):
+    """What a place showed last of a rollout's version: a page compares places without asking any of them."""
+
+    rollout = models.OneToOneField(Rollout, on_delete=models.CASCADE, related_name="sighting")
+    sight = models.CharField(max_length=12)  # deployments.plan.Sight
+    why = models.CharField(max_length=500, blank=True, default="")
+    facts = models.JSONField(default=dict)
+    at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.rollout} {self.sight}"
+
+
 class InstalledRight(models.Model):
     """What a finished rollout installed: restart and rollback need only this, and that the digest still holds."""
 

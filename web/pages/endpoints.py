@@ -24,12 +24,10 @@ from monitoring import letters
 from registry import access
 from registry.models import ModelVersion, RegisteredModel
 from web.actors import actor_of
-from web.pages import canaries, plan_form, replicas
+from web.pages import canaries, labels, plan_form, replicas
 from web.pages.forms import Form, posted, whole_number
 from web.pages.needed import needed
 from web.pages.plan_picture import planned
-
-TARGETS = {"local": "This machine", "kubernetes": "Kubernetes"}
 
 
 @require_GET
@@ -97,7 +95,7 @@ def new(request: HttpRequest) -> HttpResponse:
         "models": [{"value": name, "label": name} for name in models],
         "environments": [{"value": e.name, "label": e.name} for e in places],
         "patterns": [{"value": value, "label": label} for value, label in Endpoint.Pattern.choices],
-        "targets": [{"value": kind, "label": TARGETS[kind]} for kind in offered()],
+        "targets": [{"value": kind, "label": labels.TARGETS[kind]} for kind in offered()],
     }
     return render(request, "endpoints/new.html", context, status=400 if form.errors else 200)
 

@@ -83,7 +83,10 @@ WITHHELD = (
 KILLED = "It ended at 14:03:22 UTC after 51 s. The model server was killed by signal 9 (SIGKILL). It is tried again."
 STAIRS = Plan.of({"strategy": "canary", "shares": [5, 10, {"pct": 25, "gate": True}, {"pct": 50, "min_s": 5400}]})
 RISING = "Each share is larger than the one before."
-UNABLE = "The target kubernetes cannot roll out shadow; it can a-b, all-at-once, blue-green, canary, linear."
+UNABLE = (
+    "The target kubernetes cannot roll out shadow: a Gateway's HTTPRoute need not be able to copy requests. "
+    "It can all-at-once, blue-green, canary, linear."
+)
 BAKING = gallery_rollouts.STATES["blue/green, bakes"]["rollout"]
 FROZEN = gallery_rollouts.FROZEN
 ENDPOINT_PAGE: Context = {

@@ -109,6 +109,7 @@ urlpatterns = [
     path("endpoints/<slug:name>/tokens/<int:token_id>/revoke", endpoints.revoke, name="revoke-endpoint-token"),
     path("endpoints/<slug:name>/rollback", endpoints.roll_back, name="roll-back"),
     path("endpoints/<slug:name>/withdraw", endpoints.withdraw, name="withdraw-version"),
+    path("running", endpoints.running, name="running"),
     path("rollouts", rollouts.rollouts, name="rollouts"),
     path("metrics", metrics.metrics, name="metrics"),
     path("rollouts/<int:number>", rollouts.rollout, name="rollout"),
