@@ -325,10 +325,8 @@ def _refuse_unable(endpoint: Endpoint, plan: Plan) -> None:
     can = target(endpoint.target).capabilities()
     if plan.strategy not in can.strategies:
         why = f": {can.unable[plan.strategy]}" if plan.strategy in can.unable else ""
-        raise Conflict(
-            f"The target {endpoint.target} cannot roll out {plan.strategy}{why}.",
-            next_step=f"It can {', '.join(sorted(can.strategies))}.",
-        )
+        able = ", ".join(sorted(can.strategies))
+        raise Conflict(f"The target {endpoint.target} cannot roll out {plan.strategy}{why}; it can {able}.")
 
 
 def _refuse_division(endpoint: Endpoint, plan: Plan) -> None:

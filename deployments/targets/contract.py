@@ -127,7 +127,7 @@ class Target(Protocol):
     def tend(self, release: Release) -> None:
         """Renew what runs out by itself at the place while `release` is there. Often called; mostly nothing is due.
 
-        Raises TryAgain, StaleFence, or GiveUp.
+        Raises TryAgain, or GiveUp.
         """
         ...
 

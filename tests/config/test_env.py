@@ -31,6 +31,8 @@ BAD = [
     ("SIGNOFF_TOKEN_TTL_DAYS", "-1"),
     ("SIGNOFF_TOKEN_TTL_DAYS", "1.5"),
     ("SIGNOFF_ARTIFACTS_URL", "https://bucket"),
+    ("SIGNOFF_KUBERNETES_GATEWAY", "public"),
+    ("SIGNOFF_KUBERNETES_ADDRESS", "signoff.example.org"),
     ("SIGNOFF_MAX_UPLOAD_MB", "٣"),
     ("SIGNOFF_CORE_HOUR_PRICE", "free"),
     ("SIGNOFF_CORE_HOUR_PRICE", "-1"),

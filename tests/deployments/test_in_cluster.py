@@ -132,3 +132,4 @@ def test_a_cluster_is_offered_only_where_one_is_set_up(
     form = {"name": "there", "model": model.name, "environment": "staging", "target": "kubernetes"}
     assert page.post("/new-endpoint", form).status_code == 302
     assert Endpoint.objects.get(name="there").target == "kubernetes"
+    assert "kubernetes" in page.get("/endpoints/there").content.decode()

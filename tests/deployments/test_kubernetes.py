@@ -210,9 +210,20 @@ def test_a_cluster_that_does_not_answer_costs_two_seconds(where: Place, api: Ser
 
 def test_a_refusal_is_told_without_the_token(api: Server, tmp_path: Path, where: Place) -> None:
     other = replace(where, config=str(server.kubeconfig(tmp_path / "..", api, "wrong-token-1234567890abcdef")))
-    with pytest.raises(GiveUp, match="Unauthorized") as why:
-        KubernetesTarget(other).runs(RELEASE)
-    assert "wrong-token" not in repr(why.value)
+    for act in (KubernetesTarget(other).runs, lambda release: install(other, release)):
+        with pytest.raises(TryAgain, match="Unauthorized") as why:
+            act(RELEASE)
+        assert "wrong-token" not in repr(why.value)
+
+
+def test_what_keeps_us_from_looking_says_nothing_against_what_runs(where: Place) -> None:
+    lost = KubernetesTarget(replace(where, config="/nowhere/kubeconfig"))
+    with pytest.raises(TryAgain, match="/nowhere/kubeconfig cannot be used"):
+        lost.runs(RELEASE)
+    with pytest.raises(TryAgain, match="/nowhere/kubeconfig cannot be used"):
+        lost.observe(Step("install", RELEASE), key="k", fence=1)
+    with pytest.raises(GiveUp, match="cannot be used"):
+        install(replace(where, config="/nowhere/kubeconfig"))
 
 
 def test_a_namespace_that_is_not_there_is_named_as_the_reason(where: Place) -> None:

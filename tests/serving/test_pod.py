@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from monitoring.handed_over import Served, hand_over
 from serving import contract, launching
 from serving.contract import Desired, FeaturePolicy, Layout
 from serving.pod.__main__ import LATER
@@ -96,6 +97,14 @@ def test_a_pods_server_tells_of_each_request_as_signoff_takes_it(pod: Pod) -> No
     assert one["prediction"] is not None
     assert (two["track"], two["share_pct"], "features" in two, "prediction" in two) == ("stable", 100.0, False, False)
     assert (three["request_id"], three["status"], "prediction" in three) == ("q3", 400, False)
+    entries: list[Any] = []
+    said = hand_over(
+        b"\n".join(json.dumps(line).encode() for line in pod.lines),
+        Served("fraud", "scorer", FeaturePolicy(100.0, (), (), ""), lambda _: "d" * 64),
+        entries.extend,
+    )
+    assert (said.taken, said.problems) == (3, [])
+    assert [kind for kind, _ in entries] == ["routed", "inference", "routed", "inference", "routed"]
     pod.process.send_signal(signal.SIGTERM)
     assert pod.process.wait(15) == 0
 

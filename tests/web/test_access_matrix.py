@@ -174,8 +174,7 @@ def address(deed: Deed, scene: SimpleNamespace) -> str:
         "seq": scene.seq, "row": scene.row, "run_id": scene.run, "experiment_id": "0",
         "model_id": scene.logged, "tag_key": "old",
         "form": "csv", "secret": "x" * 43, "path": f"{scene.root}/plots/roc.png",
-        "which": "manifest",
-        "digest": "d" * 64, "sha256": "a" * 64,
+        "digest": "d" * 64, "sha256": "a" * 64, "which": "manifest",
         "webhook_id": scene.webhook, "delivery_id": scene.delivery, "folder": f"{scene.root}/plots", "signed": "x" * 43,
     }  # fmt: skip
     return "/" + PARAMETER.sub(lambda found: str(values[found.group(1)]), deed.route) + filled(deed.query, scene)

@@ -22,7 +22,12 @@ from web.pages.gallery_stock import DIGEST, Context, at
 from web.pages.plan_picture import planned
 
 NAME = "credit-risk"
-ENDPOINT = {"name": "risk", "environment": {"name": "production", "needs_approval": True}, "model": {"name": NAME}}
+ENDPOINT = {
+    "name": "risk",
+    "environment": {"name": "production", "needs_approval": True},
+    "model": {"name": NAME},
+    "target": "local",
+}
 STAGED = {"name": "risk-staging", "environment": {"name": "staging", "needs_approval": False}, "model": {"name": NAME}}
 
 
@@ -84,8 +89,8 @@ KILLED = "It ended at 14:03:22 UTC after 51 s. The model server was killed by si
 STAIRS = Plan.of({"strategy": "canary", "shares": [5, 10, {"pct": 25, "gate": True}, {"pct": 50, "min_s": 5400}]})
 RISING = "Each share is larger than the one before."
 UNABLE = (
-    "The target kubernetes cannot roll out shadow: a Gateway's HTTPRoute need not be able to copy requests. "
-    "It can all-at-once, blue-green, canary, linear."
+    "The target kubernetes cannot roll out shadow: a Gateway's HTTPRoute need not be able to copy requests; "
+    "it can all-at-once, blue-green, canary, linear."
 )
 BAKING = gallery_rollouts.STATES["blue/green, bakes"]["rollout"]
 FROZEN = gallery_rollouts.FROZEN
@@ -191,6 +196,7 @@ PAGES: dict[str, dict[str, Context]] = {
         },
         "refused strategy": {
             **ENDPOINT_PAGE,
+            "endpoint": {**ENDPOINT, "target": "kubernetes"},
             "form": {
                 **FORM,
                 "strategy": {"value": "shadow", "errors": []},

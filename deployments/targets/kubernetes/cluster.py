@@ -88,6 +88,8 @@ class Cluster:
         said = message(text) or HTTPStatus(status).phrase
         if status == HTTPStatus.CONFLICT:
             raise Conflict(said)
+        if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
+            raise TryAgain(f"The cluster does not let Signoff do this: {said}")
         if status == HTTPStatus.TOO_MANY_REQUESTS or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             raise TryAgain(f"The cluster is busy: {said}")
         raise GiveUp(f"The cluster refuses it: {said}")
@@ -128,9 +130,9 @@ def client(config: str) -> Any:
     chosen.retries = False  # the engine tries again, and knows how often
     try:
         if config:
-            configs.load_kube_config(config, client_configuration=chosen, persist_config=False)  # type: ignore[no-untyped-call]
+            configs.load_kube_config(config, client_configuration=chosen, persist_config=False)
         else:
-            configs.load_incluster_config(client_configuration=chosen)  # type: ignore[no-untyped-call]
+            configs.load_incluster_config(client_configuration=chosen)
     except (configs.ConfigException, OSError) as why:
         where = f"The kubeconfig {config}" if config else "The service account of the pod"
         raise GiveUp(f"{where} cannot be used: {type(why).__name__}.") from None

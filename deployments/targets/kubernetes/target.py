@@ -5,6 +5,7 @@ Every write is made on top of what was read before the endpoint's fence was take
 
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 from deployments import pods as tokens
@@ -98,12 +99,13 @@ class KubernetesTarget:
     def observe(self, step: Step, *, key: str, fence: int) -> Seen:
         """Look at the cluster's own words."""
         look = {"install": _installed, "route": _routed, "retire": _retired, "revert": _reverted}
-        cluster = self._cluster()
-        if fences.last(cluster, step.release.endpoint) > fence:
-            return Seen(Sight.STALE)
         if step.name not in look:
             raise GiveUp(_no_step(step.name))
-        return look[step.name](cluster, step, key)
+        with _looking():
+            cluster = self._cluster()
+            if fences.last(cluster, step.release.endpoint) > fence:
+                return Seen(Sight.STALE)
+            return look[step.name](cluster, step, key)
 
     def apply(self, step: Step, *, key: str, fence: int) -> None:
         """Write the step's objects; writing them again changes nothing."""
@@ -118,7 +120,8 @@ class KubernetesTarget:
 
     def runs(self, release: Release) -> Seen:
         """Return what the release's Deployment and pods show."""
-        return _running(self._cluster(), release)
+        with _looking():
+            return _running(self._cluster(), release)
 
     def scale(self, release: Release) -> None:
         """Have the release's Deployment keep so many pods, or its autoscaler no fewer; the rest is the cluster's."""
@@ -126,8 +129,8 @@ class KubernetesTarget:
         found = cluster.find(DEPLOYMENT, names.of_release(release))
         if found is None:
             raise TryAgain(f"{release.endpoint} v{release.version} is not installed.")
-        fence = fences.last(cluster, release.endpoint)
-        self._do(_scale, Step("scale", release), names.note(found, names.KEY), fence)
+        if not _is_scaled(found, cluster.find(AUTOSCALER, names.of_release(release)), release):
+            self._go_on(_scale, Step("scale", release), found)
 
     def split(self, endpoint: str) -> Split:
         """Say nothing: a Gateway counts requests in ways of its own."""
@@ -138,13 +141,18 @@ class KubernetesTarget:
         """Give the release's pods a new token before the one they have runs out."""
         cluster = self._cluster()
         found = cluster.find(SECRET, names.of_release(release))
-        if found is None or not _is_due(found):
-            return
-        fence = fences.last(cluster, release.endpoint)
-        self._do(_renew, Step("tend", release), names.note(found, names.KEY), fence)
+        if found is not None and _is_due(found):
+            self._go_on(_renew, Step("tend", release), found)
 
     def _cluster(self) -> Cluster:
         return Cluster(self._where or place.named())
+
+    def _go_on(self, act: Act, step: Step, found: Body) -> None:
+        """Act under the highest fence and the key that `found` has: no step of a rollout, so it overtakes nobody."""
+        try:
+            self._do(act, step, names.note(found, names.KEY), fences.last(self._cluster(), step.release.endpoint))
+        except StaleFence as why:
+            raise TryAgain(str(why)) from why
 
     def _do(self, act: Act, step: Step, key: str, fence: int) -> None:
         """Read, take the fence, write; and once more where somebody else wrote in between."""
@@ -161,6 +169,15 @@ class KubernetesTarget:
                 continue
             return
         raise TryAgain("Others write to the same objects of the cluster.")
+
+
+@contextmanager
+def _looking() -> Iterator[None]:
+    """What keeps us from looking says nothing against what is looked at."""
+    try:
+        yield
+    except GiveUp as why:
+        raise TryAgain(str(why)) from why
 
 
 def _stock(cluster: Cluster, endpoint: str) -> dict[Resource, dict[str, Body]]:
@@ -232,6 +249,14 @@ def _scale(hand: Hand, step: Step) -> None:
     else:
         hand.remove(AUTOSCALER, name)
     hand.put(DEPLOYMENT, workload.deployment(release, hand.place, noted, _pods_now(before, release)))
+
+
+def _is_scaled(deployment: Body, autoscaler: Body | None, release: Release) -> bool:
+    """Whether there is nothing to change."""
+    if release.most > release.replicas:
+        bounds = (autoscaler or {}).get("spec", {})
+        return (bounds.get("minReplicas"), bounds.get("maxReplicas")) == (release.replicas, release.most)
+    return autoscaler is None and deployment["spec"].get("replicas") == release.replicas
 
 
 def _pods_now(deployment: Body | None, release: Release) -> int:
