@@ -37,6 +37,8 @@ class Placement:
         """What it gets, in words."""
         if self.copies:
             return "copies"
+        if self.share_pct and not self.endpoint.takes_requests:
+            return "files"
         return f"{self.share_pct} %" if self.share_pct else "nothing, stands by"
 
     @property
@@ -47,6 +49,8 @@ class Placement:
     @property
     def health(self) -> str:
         """How it is, in a word or two; `not seen lately` where nobody looked for minutes."""
+        if not self.endpoint.takes_requests:
+            return "not kept running"
         if self.seen is None:
             return "not looked at yet"
         if clock.now() - self.seen.at > LONG_AGO:
@@ -59,7 +63,8 @@ def look() -> int:
 
     Safe to run twice at once: the later answer stands. What is not run any more is forgotten.
     """
-    kept = [_look_at(rollout) for endpoint in Endpoint.objects.select_related("model") for rollout in running(endpoint)]
+    rows = Endpoint.objects.filter(pattern=Endpoint.Pattern.REST).select_related("model")
+    kept = [_look_at(rollout) for endpoint in rows for rollout in running(endpoint)]
     Sighting.objects.exclude(rollout__in=kept).delete()
     return len(kept)
 

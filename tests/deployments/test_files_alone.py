@@ -6,7 +6,7 @@ import pytest
 
 from accounts.actors import Actor
 from core.refusals import Conflict, Invalid
-from deployments import endpoints, rights, rollouts
+from deployments import endpoints, placements, rights, rollouts
 from deployments.batch import jobs
 from deployments.batch.jobs import Wish
 from deployments.models import Endpoint
@@ -42,6 +42,8 @@ def test_a_version_is_loaded_and_tried_once_and_then_scores_files(
     assert not hands.layout.routes(files.name).exists()
     assert look_after() == 0
     assert hands.running() == []
+    placements.look()
+    assert [(one.gets, one.health) for one in placements.placements([files])] == [("files", "not kept running")]
     job = jobs.score_upload(files, "july.csv", [b"amount\n1\n"], Wish(), actor=eli)
     assert (job.version.version, job.rollout) == (1, rollout)
 
