@@ -22,6 +22,7 @@ class Via(StrEnum):
     SIGN_IN_LINK = "sign-in-link"
     COMMAND = "command"
     SYSTEM = "system"
+    SCHEDULE = "schedule"  # in whose name a file is scored again and again
     ALERT = "alert-rule"  # in whose name an alert that she wrote rolls back
 
 

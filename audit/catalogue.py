@@ -95,6 +95,8 @@ EVENTS = {
     "batch.job.finished": "scored a file: {object}",
     "batch.job.failed": "saw the scoring of a file fail: {object}",
     "batch.job.cancelled": "cancelled the scoring of a file: {object}",
+    "batch.schedule.made": "has a file scored again and again: {object}",
+    "batch.schedule.ended": "ended {object}",
     "version.withdrawn": "withdrew the right to serve {object}",
     "webhook.created": "made the webhook {object}",
     "webhook.updated": "changed the webhook {object}",

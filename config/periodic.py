@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 from audit import denials, seal
 from core import hints
-from deployments import alarms, autoscaling, feed, fetching, locks, replayed, upkeep
+from deployments import alarms, autoscaling, feed, fetching, locks, placements, replayed, upkeep
 from deployments import collection as deployed
 from deployments.alerts import watch
+from deployments.batch import schedules
 from monitoring import drift, folding, ingest, opinions, resources, retention, windows
 from registry import collection, examining, requests
 from registry.webhooks import deliveries, lanes
@@ -48,8 +49,10 @@ DEPLOYING = (
     Periodic("work.count_features", 10, folding.fold),
     Periodic("work.judge_features", 300, drift.judge_due),
     Periodic("work.ask_detectors", 300, opinions.ask),
+    Periodic("work.start_scheduled_files", 20, schedules.start_due),
     Periodic("work.tell_alarms", 60, alarms.tell),
     Periodic("work.tend_targets", 60, upkeep.tend),
+    Periodic("work.look_at_places", 30, placements.look),
     Periodic("work.forget_predictions", 600, retention.forget),
 )
 EVERY_S = {piece.name: piece.every_s for piece in SCHEDULED + DEPLOYING}  # what beat sends

@@ -23,7 +23,11 @@ def scale() -> int:
     Safe to call from several processes at once: one of them moves the row, all of them tell the target the same.
     """
     moved = 0
-    for endpoint in Endpoint.objects.exclude(capacity={}).select_related("environment", "model"):
+    for endpoint in (
+        Endpoint.objects.filter(pattern=Endpoint.Pattern.REST)
+        .exclude(capacity={})
+        .select_related("environment", "model")
+    ):
         if releases := running(endpoint):
             moved += _decide(endpoint)
             _follow(endpoint, releases)

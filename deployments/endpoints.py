@@ -20,6 +20,7 @@ from deployments import feed
 from deployments.models import Endpoint, EndpointToken, Environment, Rollout
 from deployments.states import RolloutState
 from deployments.targets.kinds import KINDS, lacks
+from deployments.targets.kinds import target as target_of
 from registry.models import ModelVersion, RegisteredModel
 
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}\Z")
@@ -42,11 +43,18 @@ def environments_open_to(actor: Actor) -> list[Environment]:
 
 
 def create_endpoint(
-    name: str, *, model: RegisteredModel, environment: str, actor: Actor, target: str = "local"
+    name: str,
+    *,
+    model: RegisteredModel,
+    environment: str,
+    actor: Actor,
+    target: str = "local",
+    pattern: str = Endpoint.Pattern.REST,
 ) -> Endpoint:
     """Create a stable address for `model` in `environment`; it serves nothing yet.
 
-    Raises Invalid for a name, environment or target that is none, AlreadyExists for a taken name.
+    Raises Invalid for a name, environment, target or pattern that is none, or that the target does not have, and
+    AlreadyExists for a taken name.
     """
     if not NAME.match(name):
         raise Invalid("An endpoint's name has small letters, digits and hyphens, at most 63.", field="name")
@@ -57,6 +65,7 @@ def create_endpoint(
         raise Invalid(f"There is no target {target}; there are {', '.join(sorted(KINDS))}.", field="target")
     if lacking := lacks(target):
         raise Invalid(lacking, field="target")
+    _check_pattern(target, pattern)
     about = Subject("endpoint", name, name, model.uuid)
     require(actor, creates_in(place), f"create endpoints in {environment}", about=about)
     try:
@@ -66,13 +75,24 @@ def create_endpoint(
                 environment=place,
                 model=model,
                 target=target,
+                pattern=pattern,
                 salt=secrets.token_hex(16),
                 created_by=actor.person,
             )
-            record("endpoint.created", endpoint_subject(made), actor=actor, change=Change(after={"target": target}))
+            after: dict[str, object] = {"target": target, "pattern": pattern}
+            record("endpoint.created", endpoint_subject(made), actor=actor, change=Change(after=after))
     except IntegrityError as why:
         raise AlreadyExists(f"There is an endpoint named {name}.") from why
     return made
+
+
+def _check_pattern(kind: str, pattern: str) -> None:
+    """Raise Invalid for what is no pattern, or none of the target's."""
+    if pattern not in Endpoint.Pattern.values:
+        raise Invalid(f"An endpoint is {' or '.join(Endpoint.Pattern.values)}.", field="pattern")
+    able = target_of(kind).capabilities()
+    if not (able.rest if pattern == Endpoint.Pattern.REST else able.batch):
+        raise Invalid(f"The target {kind} has no endpoints for {pattern}.", field="pattern")
 
 
 def endpoints_visible_to(actor: Actor) -> QuerySet[Endpoint]:

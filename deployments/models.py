@@ -29,10 +29,17 @@ class Environment(models.Model):
 class Endpoint(models.Model):
     """A stable address that serves one registered model. What it serves is the newest rollout that is done."""
 
+    class Pattern(models.TextChoices):
+        """How it is asked. What serves requests scores files as well."""
+
+        REST = "rest", "Requests, and files"
+        BATCH = "batch", "Files alone"
+
     name = models.CharField(max_length=63, unique=True)
     environment = models.ForeignKey(Environment, on_delete=models.PROTECT, related_name="endpoints")
     model = models.ForeignKey(RegisteredModel, on_delete=models.PROTECT, related_name="endpoints")
     target = models.CharField(max_length=32, default="local")
+    pattern = models.CharField(max_length=8, choices=Pattern.choices, default=Pattern.REST)
     salt = models.CharField(max_length=64)
     capacity = models.JSONField(default=dict, blank=True)  # what differs from the defaults of deployments.capacity
     replicas = models.PositiveSmallIntegerField(default=1)  # model servers that each of its releases should have now
@@ -41,6 +48,11 @@ class Endpoint(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def takes_requests(self) -> bool:
+        """Whether model servers of it are kept running."""
+        return self.pattern == self.Pattern.REST
 
 
 class EndpointToken(models.Model):
@@ -175,6 +187,19 @@ class RolloutStep(models.Model):
         return int(str(self.arguments.get("share_pct", 0)))
 
 
+class Sighting(models.Model):
+    """What a place showed last of a rollout's version: a page compares places without asking any of them."""
+
+    rollout = models.OneToOneField(Rollout, on_delete=models.CASCADE, related_name="sighting")
+    sight = models.CharField(max_length=12)  # deployments.plan.Sight
+    why = models.CharField(max_length=500, blank=True, default="")
+    facts = models.JSONField(default=dict)
+    at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.rollout} {self.sight}"
+
+
 class InstalledRight(models.Model):
     """What a finished rollout installed: restart and rollback need only this, and that the digest still holds."""
 
@@ -253,6 +278,30 @@ class BatchJob(models.Model):
         if self.state != BatchState.RUNNING or not self.rows_s or not self.share:
             return None
         return self.rows_read * (1 - self.share) / self.share / self.rows_s
+
+
+class BatchSchedule(models.Model):
+    """A stored file that is scored at each moment of a cron expression, in the name of whoever made it."""
+
+    endpoint = models.ForeignKey(Endpoint, on_delete=models.PROTECT, related_name="batch_schedules")
+    address = models.CharField(max_length=1300)
+    cron = models.CharField(max_length=200)
+    result_kind = models.CharField(max_length=8, choices=BatchJob.Kind.choices, default=BatchJob.Kind.PARQUET)
+    id_column = models.CharField(max_length=250, blank=True, default="")
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    created_at = models.DateTimeField(default=timezone.now)
+    ended_at = models.DateTimeField(null=True)
+    done_until = models.DateTimeField(default=timezone.now)  # moments up to here were taken
+    last_job = models.ForeignKey(BatchJob, on_delete=models.PROTECT, null=True, related_name="+")
+    why = models.CharField(max_length=500, blank=True, default="")  # the last moment brought no job
+
+    class Meta:
+        """By endpoint, those that go on."""
+
+        indexes = [models.Index(fields=["endpoint", "ended_at"], name="schedule_live")]
+
+    def __str__(self) -> str:
+        return f"schedule #{self.pk}"
 
 
 class AlertBook(models.Model):

@@ -36,7 +36,8 @@ def release_of(rollout: Rollout) -> Release:
         rollout=str(rollout.uuid), endpoint=rollout.endpoint.name, model=version.model.name, version=version.version,
         digest=rollout.digest, files=tuple((line.path, line.sha256, line.size) for line in files),
         lock_digest=str(version.environment.get("lock") or ""), salt=salt_of(rollout),
-        replicas=rollout.endpoint.replicas, most=_most(rollout), **rollout.limits,
+        replicas=rollout.endpoint.replicas if rollout.endpoint.takes_requests else 1, most=_most(rollout),
+        keeps_running=rollout.endpoint.takes_requests, **rollout.limits,
     )  # fmt: skip
 
 

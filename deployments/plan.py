@@ -74,6 +74,11 @@ def steps_of(
     return [*steps, Spec("retire", deadline_s=RETIRE_S)]
 
 
+def steps_of_files() -> list[Spec]:
+    """Return the steps of a rollout that takes no requests: loaded and warmed once beside what scores, then stopped."""
+    return [Spec("install", deadline_s=INSTALL_S), Spec("retire", deadline_s=RETIRE_S)]
+
+
 REVERT = Spec("revert", deadline_s=REVERT_S)  # the one step of a rollout that is sent back
 
 

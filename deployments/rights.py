@@ -102,7 +102,12 @@ def _take_out(right: InstalledRight, reason: str, actor: Actor) -> Rollout:
     _make_way(right.endpoint, actor)
     asked = Rollout(endpoint=right.endpoint, version=right.version, digest=right.digest, reason=reason)
     asked.kind = Rollout.Kind.WITHDRAW
-    return rollouts.queue(asked, withdrawal_steps(to_be_readied=serving(right.endpoint) is not None), actor=actor)
+    return rollouts.queue(asked, withdrawal_steps(to_be_readied=_to_be_readied(right.endpoint)), actor=actor)
+
+
+def _to_be_readied(endpoint: Endpoint) -> bool:
+    """Whether a model server has to be there before requests go to what serves instead."""
+    return endpoint.takes_requests and serving(endpoint) is not None
 
 
 def _make_way(endpoint: Endpoint, actor: Actor) -> None:

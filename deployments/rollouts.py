@@ -17,7 +17,7 @@ from core.words import written
 from deployments.capacity import capacity_of
 from deployments.endpoints import endpoint_subject, last_withdrawn, serving, stand_by
 from deployments.models import WAY_BACK, Endpoint, InstalledRight, Rollout, RolloutStep
-from deployments.plan import REVERT, Spec, Strategy
+from deployments.plan import REVERT, Spec, Strategy, steps_of_files
 from deployments.plans import Plan
 from deployments.states import ENDED, LIVE, MOVES, RolloutState, StepStatus
 from deployments.targets.kinds import target
@@ -55,6 +55,7 @@ def request_deployment(
     Without `move`, a version that is to serve in production goes to Production, and one for staging stays where it is.
     """
     _refuse_other_model(version, endpoint)
+    _refuse_division(endpoint, plan)
     move = move or _move_along(version, endpoint)
     deployment: dict[str, object] = {
         "endpoint": endpoint.name,
@@ -62,6 +63,8 @@ def request_deployment(
         "target": endpoint.target,
         "plan": plan.document,
     }
+    if not endpoint.takes_requests:
+        deployment["pattern"] = endpoint.pattern
     return requests.open_request(version, move, reason=reason, actor=actor, deployment=deployment)
 
 
@@ -101,7 +104,7 @@ def start(
             _refuse_code(row, accepts_code=accepts_code)
         asked = Rollout(endpoint=endpoint, version=row, digest=digest, plan=plan.document, request=granted)
         asked.reason = reason
-        return queue(asked, plan.steps, actor=actor)
+        return queue(asked, _steps(endpoint, plan), actor=actor)
 
 
 def _refuse_unlocked(version: ModelVersion) -> None:
@@ -175,7 +178,7 @@ def roll_back(
         _refuse_busy(endpoint)
         asked = Rollout(endpoint=endpoint, version=goal.version, digest=right.digest, plan=plan.document)
         asked.kind, asked.reason, asked.limits = Rollout.Kind.ROLLBACK, written(reason), goal.limits
-        return queue(asked, plan.steps, actor=actor)
+        return queue(asked, _steps(endpoint, plan), actor=actor)
 
 
 def previous(endpoint: Endpoint) -> Rollout | None:
@@ -313,6 +316,7 @@ def _refuse_other_model(version: ModelVersion, endpoint: Endpoint) -> None:
 
 
 def _refuse_unable(endpoint: Endpoint, plan: Plan) -> None:
+    _refuse_division(endpoint, plan)
     if (plan.shares or plan.copies_pct) and serving(endpoint) is None:
         raise Conflict(
             f"{endpoint} serves nothing that a {plan.strategy} rollout could be compared with.",
@@ -323,6 +327,19 @@ def _refuse_unable(endpoint: Endpoint, plan: Plan) -> None:
         why = f": {can.unable[plan.strategy]}" if plan.strategy in can.unable else ""
         able = ", ".join(sorted(can.strategies))
         raise Conflict(f"The target {endpoint.target} cannot roll out {plan.strategy}{why}; it can {able}.")
+
+
+def _refuse_division(endpoint: Endpoint, plan: Plan) -> None:
+    """Raise Conflict where the plan divides requests that there are none of."""
+    if not endpoint.takes_requests and plan.strategy is not Strategy.ALL_AT_ONCE:
+        raise Conflict(
+            f"{endpoint} scores files alone: there are no requests that a {plan.strategy} rollout could divide.",
+            next_step="Roll it out all at once.",
+        )
+
+
+def _steps(endpoint: Endpoint, plan: Plan) -> list[Spec]:
+    return plan.steps if endpoint.takes_requests else steps_of_files()
 
 
 def _intact(version: ModelVersion) -> str:

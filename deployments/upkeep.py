@@ -53,7 +53,7 @@ def _lasting(rollout: Rollout) -> list[RolloutStep]:
     """Return the steps whose outcome should still hold."""
     if rollout.state == RolloutState.ROLLED_BACK:
         return list(rollout.steps.filter(position=WAY_BACK))
-    if rollout.kind == Rollout.Kind.WITHDRAW:
+    if rollout.kind == Rollout.Kind.WITHDRAW or not rollout.endpoint.takes_requests:
         return []
     steps = rollout.steps.filter(position__lt=WAY_BACK, name__in=["install", "route"])
     return [step for step in steps if step.name == "install" or share_of(step) == ALL]

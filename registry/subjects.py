@@ -15,6 +15,8 @@ from registry.policies.terms import Terms, shared
 from registry.policy import AliasMove, Move, StageMove, move_from, requirement, shares_pct, terms_by
 from registry.stages import Stage
 
+PLACE = ("endpoint", "environment", "target", "pattern")  # the last where no requests come there
+
 
 @dataclass(frozen=True)
 class Asked:
@@ -44,7 +46,7 @@ def build(version: ModelVersion, move: Move, asked: Asked, deployment: Deploymen
         "card": _card(version),
         "move": move.document,
         "displaces": displaced(version, move),
-        "endpoint": {part: deployment[part] for part in ("endpoint", "environment", "target")} if deployment else None,
+        "endpoint": {part: deployment[part] for part in PLACE if part in deployment} if deployment else None,
         "plan": deployment["plan"] if deployment else None,
         "limits": [
             str(t) + ("" if t.required else " (advice)") for t in MetricThreshold.objects.filter(model=version.model)

@@ -47,6 +47,7 @@ class Release:
     batch_rows: int = 1
     max_waiting: int = 256
     replicas: int = 1  # not part of what it is: it may change while it serves
+    keeps_running: bool = True  # False: it is loaded and warmed once, and stopped by its last step
     most: int = 1  # to which a place that scales by itself may go beyond `replicas`; the same
 
 

@@ -90,7 +90,8 @@ class Driver:
         logs = {name: self.folder / f"{name}.log" for name in ("reader", "model")}
         begin, desired = len(self.journal.done), self.order.desired
         model = running.start_model(self.layout, desired, isolation, to_model[0], from_model[1], logs["model"])  # type: ignore[arg-type]
-        reader = running.start_reader(path, asked, self.order, begin, to_model[1], from_reader[1], logs["reader"])
+        to = running.Ends(to_model[1], from_reader[1])
+        reader = running.start_reader(path, asked, self.order, begin, to, logs["reader"])
         for end in (to_model[0], to_model[1], from_reader[1], from_model[1]):
             os.close(end)
         over = threading.Event()

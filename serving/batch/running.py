@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from serving import environments, keeper, sandbox
@@ -13,7 +14,15 @@ from serving.contract import BatchOrder, Desired, Isolation, Layout
 from serving.launching import ONE_THREAD, PACKAGE, server_environment
 
 SET_PIPE_SIZE, PIPE_BYTES = 1031, 2**20
-KEPT = ("PATH", "LANG")
+READER = {
+    **dict.fromkeys(ONE_THREAD, "1"),
+    "PATH": "/usr/bin:/bin",
+    "LANG": "C.UTF-8",
+    "PYTHONPATH": str(PACKAGE.parent),
+    "PYTHONDONTWRITEBYTECODE": "1",
+    "ARROW_DEFAULT_MEMORY_POOL": "system",
+    "MALLOC_ARENA_MAX": "2",
+}  # its whole environment
 
 
 def pipe() -> tuple[int, int]:
@@ -24,19 +33,36 @@ def pipe() -> tuple[int, int]:
     return ends
 
 
+@dataclass(frozen=True)
+class Ends:
+    """Descriptors that a reader writes to: the model's pipe, and ours."""
+
+    model: int
+    said: int
+
+
 def start_reader(
-    path: Path, asked: Asked, order: BatchOrder, begin: int, model: int, said: int, log: Path
+    path: Path, asked: Asked, order: BatchOrder, begin: int, to: Ends, log: Path
 ) -> "subprocess.Popen[bytes]":
-    """Start what reads the file, from part `begin` on; it ends with us."""
-    words = [str(path), asked.dumped(), "--id-column", order.id_column, "--begin", str(begin), "--model", str(model)]
-    environment = {key: os.environ[key] for key in KEPT if key in os.environ}
-    environment |= {"PYTHONPATH": str(PACKAGE.parent), "ARROW_DEFAULT_MEMORY_POOL": "system", "MALLOC_ARENA_MAX": "2"}
-    environment |= dict.fromkeys(ONE_THREAD, "1")
+    """Start what reads the file, from part `begin` on; it may reach that file and two pipes. It ends with us."""
+    words = [str(path), asked.dumped(), "--id-column", order.id_column, "--begin", str(begin), "--model", str(to.model)]
+    program = [sys.executable, "-m", "serving.batch.reader", *words]
     with log.open("wb") as trouble:
         return subprocess.Popen(  # noqa: S603 - ourselves
-            [sys.executable, "-m", "serving.batch.reader", *words],
-            stdin=subprocess.DEVNULL, stdout=said, stderr=trouble, pass_fds=[model], env=environment, cwd="/",
+            sandbox.command(room_of_reader(path, log.parent), program, sandbox.probe().isolation),
+            stdin=subprocess.DEVNULL, stdout=to.said, stderr=trouble, pass_fds=[to.model], env=READER, cwd="/",
         )  # fmt: skip
+
+
+def room_of_reader(path: Path, folder: Path) -> sandbox.Room:
+    """Return what the reader may reach: Python, this package and the file. No network, nothing else of the home."""
+    temporary = folder / "reader"
+    temporary.mkdir(exist_ok=True, mode=0o700)
+    reads = [Path(sys.prefix), PACKAGE, path]
+    base = Path(sys.executable).resolve().parent.parent
+    if base != Path("/usr"):
+        reads.append(base)
+    return sandbox.Room(lists=[PACKAGE.parent], reads=reads, writes=[], temporary=temporary, environment=READER)
 
 
 def start_model(

@@ -37,8 +37,8 @@ def predictions(frame: Frame, rows: int) -> dict[str, pa.Array]:
         raise Cut("The model's answer is not whole.")
     try:
         found = {str(name): _array(kind, part, rows) for (name, kind), part in zip(columns, frame.buffers, strict=True)}
-    except (ValueError, TypeError, pa.ArrowException) as why:
-        raise Cut(f"The model's answer cannot be read: {why}") from None
+    except (ValueError, TypeError, LookupError, RecursionError, pa.ArrowException) as why:
+        raise Cut(f"The model's answer cannot be read: {why!r}") from None
     if len(found) != len(columns) or any(len(array) != rows for array in found.values()):
         raise Cut(f"The model did not answer {rows} rows.")
     return found

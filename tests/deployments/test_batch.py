@@ -22,6 +22,7 @@ from deployments.states import BatchState
 from monitoring.models import Prediction
 from registry import blobs, collection
 from registry.models import Blob
+from registry.stores.s3 import Bucket
 from serving.contract import BatchOrder, BatchSeen, dump, load
 from tests.deployments.hands import Hands
 from tests.deployments.story import AT_ONCE, installed, run
@@ -229,6 +230,22 @@ def test_a_stored_file_is_found_by_its_run_or_its_address_and_others_are_refused
             jobs.score_stored(endpoint, source, PARQUET, actor=eli)
     with pytest.raises(Invalid, match="empty"):
         ask(endpoint, eli, b"")
+
+
+def test_a_file_in_a_bucket_is_brought_here_and_its_result_goes_there(
+    bucket: Bucket, endpoint: Endpoint, played: Played, eli: Actor
+) -> None:
+    job = ask(endpoint, eli)
+    played.turn()
+    name = desk.name_of(job)
+    assert played.layout.batch_input(name).read_bytes() == LINES
+    assert not (played.layout.home / "blobs").exists()
+    played.layout.batch_result(name).write_bytes(b"result")
+    played.says(job, "done", ends=0, rows_read=2, rows_scored=2, columns=("row", "score"))
+    played.turn()
+    job = jobs.whole(job.pk)
+    assert job.state == BatchState.DONE
+    assert b"".join(bucket.read(str(job.result_id))) == b"result"
 
 
 def test_a_file_is_scored_by_the_real_model_and_its_files_are_downloaded(

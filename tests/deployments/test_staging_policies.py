@@ -7,7 +7,7 @@ from accounts.actors import Actor
 from accounts.permissions import Scope
 from audit import seal
 from core.refusals import Conflict, Denied
-from deployments import rollouts
+from deployments import capacity, rollouts
 from deployments.models import Endpoint
 from deployments.plans import Plan
 from deployments.states import RolloutState
@@ -66,6 +66,9 @@ def test_with_one_a_rollout_waits_for_its_signature_and_moves_no_stage(
     request.refresh_from_db()
     version.refresh_from_db()
     assert (request.state, version.stage) == ("executed", "None")
+    with pytest.raises(Conflict, match="already"):
+        rollouts.start(version, staging, AT_ONCE, actor=people["eli"])
+    capacity.set_capacity(staging, {"memory_mb": 4096}, actor=people["eli"])
     with pytest.raises(Conflict, match="no unused approval"):
         rollouts.start(version, staging, AT_ONCE, actor=people["eli"])
 

@@ -3,6 +3,9 @@
 import io
 import os
 import signal
+import socket
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +13,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-from serving import frames, processes
-from serving.batch import cells, sources
+from serving import frames, processes, sandbox
+from serving.batch import cells, running, sources, writing
 from serving.batch.asked import Asked, Column, Unfit, asked_by
 from serving.batch.journal import Done, Journal
 from serving.batch.reader import read
-from serving.contract import Desired
+from serving.contract import Desired, Isolation
+from tests.deployments.test_real_plane import save_hostile
 from tests.serving.rig import Home
 from tests.serving.scoring import Job, parquet, score
 from tests.serving.waiting import until
@@ -93,8 +97,8 @@ def test_no_row_is_lost_or_doubled_when_a_process_is_killed_and_no_part_is_done_
     until(lambda: len(job.parts) >= 2, within_s=30)
     pid = {
         "driver": child.pid,
-        "reader": found(child.pid, "serving.batch.reader"),
-        "model": found(child.pid, "serving.server.batch"),
+        "reader": process_of(child.pid, "serving.batch.reader"),
+        "model": process_of(child.pid, "serving.server.batch"),
     }
     os.kill(pid[killed], signal.SIGKILL)
     child.wait(30)
@@ -108,10 +112,10 @@ def test_no_row_is_lost_or_doubled_when_a_process_is_killed_and_no_part_is_done_
     assert job.result["row"].equals(pa.chunked_array([pa.array(range(1, MANY + 1))]))
 
 
-def found(parent: int, module: str) -> int:
+def process_of(parent: int, module: str) -> int:
     """Return the process below `parent` that runs a module, not what stands before it."""
-    running = [pid for pid in processes.descendants(parent) if module in Path(f"/proc/{pid}/cmdline").read_text()]
-    return running[-1]
+    found = [pid for pid in processes.descendants(parent) if module in Path(f"/proc/{pid}/cmdline").read_text()]
+    return found[-1]
 
 
 def test_what_ends_its_starter_ends_it(home: Home, desired: Desired) -> None:
@@ -123,6 +127,35 @@ def test_what_ends_its_starter_ends_it(home: Home, desired: Desired) -> None:
     child.stdin.close()
     child.wait(10)
     until(lambda: not any(map(processes.started, below)), within_s=10)
+
+
+TRIES = """
+import pathlib, socket, sys
+try:
+    pathlib.Path(sys.argv[2]).with_name("written").write_text("x")
+except OSError:
+    pass  # it has no such folder, or one of its own
+for deed in (lambda: open(sys.argv[1]).read(), lambda: socket.create_connection(("127.0.0.1", int(sys.argv[3])), 2),
+             lambda: open(sys.argv[2]).read()):
+    try:
+        deed()
+        print("done")
+    except OSError as why:
+        print("no")
+"""
+
+
+def test_what_reads_a_file_reaches_that_file_and_no_other(tmp_path: Path, isolation: Isolation) -> None:
+    for name in ("secret", "file"):
+        (tmp_path / name).write_text(name)
+    (tmp_path / "job").mkdir()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        words = [str(tmp_path / "secret"), str(tmp_path / "file"), str(listener.getsockname()[1])]
+        room = running.room_of_reader(tmp_path / "file", tmp_path / "job")
+        command = sandbox.command(room, [sys.executable, "-c", TRIES, *words], isolation)
+        ran = subprocess.run(command, env=running.READER, capture_output=True, text=True, check=True)
+    assert ran.stdout.split() == ["no", "no", "done"]
+    assert not (tmp_path / "written").exists()
 
 
 BROKEN = {
@@ -246,6 +279,53 @@ def test_a_journal_that_was_cut_in_a_line_counts_up_to_it(tmp_path: Path) -> Non
     assert (again.rows, again.scored, again.rejected) == (5, 4, 1)
     again.add(Done(1, 5, 5, 0))
     assert Journal(tmp_path / "journal").rows == 10
+
+
+@pytest.mark.parametrize(
+    ("columns", "buffers"),
+    [
+        (None, []),
+        ([["score", "float64"]], []),
+        ([["score", "float64"]], [bytes(15)]),
+        ([["score", "text"]], [b"[1"]),
+        ([["score", "text"]], [b"[1]"]),
+        ([["score", "object"]], [bytes(16)]),
+        ([["score"]], [bytes(16)]),
+        ([["score", "float64"], ["score", "float64"]], [bytes(16), bytes(16)]),
+    ],
+)
+def test_an_answer_that_is_not_what_it_says_is_not_taken(columns: object, buffers: list[bytes]) -> None:
+    frame = frames.Frame({"columns": columns}, [memoryview(part) for part in buffers])
+    with pytest.raises(frames.Cut):
+        writing.predictions(frame, 2)
+
+
+FICKLE = """
+import numpy, pandas
+
+class Fickle:
+    def predict(self, table, params=None):
+        print("what a model prints is no answer", flush=True)
+        if (table["amount"] > 1000).any():
+            raise ValueError("too much")
+        return numpy.column_stack([table["amount"], -table["amount"]])
+
+def _load_pyfunc(path):
+    return Fickle()
+"""
+
+
+def test_rows_that_a_model_fails_at_are_told_and_the_others_scored(home: Home, tmp_path: Path, models: Path) -> None:
+    requirements = (models / "hostile" / "requirements.txt").read_text(encoding="utf-8")
+    save_hostile(tmp_path / "fickle", FICKLE, requirements)
+    wanted = home.desire("batch-fickle-model", tmp_path / "fickle", memory_mb=2048)
+    amounts = [float(row) if row % 100 else 5000.0 for row in range(1, 1001)]
+    job = Job(home, wanted, parquet({"amount": amounts}), "batch-fickle")
+    seen = job.run()
+    assert (seen.state, seen.why, seen.rows_scored, seen.rows_rejected) == ("done", "", 990, 10)
+    assert job.result.column_names == ["row", "prediction_0", "prediction_1"]
+    assert job.result["prediction_1"].to_pylist() == [-amount for amount in amounts if amount < 1000]
+    assert job.rejected[0] == "100,The model cannot answer it: ValueError: too much"
 
 
 def test_frames_that_are_none_are_refused() -> None:

@@ -58,6 +58,7 @@ CAPACITY = {
         "min_replicas": 1, "max_replicas": 2, "in_flight": 4, "memory_mb": 512, "batch_rows": 1, "max_waiting": 9
     }.items()
 }  # fmt: skip
+SCHEDULE = {"address": "runs:/x/y", "cron": "0 6 * * *"}
 ALERT_RULES = '{"type": "signoff.alerts/1", "rules": []}'
 ALL_AT_ONCE = {"strategy": "all-at-once"}
 DECISION = {"verdict": "reject", "digest": "{digest}", "subject_digest": "{digest}", "comment": "no"}
@@ -145,7 +146,7 @@ PAGES = [
     anyhow("GET", "policies/<slug:name>"), anyhow("GET", "policies/<slug:name>/versions/<int:number>"),
     anyhow("POST", "policies/<slug:name>/versions/<int:number>/accept", JUDGES, body=ACCEPTANCE),
     anyhow("POST", "policies/<slug:name>/versions/<int:number>/turn-down", LIMITERS, body={"comment": "no"}),
-    anyhow("GET", "endpoints", EVERYONE), anyhow("GET", "new-endpoint", DEPLOYERS),
+    anyhow("GET", "endpoints", EVERYONE), anyhow("GET", "running", EVERYONE), anyhow("GET", "new-endpoint", DEPLOYERS),
     Deed("POST", "new-endpoint", DEPLOYERS, body={"name": "another", "model": "{name}", "environment": "staging"}),
     Deed("GET", "endpoints/<slug:name>"),
     Deed("GET", "endpoints/<slug:name>/capacity"),
@@ -180,6 +181,8 @@ PAGES = [
     Deed("GET", "endpoints/<slug:name>/batch"), Deed("POST", "endpoints/<slug:name>/batch", DEPLOYERS),
     *(Deed("GET", f"endpoints/<slug:name>/batch/<int:number>{part}") for part in ("", "/live", "/actions")),
     Deed("POST", "endpoints/<slug:name>/batch/<int:number>/cancel", DEPLOYERS),
+    Deed("POST", "endpoints/<slug:name>/batch/schedules", DEPLOYERS, body=SCHEDULE),
+    Deed("POST", "endpoints/<slug:name>/batch/schedules/<int:number>/end", DEPLOYERS),
     Deed("GET", "endpoints/<slug:name>/batch/<int:number>/files/<str:which>"),
     Deed("GET", "endpoints/<slug:name>/beside"), Deed("GET", "endpoints/<slug:name>/labels"),
     Deed("GET", "endpoints/<slug:name>/labels/<int:number>"),
@@ -248,7 +251,7 @@ REST = [
     anyhow("GET", f"{R}policies/<slug:name>/versions/<int:number>/dry-run"),
     anyhow("POST", f"{R}policies/<slug:name>/versions/<int:number>/accept", JUDGES, body=ACCEPTANCE),
     anyhow("POST", f"{R}policies/<slug:name>/versions/<int:number>/turn-down", LIMITERS, body={"comment": "no"}),
-    anyhow("GET", f"{R}endpoints"),
+    anyhow("GET", f"{R}endpoints"), anyhow("GET", f"{R}running"),
     Deed("POST", f"{R}endpoints", DEPLOYERS, body={"name": "another", "model": "{name}", "environment": "staging"}),
     Deed("GET", f"{R}endpoints/<slug:name>"),
     Deed("PATCH", f"{R}endpoints/<slug:name>/capacity", DEPLOYERS, body={"max_replicas": 2}),
@@ -259,6 +262,9 @@ REST = [
     Deed("GET", f"{R}endpoints/<slug:name>/batch-jobs"),
     Deed("POST", f"{R}endpoints/<slug:name>/batch-jobs", DEPLOYERS, body={"address": "runs:/{run}/plots/roc.png"}),
     Deed("POST", f"{R}endpoints/<slug:name>/batch-files", DEPLOYERS),
+    Deed("GET", f"{R}endpoints/<slug:name>/batch-schedules"),
+    Deed("POST", f"{R}endpoints/<slug:name>/batch-schedules", DEPLOYERS, body=SCHEDULE),
+    Deed("POST", f"{R}endpoints/<slug:name>/batch-schedules/<int:number>/end", DEPLOYERS),
     Deed("GET", f"{R}endpoints/<slug:name>/batch-jobs/<int:number>"),
     Deed("POST", f"{R}endpoints/<slug:name>/batch-jobs/<int:number>/cancel", DEPLOYERS),
     Deed("GET", f"{R}endpoints/<slug:name>/batch-jobs/<int:number>/<str:which>"),

@@ -27,7 +27,7 @@ from audit import seal
 from audit.models import Event, Mismatch, Verification
 from core import clock
 from deployments import endpoints, rollouts
-from deployments.batch import jobs
+from deployments.batch import jobs, schedules
 from deployments.models import Alert, BatchJob
 from deployments.plan import Strategy
 from deployments.plans import Plan
@@ -135,6 +135,7 @@ def laid_out(people: dict[str, Actor]) -> SimpleNamespace:
         result_id=stored.sha256, manifest_id=stored.sha256, created_by=people["eli"].person,
     )  # fmt: skip
     Prediction.objects.create(endpoint="scene", request_id="q", at=clock.now())
+    schedule = schedules.make(staged, "runs:/a/b", "0 6 * * *", jobs.Wish(), actor=people["eli"])
     labelled = LabelFile.objects.create(endpoint="scene", name="labels.csv", by="dana")
     webhook, _ = hooks.create(Channel.MLFLOW, HOOK, actor=people["ada"])
     wish = hooks.Wish(name="databricks", url=HOOK.url, events=["COMMENT_CREATED"])
@@ -147,7 +148,8 @@ def laid_out(people: dict[str, Actor]) -> SimpleNamespace:
     differs = Mismatch.objects.create(kind="stage", key=f"{model.uuid}/1", label="stage of it", found_at=clock.now())
     upload = uploads.begin_upload(beside, parts=1, actor=dana)
     return SimpleNamespace(
-        labelled=labelled.pk, job=job.pk, upload=upload.pk, alert=alert.pk, mismatch=differs.pk, policy=policy.text,
+        labelled=labelled.pk, job=job.pk, schedule=schedule.pk,
+        upload=upload.pk, alert=alert.pk, mismatch=differs.pk, policy=policy.text,
         policy_digest=policy.digest,
         model=model, name="Scene", number=request.pk, version=1, run=first.run_id, root=f"0/{first.run_id}/artifacts",
         digest=request.subject_digest, comment_id=comment.pk, threshold_id=model.thresholds.get().pk, token_id=token.pk,
@@ -182,15 +184,14 @@ def number_in(deed: Deed, scene: SimpleNamespace) -> int:
     """Return what the route's number stands for: a deployment, a request, or a version."""
     if deed.route.startswith(("deployments/", "api/v1/rollouts/")):
         return int(scene.rollout)
-    if "verification" in deed.route:
-        return int(scene.verification)
-    if "batch" in deed.route:
-        return int(scene.job)
-    if "labels/" in deed.route:
-        return int(scene.labelled)
-    if "mismatches" in deed.route:
-        return int(scene.mismatch)
-    return int(scene.number) if "approvals" in deed.route or "requests" in deed.route else 1
+    for word, number in (
+        ("verification", scene.verification), ("schedules", scene.schedule), ("batch", scene.job),
+        ("labels/", scene.labelled), ("mismatches", scene.mismatch), ("approvals", scene.number),
+        ("requests", scene.number),
+    ):  # fmt: skip
+        if word in deed.route:
+            return int(number)
+    return 1
 
 
 def filled(text: str, scene: SimpleNamespace) -> str:

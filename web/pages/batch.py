@@ -15,11 +15,13 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from accounts.actors import Actor
+from core import clock
 from core.refusals import Invalid, Refusal
 from deployments import endpoints
-from deployments.batch import jobs
+from deployments.batch import jobs, schedules
+from deployments.batch.cron import Cron
 from deployments.batch.jobs import Wish
-from deployments.models import BatchJob, Endpoint
+from deployments.models import BatchJob, BatchSchedule, Endpoint
 from deployments.states import BATCH_LIVE, BatchState
 from deployments.targets.kinds import target
 from monitoring.stats.profiles import Severity
@@ -71,6 +73,7 @@ def _form(request: HttpRequest) -> Form:
     return Form(
         files="",
         address=posted(request, "address"),
+        cron=posted(request, "cron"),
         result=posted(request, "result") or BatchJob.Kind.PARQUET,
         id_column=posted(request, "id_column"),
     )
@@ -101,10 +104,42 @@ def _page(request: HttpRequest, found: Endpoint, actor: Actor, form: Form) -> Ht
         "serving": endpoints.serving(found),
         "able": target(found.target).capabilities().batch,
         "needed": None if actor.holds(permission) else needed(permission),
+        "schedules": [_scheduled(row) for row in schedules.schedules_of(found)],
         "kinds": [{"value": value, "label": label} for value, label in BatchJob.Kind.choices],
         "most_bytes": settings.MAX_UPLOAD_BYTES,
     }
     return render(request, "batch/list.html", context, status=400 if form.errors else 200)
+
+
+def _scheduled(row: BatchSchedule) -> dict[str, object]:
+    return {"row": row, "next": Cron.parse(row.cron).after(clock.now())}
+
+
+@require_POST
+def schedule(request: HttpRequest, name: str) -> HttpResponse:
+    """Have a stored file scored again and again."""
+    actor = actor_of(request)
+    found, form = endpoints.find_endpoint(name, actor=actor), _form(request)
+    wish = Wish(posted(request, "result") or BatchJob.Kind.PARQUET, posted(request, "id_column"))
+    try:
+        schedules.make(found, posted(request, "address"), posted(request, "cron"), wish, actor=actor)
+    except Refusal as why:
+        if why.kind not in SAID:
+            raise
+        form.blame(why)
+        return _page(request, found, actor, form)
+    messages.success(request, "From now on the file is scored at each of those moments.")
+    return HttpResponseRedirect(f"/endpoints/{found.name}/batch")
+
+
+@require_POST
+def end_schedule(request: HttpRequest, name: str, number: int) -> HttpResponse:
+    """Let a schedule start nothing any more."""
+    actor = actor_of(request)
+    found = endpoints.find_endpoint(name, actor=actor)
+    schedules.end(schedules.find_schedule(found, number), actor=actor)
+    messages.success(request, "Ended: it starts nothing any more.")
+    return HttpResponseRedirect(f"/endpoints/{found.name}/batch")
 
 
 @never_cache

@@ -24,12 +24,10 @@ from monitoring import letters
 from registry import access
 from registry.models import ModelVersion, RegisteredModel
 from web.actors import actor_of
-from web.pages import canaries, plan_form, replicas
+from web.pages import canaries, labels, plan_form, replicas
 from web.pages.forms import Form, posted, whole_number
 from web.pages.needed import needed
 from web.pages.plan_picture import planned
-
-TARGETS = {"local": "This machine", "kubernetes": "Kubernetes"}
 
 
 @require_GET
@@ -71,6 +69,7 @@ def new(request: HttpRequest) -> HttpResponse:
         name=posted(request, "name"),
         model=posted(request, "model") or request.GET.get("model", ""),
         environment=posted(request, "environment") or "staging",
+        pattern=posted(request, "pattern") or Endpoint.Pattern.REST,
         target=posted(request, "target") or "local",
     )
     if request.method == "POST":
@@ -80,8 +79,9 @@ def new(request: HttpRequest) -> HttpResponse:
                 str(form["name"].value),
                 model=model,
                 environment=str(form["environment"].value),
-                actor=actor,
+                pattern=str(form["pattern"].value),
                 target=str(form["target"].value),
+                actor=actor,
             )
         except Refusal as why:
             if why.kind not in {"invalid", "already_exists"}:
@@ -94,7 +94,8 @@ def new(request: HttpRequest) -> HttpResponse:
         "form": form,
         "models": [{"value": name, "label": name} for name in models],
         "environments": [{"value": e.name, "label": e.name} for e in places],
-        "targets": [{"value": kind, "label": TARGETS[kind]} for kind in offered()],
+        "patterns": [{"value": value, "label": label} for value, label in Endpoint.Pattern.choices],
+        "targets": [{"value": kind, "label": labels.TARGETS[kind]} for kind in offered()],
     }
     return render(request, "endpoints/new.html", context, status=400 if form.errors else 200)
 
@@ -138,7 +139,9 @@ def _page(
         "history": [_past(row) for row in _history(found)],
         "versions": (deployable := _deployable(found)),
         "any_pickle": any(one["runs_code"] for one in deployable),
-        "strategies": plan_form.STRATEGIES,
+        "strategies": [
+            one for one in plan_form.STRATEGIES if found.takes_requests or one["value"] == Strategy.ALL_AT_ONCE
+        ],
         "holds": plan_form.HOLDS,
         "fails": plan_form.FAILS,
         "may_deploy": may_deploy,
@@ -173,7 +176,8 @@ def _right(right: InstalledRight, now: Rollout | None, before: Rollout | None) -
     """A right as its row shows it."""
     serves, ready = (row is not None and row.version_id == right.version_id for row in (now, before))
     use = "serves" if serves else "stands by" if ready else ""
-    seen = replicas.seen(now if serves else before) if use else None
+    row = now if serves else before
+    seen = replicas.seen(row) if use and row and row.endpoint.takes_requests else None
     server: dict[str, object] = {}
     if seen:
         server = {

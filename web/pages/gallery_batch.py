@@ -32,6 +32,24 @@ TOLD: Context = {
 }
 
 
+SCHEDULES: list[Context] = [
+    {
+        "row": {
+            "pk": 1, "address": "mlflow-artifacts:/0/5b0c41/artifacts/{date}.parquet", "cron": "15 6 * * 1-5",
+            "created_by": {"username": "olga"}, "last_job_id": 12,
+        },
+        "next": at(25),
+    },
+    {
+        "row": {
+            "pk": 2, "address": "runs:/9d1e77/all.csv", "cron": "0 0 1 * *", "created_by": {"username": "eli"},
+            "why": "No such artifact: '0/9d1e77/artifacts/all.csv'",
+        },
+        "next": at(25),
+    },
+]  # fmt: skip
+
+
 def job(number: int, state: BatchState, **more: Any) -> Context:
     """Return a job as the pages read it."""
     return {
@@ -59,16 +77,16 @@ FAILED = job(
 
 def listing(endpoint: Context, needed: Context) -> dict[str, Context]:
     """Return the states of the list with its form."""
-    form = Form(files="", address="", result="parquet", id_column="")
-    refused = Form(files="", address="runs:/", result="parquet", id_column="")
+    form = Form(files="", address="", cron="", result="parquet", id_column="")
+    refused = Form(files="", address="runs:/", cron="", result="parquet", id_column="")
     refused["address"].errors.append("A stored file is runs:/RUN/PATH or mlflow-artifacts:/PATH.")
     usual: Context = {
         "endpoint": endpoint, "form": form, "rows": [QUEUED, RUNNING, DONE, FAILED], "shown": "4 files", "able": True,
-        "serving": {"version": {"version": 5}}, "kinds": KINDS, "most_bytes": 5 * 2**30,
+        "schedules": SCHEDULES, "serving": {"version": {"version": 5}}, "kinds": KINDS, "most_bytes": 5 * 2**30,
     }  # fmt: skip
     return {
         "usual": usual,
-        "first": {**usual, "rows": []},
+        "first": {**usual, "rows": [], "schedules": []},
         "refused": {**usual, "form": refused},
         "reader": {**usual, "needed": needed},
         "serves nothing": {**usual, "rows": [], "serving": None},

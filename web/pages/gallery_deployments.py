@@ -320,9 +320,10 @@ PAGES: dict[str, dict[str, Context]] = {
     },
     "endpoints/new": {
         "usual": {
-            "form": {name: {"value": "", "errors": []} for name in ("name", "model", "environment")},
+            "form": {name: {"value": "", "errors": []} for name in ("name", "model", "environment", "pattern")},
             "models": [{"value": NAME, "label": NAME}],
             "environments": [{"value": "staging", "label": "staging"}],
+            "patterns": [{"value": "rest", "label": "Requests, and files"}],
         },
         "with a cluster": {
             "form": {name: {"value": "", "errors": []} for name in ("name", "model", "environment", "target")},

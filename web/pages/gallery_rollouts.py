@@ -37,7 +37,6 @@ UNEVEN = watch(5, "invalid", needs_person=True, sentence=VOID)
 UNEVEN["counted"] = {"canary": 912, "stable": 7_428}
 EVERY = "Hold: 14 min 10 s of 25 min 12 s in this step."
 STEADY = watch(40, "hold", [20], bad=(88, 1_668), wrong=(121, 2_502), sentence=EVERY)
-SLIPS = watch(40, "rollback", [20], bad=(201, 1_668), wrong=(121, 2_502), peak=88.0)
 APART = (
     "No difference is shown in errors (0.6 to 1.9 times the live rate): 2 of 4,170 canary requests failed, against "
     "31 of 4,170 of the live version. Fewer wrong predictions (0.4 to 0.9 times the live rate): 88 of 2,020 canary "
@@ -71,7 +70,6 @@ STATES: dict[str, Context] = {
     "target unreachable": told(Course(AT_ONCE, RUNNING, 1, NOW, {"route 100": {}}, why_at=ASIDE)),
     "no engine works on it": told(Course(STAIRS, RUNNING, 2, NOW, {"watch 5": FEW}), left_since=at(24, 9, 15)),
     "done": told(Course(AT_ONCE, RolloutState.DONE, 3)),
-    "first of its endpoint": told(Course(AT_ONCE, RolloutState.DONE, 3, more={"last_good": None}), back=None),
     "failed": told(
         Course(
             AT_ONCE, RolloutState.FAILED, 0, FAILED, {"install": BROKEN}, f"install was tried 3 times: {UNLOADABLE}", 3,
@@ -100,12 +98,7 @@ STATES: dict[str, Context] = {
         ),
     ),
     "linear": told(Course(LINEAR, RUNNING, 4, NOW, {"watch 40": STEADY})),
-    "linear, rolled back": told(
-        Course(LINEAR, BACK, 4, FAILED, {"watch 40": SLIPS}, SLIPS["sentence"], back=DONE,
-               more={"why": SLIPS["sentence"]})
-    ),
     "canary": told(Course(STAIRS, RUNNING, 2, NOW, {"watch 5": FEW})),
-    "canary, reader": reader(told(Course(STAIRS, RUNNING, 2, NOW, {"watch 5": FEW})), NEEDED),
     "canary, no traffic": told(Course(STAIRS, RUNNING, 2, NOW, {"watch 5": NOTHING})),
     "canary, nothing observed": told(Course(STAIRS, RUNNING, 2, NOW, {"watch 5": SILENT})),
     "canary, evidence late": told(
@@ -153,8 +146,5 @@ STATES: dict[str, Context] = {
         Course(SHADOW, RolloutState.DONE, 6, seen={"compare": COMPARED, "gate 0": CHOSEN},
                words={"gate 0": "let through by olga"}),
         word(59.4, "olga", "rollout.gate.opened", "the three that failed were refused by both"),
-    ),
-    "shadow, sent back": told(
-        Course(SHADOW, BACK, 3, CUT, {"compare": COMPARED, "gate 0": CHOSEN}, back=DONE, more={"why": TOO_SLOW}),
     ),
 }  # fmt: skip

@@ -11,6 +11,8 @@ from registry.models.approvals import RequestState
 from registry.policy import AliasMove, StageMove
 from registry.requests import deployment_asked, move_of
 
+TARGETS = {"local": "This machine", "kubernetes": "Kubernetes"}
+
 
 def model_path(name: str) -> str:
     """Return the address of a model's page."""

@@ -26,6 +26,7 @@ SECTIONS = (
     ("Endpoints", "/endpoints"),
     ("Audit", "/audit"),
 )
+ALSO = {"/endpoints": ("/running", "/new-endpoint")}  # pages of a section whose address begins otherwise
 
 
 def shell(request: HttpRequest) -> dict[str, object]:
@@ -83,5 +84,5 @@ def _section(label: str, href: str, path: str, waiting: int) -> dict[str, object
         "label": label,
         "href": href,
         "count": waiting if label == "Approvals" else 0,
-        "current": path == href or path.startswith(href + "/"),
+        "current": any(path == own or path.startswith(own + "/") for own in (href, *ALSO.get(href, ()))),
     }

@@ -33,6 +33,7 @@ TWINS = {
     "pages:policy": Twin("policies/{name}"),
     "pages:policy-version": Twin("policies/{name}/versions/{number}"),
     "pages:endpoints": Twin("endpoints"),
+    "pages:running": Twin("running"),
     "pages:endpoint": Twin("endpoints/{name}"),
     "pages:drift": Twin("endpoints/{name}/drift", ("version",)),
     "pages:deployments": Twin("rollouts", ("before",)),

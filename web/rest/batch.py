@@ -12,13 +12,13 @@ from rest_framework.response import Response
 
 from core.refusals import Refusal
 from deployments import endpoints
-from deployments.batch import jobs
+from deployments.batch import jobs, schedules
 from deployments.batch.jobs import Wish
 from deployments.models import BatchJob
 from deployments.states import BatchState
 from web import files
 from web.rest.authentication import actor_of
-from web.rest.batch_shapes import BatchJobShape, CancelBatch, NewBatchJob
+from web.rest.batch_shapes import BatchJobShape, BatchScheduleShape, CancelBatch, NewBatchJob, NewBatchSchedule
 from web.rest.models import REFUSALS
 from web.rest.openapi import PAGE_SIZE, place
 from web.rest.reading import checked, limit_of, one_of, text_of, whole
@@ -125,3 +125,33 @@ def batch_file(request: Request, name: str, number: int, which: str) -> Any:
     found = endpoints.find_endpoint(name, actor=actor_of(request))
     job = jobs.find_job(found, number)
     return files.send(request._request, jobs.file_of(job, which), jobs.file_name(job, which))
+
+
+@extend_schema(methods=["GET"], operation_id="list_batch_schedules", responses={200: BatchScheduleShape(many=True)})
+@extend_schema(
+    methods=["POST"],
+    operation_id="make_batch_schedule",
+    request=NewBatchSchedule,
+    responses={201: BatchScheduleShape, **REFUSALS},
+)
+@api_view(["GET", "POST"])
+def batch_schedules(request: Request, name: str) -> Response:
+    """List what is scored again and again, as far as it goes on; or have a stored file scored so."""
+    actor = actor_of(request)
+    found = endpoints.find_endpoint(name, actor=actor)
+    if request.method == "POST":
+        asked = checked(NewBatchSchedule, request)
+        wish = Wish(asked["result"], asked["id_column"])
+        made = schedules.make(found, asked["address"], asked["cron"], wish, actor=actor)
+        return Response(BatchScheduleShape(made).data, status=201)
+    return Response(BatchScheduleShape(schedules.schedules_of(found), many=True).data)
+
+
+@extend_schema(operation_id="end_batch_schedule", request=None, responses={200: BatchScheduleShape, **REFUSALS})
+@api_view(["POST"])
+def end_schedule(request: Request, name: str, number: int) -> Response:
+    """Let a schedule start nothing any more. Doing it again changes nothing."""
+    actor = actor_of(request)
+    found = endpoints.find_endpoint(name, actor=actor)
+    schedules.end(schedules.find_schedule(found, number), actor=actor)
+    return Response(BatchScheduleShape(schedules.find_schedule(found, number)).data)

@@ -68,6 +68,31 @@ class NewBatchJob(serializers.Serializer[Any]):
     id_column = serializers.CharField(max_length=250, default="", allow_blank=True)
 
 
+class BatchScheduleShape(serializers.Serializer[Any]):
+    """A stored file that is scored at each moment of `cron`; `why` says why the last moment brought no job."""
+
+    id = serializers.IntegerField(source="pk")
+    endpoint = serializers.CharField(source="endpoint.name")
+    address = serializers.CharField()
+    cron = serializers.CharField()
+    result_kind = OneOf(choices=BatchJob.Kind.choices)
+    id_column = serializers.CharField()
+    by = serializers.CharField(source="created_by.username")
+    created_at = serializers.DateTimeField()
+    ended_at = serializers.DateTimeField(allow_null=True)
+    last_job = serializers.IntegerField(source="last_job_id", allow_null=True)
+    why = serializers.CharField()
+
+
+class NewBatchSchedule(serializers.Serializer[Any]):
+    """A stored file to be scored again and again; `{date}` in its address is the day of the moment, in UTC."""
+
+    address = serializers.CharField(max_length=1300)
+    cron = serializers.CharField(max_length=200, help_text="minute, hour, day, month, weekday: `15 6 * * 1-5`")
+    result = OneOf(choices=BatchJob.Kind.choices, default=BatchJob.Kind.PARQUET)
+    id_column = serializers.CharField(max_length=250, default="", allow_blank=True)
+
+
 class CancelBatch(serializers.Serializer[Any]):
     """Why it is cancelled, if that is worth a word."""
 

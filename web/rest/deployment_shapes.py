@@ -140,6 +140,7 @@ class EndpointShape(serializers.Serializer[Any]):
     environment = serializers.CharField(source="environment.name")
     model = serializers.CharField(source="model.name")
     target = serializers.CharField()
+    pattern = OneOf(choices=Endpoint.Pattern.choices)
     path = serializers.SerializerMethodField()
     serving = serializers.SerializerMethodField()
     replicas = serializers.IntegerField()
@@ -189,6 +190,7 @@ class NewEndpoint(serializers.Serializer[Any]):
     model = serializers.CharField()
     environment = serializers.CharField(max_length=40)
     target = OneOf(choices=sorted(KINDS), required=False, default="local")
+    pattern = OneOf(choices=Endpoint.Pattern.choices, default=Endpoint.Pattern.REST)
 
 
 class NewRollout(serializers.Serializer[Any]):
@@ -254,3 +256,20 @@ class EndpointTokenOnce(serializers.Serializer[Any]):
     prefix = serializers.CharField()
     expires_at = serializers.DateTimeField()
     token = serializers.CharField()
+
+
+class PlacementShape(serializers.Serializer[Any]):
+    """One version at one endpoint: which requests it gets, and how it was when its place was last looked at."""
+
+    endpoint = serializers.CharField(source="endpoint.name")
+    environment = serializers.CharField(source="endpoint.environment.name")
+    target = serializers.CharField(source="endpoint.target")
+    model = serializers.CharField(source="rollout.version.model.name")
+    version = serializers.IntegerField(source="rollout.version.version")
+    digest = serializers.CharField(source="rollout.digest")
+    rollout = serializers.IntegerField(source="rollout.pk")
+    share_pct = serializers.IntegerField()
+    copies = serializers.BooleanField(help_text="it gets copies of requests, and answers nobody")
+    health = serializers.CharField(help_text="ready, starting, broken, not there, not reached, or not seen lately")
+    why = serializers.CharField(source="seen.why", default="")
+    seen_at = serializers.DateTimeField(source="seen.at", default=None, allow_null=True)

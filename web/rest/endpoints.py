@@ -8,12 +8,15 @@ from rest_framework.response import Response
 from deployments import endpoints as served
 from deployments import rights, rollouts
 from deployments.capacity import set_capacity
+from deployments.placements import placements
 from registry import access
 from web.rest import deployment_shapes
 from web.rest.authentication import actor_of
 from web.rest.models import REFUSALS
 from web.rest.openapi import PAGE_SIZE
 from web.rest.reading import checked, limit_of, text_of
+
+MOST = 500  # endpoints whose places are told of at once
 
 
 @extend_schema(
@@ -43,6 +46,14 @@ def endpoints(request: Request) -> Response:
     page = list(rows.select_related("created_by")[: limit_of(request)])
     context = {"serving": served.serving_of(page)}
     return Response(deployment_shapes.EndpointShape(page, many=True, context=context).data)
+
+
+@extend_schema(operation_id="list_running", responses={200: deployment_shapes.PlacementShape(many=True)})
+@api_view(["GET"])
+def running(request: Request) -> Response:
+    """List what runs where, of the models you may see: each version that gets requests, or stands by."""
+    found = placements(served.endpoints_visible_to(actor_of(request))[:MOST])
+    return Response(deployment_shapes.PlacementShape(found, many=True).data)
 
 
 @extend_schema(operation_id="read_endpoint", responses={200: deployment_shapes.EndpointWithRights})

@@ -130,7 +130,7 @@ def client(config: str) -> Any:
     chosen.retries = False  # the engine tries again, and knows how often
     try:
         if config:
-            configs.load_kube_config(config_file=config, client_configuration=chosen, persist_config=False)
+            configs.load_kube_config(config, client_configuration=chosen, persist_config=False)
         else:
             configs.load_incluster_config(client_configuration=chosen)
     except (configs.ConfigException, OSError) as why:

@@ -216,12 +216,15 @@ class LocalTarget:
         return Seen(Sight.UNDER_WAY if running else Sight.REACHED, facts)
 
     def _superfluous(self, step: Step, names: Iterator[str]) -> list[str]:
-        kept = {family(release) for release in (step.release, step.keep) if release}
+        kept = {family(release) for release in (step.release, step.keep) if release and release.keeps_running}
         return [name for name in names if replicas.family_of(name) not in kept]
 
     # Revert: back to what served before, and the replica that was tried goes
 
     def _revert(self, step: Step, key: str, fence: int) -> None:
+        if not step.release.keeps_running:
+            self._retire(step, key, fence)
+            return
         tracks = self._all_to(step.previous) if step.previous else ()
         self._write_routes(step, tracks, step.previous or step.release, key, fence)
         if differ(step.release, step.previous):
@@ -229,6 +232,8 @@ class LocalTarget:
                 self.layout.desired(name).unlink(missing_ok=True)
 
     def _reverted(self, step: Step, key: str) -> Seen:
+        if not step.release.keeps_running:
+            return self._retired(step, key)
         routed = self._routed(step, key)
         if routed.sight is not Sight.REACHED or not differ(step.release, step.previous):
             return routed
