@@ -9,7 +9,7 @@ from typing import Any
 from django.conf import settings
 from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.decorators import api_view, authentication_classes, permission_classes
 from rest_framework.request import Request
@@ -29,6 +29,8 @@ from web.rest.models import REFUSALS
 START = re.compile(r"bytes=(\d{1,18})-\Z")
 JSON = "application/json"
 ALL = 100.0  # percent
+HEX = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
+DIGEST, SHA256 = (OpenApiParameter(name, HEX, OpenApiParameter.PATH) for name in ("digest", "sha256"))
 
 
 class FileShape(serializers.Serializer[Any]):
@@ -46,7 +48,7 @@ class ManifestShape(serializers.Serializer[Any]):
     files = FileShape(many=True)
 
 
-@extend_schema(operation_id="read_pod_manifest", responses={200: ManifestShape, **REFUSALS})
+@extend_schema(operation_id="read_pod_manifest", parameters=[DIGEST], responses={200: ManifestShape, **REFUSALS})
 @api_view(["GET"])
 @authentication_classes([])
 @permission_classes([])
@@ -56,7 +58,11 @@ def manifest(request: Request, digest: str) -> Response:
     return Response({"digest": digest, "files": [asdict(line) for line in files]})
 
 
-@extend_schema(operation_id="read_pod_file", responses={(200, "application/octet-stream"): OpenApiTypes.BINARY})
+@extend_schema(
+    operation_id="read_pod_file",
+    parameters=[DIGEST, SHA256],
+    responses={(200, "application/octet-stream"): OpenApiTypes.BINARY, **REFUSALS},
+)
 @api_view(["GET"])
 @authentication_classes([])
 @permission_classes([])
@@ -77,7 +83,11 @@ def file(request: Request, digest: str, sha256: str) -> HttpResponseBase:
     return StreamingHttpResponse(body, status=status, content_type="application/octet-stream", headers=heads)
 
 
-@extend_schema(operation_id="read_pod_lock", responses={(200, "text/plain"): OpenApiTypes.STR})
+@extend_schema(
+    operation_id="read_pod_lock",
+    parameters=[DIGEST],
+    responses={(200, "text/plain"): OpenApiTypes.STR, **REFUSALS},
+)
 @api_view(["GET"])
 @authentication_classes([])
 @permission_classes([])
@@ -90,7 +100,7 @@ def lock(request: Request, digest: str) -> HttpResponse:
         raise NotFound("The model's list of packages is not here.") from why
 
 
-@extend_schema(operation_id="read_pod_tokens", responses={200: OpenApiTypes.OBJECT, **REFUSALS})
+@extend_schema(operation_id="read_pod_tokens", parameters=[DIGEST], responses={200: OpenApiTypes.OBJECT, **REFUSALS})
 @api_view(["GET"])
 @authentication_classes([])
 @permission_classes([])
@@ -100,7 +110,9 @@ def tokens(request: Request, digest: str) -> HttpResponse:
     return HttpResponse(contract.text_of(said), content_type=JSON)
 
 
-@extend_schema(operation_id="read_pod_feature_policy", responses={200: OpenApiTypes.OBJECT, **REFUSALS})
+@extend_schema(
+    operation_id="read_pod_feature_policy", parameters=[DIGEST], responses={200: OpenApiTypes.OBJECT, **REFUSALS}
+)
 @api_view(["GET"])
 @authentication_classes([])
 @permission_classes([])
