@@ -60,6 +60,8 @@ EVENTS = {
     "policy.accepted": "put {object} in force",
     "policy.refused": "refused {object}",
     "policy.withdrawn": "withdrew {object}",
+    "run.written": "wrote into the run {object}, which is another's",
+    "logged_model.written": "wrote into the logged model {object}, which is another's",
     "run.deleted": "deleted the run {object}",
     "run.restored": "restored the run {object}",
     "experiment.created": "created the experiment {object}",

@@ -16,7 +16,7 @@ from accounts.policy import require as require_role
 from audit.record import Subject
 from core import clock
 from core.refusals import Conflict, Denied, Invalid, NotFound
-from registry import blobs
+from registry import blobs, contributors
 from registry.listed_files import FileLine, below, files_of
 from registry.models import Blob, LoggedModel, ModelVersion, Run, StoredFile
 from registry.restricted import hides
@@ -151,7 +151,7 @@ def delete_files(place: Place, *, actor: Actor) -> None:
 def find_file(place: Place, *, actor: Actor) -> FileLine:
     """Return the file at `place`; raise NotFound where there is none or it may not be seen, Invalid for a folder.
 
-    Raises Conflict for a registered version whose list of files is not the one its digest names.
+    Raises NotAsSigned for a registered version whose list of files is not the one its digest names.
     """
     lines, path = _at_or_below(place, actor)
     for line in lines:
@@ -181,10 +181,7 @@ def _at_or_below(place: Place, actor: Actor) -> tuple[list[FileLine], str]:
 
 def _signed(version: ModelVersion) -> list[FileLine]:
     """Return the version's files as its digest names them, whatever the rows beside it say."""
-    try:
-        return files_of(version.manifest) if version.manifest else []
-    except ValueError as why:
-        raise Conflict(f"The files of {version} cannot be told: {why}.", next_step="Verify the ledger.") from why
+    return files_of(version.manifest) if version.manifest else []
 
 
 def entries_below(prefix: str, rows: Iterable[tuple[str, int]]) -> list[Entry]:
@@ -215,6 +212,13 @@ def require_writable(place: Place, actor: Actor) -> None:
             about=about,
         )
     require_readable(place, actor)
+    contributors.note(_subject(place), author, actor=actor)
+
+
+def _subject(place: Place) -> Subject:
+    """Return the run or logged model whose files lie below the place, as the ledger names it."""
+    parts = place.root.split("/")
+    return Subject("logged_model", parts[2], parts[2]) if parts[1] == "models" else Subject("run", parts[1], parts[1])
 
 
 def require_readable(place: Place, actor: Actor) -> None:

@@ -58,7 +58,7 @@ def conflict_of_interest(request: ApprovalRequest, actor: Actor, weakened: list[
     if person == request.version.run_author_id:
         return "You ran the training, so somebody else decides."
     if person in request.version.makers:
-        return "You registered or trained what this is a copy of, so somebody else decides."
+        return "You made what this is a copy of, or wrote into what it came from, so somebody else decides."
     words = weakening.by(weakening.of(request.model) if weakened is None else weakened, person)
     return f"You {words}, so somebody else decides first." if words else ""
 

@@ -5,6 +5,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from core.refusals import Conflict
 from registry.models import Manifest
 
 
@@ -17,11 +18,21 @@ class FileLine:
     size: int
 
 
+class NotAsSigned(Conflict, ValueError):
+    """The list of a version's files is not the one that its digest names: nothing can rest on it."""
+
+    def __init__(self, digest: str) -> None:
+        super().__init__(
+            f"The list of files of sha256 {digest[:12]} in the database is not the one its digest names.",
+            next_step="Put the row back from a backup.",
+        )
+
+
 def files_of(manifest: Manifest) -> list[FileLine]:
-    """Return the files the manifest's body lists; raises ValueError where its digest does not hold."""
+    """Return the files the manifest's body lists; raises NotAsSigned where its digest does not hold."""
     body = bytes(manifest.body)
     if hashlib.sha256(body).hexdigest() != manifest.digest:
-        raise ValueError("the manifest is not the one its digest names")
+        raise NotAsSigned(manifest.digest)
     return [FileLine(**line) for line in json.loads(body)["files"]]
 
 

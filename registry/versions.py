@@ -11,7 +11,19 @@ from audit.record import Change, Subject, record
 from core import clock, hints, rows
 from core.refusals import Conflict, Invalid
 from core.words import written
-from registry import access, artifacts, evidence, frozen, manifests, names, numbering, requests, semver, sources
+from registry import (
+    access,
+    artifacts,
+    evidence,
+    frozen,
+    listed_files,
+    manifests,
+    names,
+    numbering,
+    requests,
+    semver,
+    sources,
+)
 from registry.models import (
     Alias,
     Annotation,
@@ -175,7 +187,12 @@ def _take_manifest(version: ModelVersion, manifest: Manifest) -> None:
 
 
 def _copy_from(version: ModelVersion, origin: ModelVersion) -> None:
-    """A copy has the same bytes and evidence, and an identity of its own: no stage, alias or approval comes along."""
+    """A copy has the same bytes and evidence, and an identity of its own: no stage, alias or approval comes along.
+
+    Raises NotAsSigned where the list of the origin's files is not the one that was signed.
+    """
+    if origin.manifest:
+        listed_files.files_of(origin.manifest)
     for name in (
         "manifest",
         "framework",

@@ -9,6 +9,7 @@ from django.db.models.functions import Left
 from django.utils import timezone
 
 from accounts.permissions import Permission
+from registry import contributors
 from registry.models.artifacts import Manifest
 from registry.models.registered import RegisteredModel, readable_by
 from registry.stages import Stage
@@ -92,12 +93,18 @@ class ModelVersion(models.Model):
 
     @cached_property
     def makers(self) -> frozenset[int]:
-        """Who registered or trained it, or a version before it with the same files, which it is a copy of: by key."""
-        people = {self.registered_by_id, self.run_author_id}
+        """Who registered or trained it, wrote into what it came from, or made what it is a copy of: by key.
+
+        It is a copy of a version before it with the same files.
+        """
+        people, runs, logged = {self.registered_by_id, self.run_author_id}, {self.run_id}, {self.logged_model_id}
         if self.manifest_id and getattr(self, "copied", True):  # whoever looked already says so
             before = ModelVersion.objects.filter(manifest=self.manifest_id, pk__lt=self.pk)
-            people |= {one for pair in before.values_list("registered_by", "run_author").distinct() for one in pair}
-        return frozenset(one for one in people if one)
+            for *makers, run, model in before.values_list("registered_by", "run_author", "run_id", "logged_model_id"):
+                people.update(makers)
+                runs.add(run)
+                logged.add(model)
+        return frozenset(one for one in people | contributors.of(runs, logged) if one)
 
     @property
     def verified(self) -> bool:
@@ -116,6 +123,7 @@ def made_by(person: "User | None", version: str = "version") -> models.Exists:
     key, files = models.OuterRef(version), models.OuterRef(f"{version}__manifest")
     before = models.Q(pk=key) | models.Q(manifest=files, pk__lt=key)
     hers = models.Q(registered_by=person) | models.Q(run_author=person)
+    hers |= contributors.is_one(person.pk if person else None, "run_id", "logged_model_id")
     return models.Exists(ModelVersion.objects.filter(before, hers))
 
 

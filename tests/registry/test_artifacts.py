@@ -186,6 +186,10 @@ def test_a_registered_version_is_read_as_signed_whatever_the_rows_beside_it_say(
     Manifest.objects.update(body=b'{"files": []}')
     with pytest.raises(Conflict, match="not the one its digest names"):
         artifacts.find_file(parse_place(f"{root}/model.skops"), actor=eli)
+    with pytest.raises(Conflict, match="not the one its digest names"):
+        versions.register_version(
+            make_model(eli, "copy"), versions.Registration(source="models:/Fraud-Detection/1"), actor=eli
+        )
 
 
 @pytest.mark.django_db

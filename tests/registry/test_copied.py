@@ -2,13 +2,14 @@
 
 import pytest
 
-from accounts.actors import Actor, Via, person
+from accounts.actors import COMMAND, Actor, Via, person
 from accounts.roles import Role
 from accounts.users import create_user
+from audit.models import Event
 from core.refusals import Denied
-from registry import decisions, registered, versions
+from registry import artifacts, decisions, logged_models, measurements, registered, versions
 from registry.models import ApprovalRequest, ModelVersion
-from tests.factories import ask_production, make_model, make_version
+from tests.factories import MLMODEL, ask_production, make_model, make_run, make_version, put
 
 pytestmark = [pytest.mark.django_db, pytest.mark.postgresql]
 
@@ -51,3 +52,33 @@ def test_a_copy_made_later_keeps_nobody_from_signing_the_original(dana: Actor, d
     asked = ask_production(version, dana)
     assert ApprovalRequest.objects.waiting_for(duo).get() == asked
     approve(asked, duo)
+
+
+def test_whoever_wrote_into_anothers_run_is_a_maker_of_what_comes_of_it(dana: Actor, people: dict[str, Actor]) -> None:
+    mix = person(create_user("mix", roles=[Role.ML_ENGINEER, Role.REVIEWER], actor=COMMAND), Via.PASSWORD)
+    run = make_run(dana)
+    for _ in range(2):
+        measurements.log_batch(run, measurements.Batch([measurements.Measurement("auc", 0.99, 1)]), actor=mix)
+        put(run, "model/extra.bin", b"hers", mix)
+    told = Event.objects.filter(action="run.written")
+    assert [(one.actor_name, one.object_id) for one in told] == [("mix", run.run_id)]
+    version = versions.register_version(
+        make_model(dana), versions.Registration(source=f"runs:/{run.run_id}/model", run_id=run.run_id), actor=dana
+    )
+    assert version.makers == {dana.person.pk, mix.person.pk}
+    request = ask_production(version, dana)
+    with pytest.raises(Denied, match="You"):
+        approve(request, mix)
+    assert request not in ApprovalRequest.objects.waiting_for(mix)
+    assert request in ApprovalRequest.objects.waiting_for(people["rita"])
+
+
+def test_whoever_logged_a_model_in_anothers_run_is_a_maker_too(dana: Actor) -> None:
+    mix = person(create_user("mix", roles=[Role.ML_ENGINEER, Role.REVIEWER], actor=COMMAND), Via.PASSWORD)
+    run = make_run(dana)
+    logged = logged_models.create_logged_model(run.experiment, name="m", source_run=run, actor=mix)
+    root = artifacts.logged_model_root(logged)
+    artifacts.put_file(artifacts.parse_place(f"{root}/MLmodel"), [MLMODEL.encode()], actor=mix)
+    asked = versions.Registration(source=f"models:/{logged.model_id}", model_id=logged.model_id)
+    version = versions.register_version(make_model(dana), asked, actor=dana)
+    assert mix.person.pk in version.makers

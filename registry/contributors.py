@@ -1,0 +1,41 @@
+"""Who wrote into what somebody else logged: told once a person, and a maker of what is registered from it."""
+
+from collections.abc import Iterable
+
+from django.db import transaction
+from django.db.models import Exists, OuterRef, Q, QuerySet
+
+from accounts.actors import Actor
+from audit.models import Event
+from audit.record import Subject, record
+
+WRITTEN = {"run": "run.written", "logged_model": "logged_model.written"}
+
+
+def note(about: Subject, author: int | None, *, actor: Actor) -> None:
+    """Record that the actor was let write there, where it is another's and nobody told of it yet."""
+    if actor.user is None or actor.user.pk == author:
+        return
+    action = WRITTEN[about.kind]
+    told = _told(about.kind, [about.id]).filter(actor_id=actor.user.pk)
+    if not told.exists():
+        with transaction.atomic():
+            record(action, about, actor=actor)
+
+
+def of(runs: Iterable[str], logged_models: Iterable[str]) -> set[int]:
+    """Return the keys of those who wrote into another's run or logged model, of the ids given."""
+    found = _told("run", sorted(filter(None, runs))) | _told("logged_model", sorted(filter(None, logged_models)))
+    return {key for key in found.values_list("actor_id", flat=True) if key}
+
+
+def is_one(person: int | None, run: str, logged_model: str) -> Q:
+    """Return whether the person is one, for rows whose columns `run` and `logged_model` hold the ids."""
+    hers = Event.objects.filter(actor_id=person)
+    runs = hers.filter(action=WRITTEN["run"], object_kind="run", object_id=OuterRef(run))
+    models = hers.filter(action=WRITTEN["logged_model"], object_kind="logged_model", object_id=OuterRef(logged_model))
+    return Q(Exists(runs)) | Q(Exists(models))
+
+
+def _told(kind: str, ids: list[str]) -> QuerySet[Event]:
+    return Event.objects.filter(object_kind=kind, object_id__in=ids, action=WRITTEN[kind], outcome="done")
