@@ -109,7 +109,8 @@ def aimed(case: Case[Any], mode: GenerationMode, things: dict[str, Any]) -> Case
 
 def hold(area: str, times: int, headers: dict[str, str], things: dict[str, Any]) -> int:
     """Call each operation of `area` so often with what fits and so often with what does not; return how many calls."""
-    return sum(call(one, mode, times, headers, things) for one in operations(area) for mode in EITHER if fits(one, mode))
+    wanted = [(one, mode) for one in operations(area) for mode in EITHER if fits(one, mode)]
+    return sum(call(one, mode, times, headers, things) for one, mode in wanted)
 
 
 def fits(operation: APIOperation[Any, Any, Any, Any], mode: GenerationMode) -> bool:
