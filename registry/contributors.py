@@ -29,12 +29,11 @@ def of(runs: Iterable[str], logged_models: Iterable[str]) -> set[int]:
     return {key for key in found.values_list("actor_id", flat=True) if key}
 
 
-def is_one(person: int | None, run: str, logged_model: str) -> Q:
-    """Return whether the person is one, for rows whose columns `run` and `logged_model` hold the ids."""
-    hers = Event.objects.filter(actor_id=person)
-    runs = hers.filter(action=WRITTEN["run"], object_kind="run", object_id=OuterRef(run))
-    models = hers.filter(action=WRITTEN["logged_model"], object_kind="logged_model", object_id=OuterRef(logged_model))
-    return Q(Exists(runs)) | Q(Exists(models))
+def are_any(run: str, logged_model: str, **which: int | None) -> Q:
+    """Return whether there is one, of `which` events, for rows whose columns `run` and `logged_model` hold the ids."""
+    runs = Event.objects.filter(action=WRITTEN["run"], object_kind="run", object_id=OuterRef(run), **which)
+    about = {"object_kind": "logged_model", "object_id": OuterRef(logged_model)}
+    return Q(Exists(runs)) | Q(Exists(Event.objects.filter(action=WRITTEN["logged_model"], **about, **which)))
 
 
 def _told(kind: str, ids: list[str]) -> QuerySet[Event]:

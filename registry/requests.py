@@ -3,6 +3,7 @@
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 from django.conf import settings
 from django.db import transaction
@@ -17,6 +18,7 @@ from core import canonical, clock, rows
 from core.refusals import Conflict, Denied, Invalid, NotFound
 from core.words import written
 from registry import access, aliases, attested, checks, doubts, subjects
+from registry.contributors import are_any
 from registry.models import ApprovalRequest, ModelVersion, RegisteredModel, RequestRule
 from registry.models.approvals import MOVES, RequestState
 from registry.models.versions import copied
@@ -55,10 +57,14 @@ def find_request(number: int, *, actor: Actor) -> ApprovalRequest:
         "model__owner", "version__manifest", "version__registered_by", "requester", "glass__person",
         "glass__reviewed_by", "version__card",
     )  # fmt: skip
-    request = found.annotate(doubted=doubts.whether_request(), copied=copied()).filter(pk=number).first()
+    looked = {"copied": copied(), "written_into": are_any("version__run_id", "version__logged_model_id")}
+    request = found.annotate(doubted=doubts.whether_request(), **looked).filter(pk=number).first()
     if request is None:
         raise NotFound(f"There is no approval request #{number}.")
-    request.version.model, request.version.copied = request.model, request.copied  # type: ignore[attr-defined]
+    version: Any = request.version
+    version.model = request.model
+    for name in looked:
+        setattr(version, name, getattr(request, name))
     return request
 
 

@@ -98,13 +98,16 @@ class ModelVersion(models.Model):
         It is a copy of a version before it with the same files.
         """
         people, runs, logged = {self.registered_by_id, self.run_author_id}, {self.run_id}, {self.logged_model_id}
-        if self.manifest_id and getattr(self, "copied", True):  # whoever looked already says so
+        is_copy = self.manifest_id and getattr(self, "copied", True)  # whoever looked already says so
+        if is_copy:
             before = ModelVersion.objects.filter(manifest=self.manifest_id, pk__lt=self.pk)
             for *makers, run, model in before.values_list("registered_by", "run_author", "run_id", "logged_model_id"):
                 people.update(makers)
                 runs.add(run)
                 logged.add(model)
-        return frozenset(one for one in people | contributors.of(runs, logged) if one)
+        if is_copy or getattr(self, "written_into", True):
+            people |= contributors.of(runs, logged)
+        return frozenset(one for one in people if one)
 
     @property
     def verified(self) -> bool:
@@ -123,7 +126,7 @@ def made_by(person: "User | None", version: str = "version") -> models.Exists:
     key, files = models.OuterRef(version), models.OuterRef(f"{version}__manifest")
     before = models.Q(pk=key) | models.Q(manifest=files, pk__lt=key)
     hers = models.Q(registered_by=person) | models.Q(run_author=person)
-    hers |= contributors.is_one(person.pk if person else None, "run_id", "logged_model_id")
+    hers |= contributors.are_any("run_id", "logged_model_id", actor_id=person.pk if person else None)
     return models.Exists(ModelVersion.objects.filter(before, hers))
 
 
