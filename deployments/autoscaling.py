@@ -61,7 +61,7 @@ def _follow(endpoint: Endpoint, releases: list[Rollout]) -> None:
         if rollout.state == RolloutState.RUNNING and not _is_installed(rollout):
             continue  # its install step starts as many as there should be
         try:
-            target(endpoint.target).scale(orders.release_of(rollout))
+            target(endpoint.target).scale(orders.told_release(rollout))
         except (TryAgain, GiveUp) as why:
             log.info("not scaled yet", endpoint=endpoint.name, rollout=rollout.pk, why=str(why))
 

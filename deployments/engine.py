@@ -19,7 +19,8 @@ from audit.models import Checkpoint, Event
 from audit.record import Change, record
 from audit.replay.mismatches import open_count
 from core import clock
-from deployments import claims, freezing, holders, orders, plan, reach, rollouts, steering, used, watching
+from deployments import attested, claims, freezing, holders, orders, plan, reach, rollouts, steering, used, watching
+from deployments.endpoints import way_back
 from deployments.history import serves
 from deployments.models import Rollout, RolloutStep
 from deployments.plan import Act, Sight, StepView
@@ -66,11 +67,15 @@ def work(pk: int, holder: str) -> None:
 def _begin(rollout: Rollout, holder: str) -> bool:
     """Start a queued rollout once its approval is inside a signed checkpoint and its endpoint is free.
 
-    While a row differs from the ledger, and in a freeze, only what goes back starts.
+    While a row differs from the ledger, and in a freeze, only what goes back starts, and that only where it is itself
+    what the ledger says.
     """
     if rollout.request_id and not _is_sealed(rollout):
         return False
     if rollout.kind == Rollout.Kind.DEPLOY and (open_count() or freezing.frozen(rollout)):
+        return False
+    if why := attested.against(rollout.endpoint, f"begin {rollout}", rollout):
+        Rollout.objects.filter(pk=rollout.pk, state=RolloutState.QUEUED).update(why=why[:500])
         return False
     with _held(rollout, holder) as row:
         if row is None or row.endpoint.rollouts.filter(state__in=LIVE).exists():
@@ -170,7 +175,8 @@ def _do(turn: Turn, decision: plan.Decision, seen: Seen) -> bool:
     """Do what was decided; return whether more can be done at once."""
     why = ": ".join(part for part in (decision.why, seen.why) if part)
     if decision.act is Act.APPLY:
-        return _apply(turn)
+        untold = _untold(turn)
+        return _ask_operator(turn, untold) if untold else _apply(turn)
     if decision.act is Act.FINISH_STEP:
         return _finish_step(turn, seen)
     if decision.act is Act.ROLL_BACK:
@@ -221,6 +227,14 @@ def _apply(turn: Turn) -> bool:
     return False
 
 
+def _untold(turn: Turn) -> str:
+    """Return why a target may not be told of the step: what it brings, or goes back to, is not what the ledger says."""
+    if turn.step.name in LOOKED_AT_HERE:
+        return ""
+    brings = None if turn.step.name == plan.REVERT.name else turn.rollout
+    return attested.against(turn.rollout.endpoint, f"go on with {turn.rollout}", brings, way_back(turn.rollout))
+
+
 def _deadline(step: RolloutStep) -> datetime:
     return clock.now() + timedelta(seconds=float(str(step.arguments["deadline_s"])))
 
@@ -243,15 +257,21 @@ def _finish_step(turn: Turn, seen: Seen) -> bool:
 
 
 def _finish(rollout: Rollout, holder: str) -> bool:
-    """All steps are done: the version is installed, or gone, or everything is as it was before."""
+    """All steps are done: the version is installed, or gone, or everything is as it was before.
+
+    Where the rollout is not what the ledger says it leaves no right, and waits for an operator.
+    """
+    why = attested.against(rollout.endpoint, f"end {rollout}", rollout) if rollout.state == RolloutState.RUNNING else ""
     with _held(rollout, holder) as row:
         if row is None:
             return False
         withdraws = row.kind == Rollout.Kind.WITHDRAW
-        if row.state == RolloutState.RUNNING and not withdraws:
-            rollouts.install(row)
-        if row.state == RolloutState.RUNNING:
+        if why:
+            rollouts.advance(row, RolloutState.NEEDS_OPERATOR, why=why)
+        elif row.state == RolloutState.RUNNING:
             rollouts.advance(row, RolloutState.DONE)
+            if not withdraws:
+                rollouts.install(row)
             used.use_up(row)
         elif withdraws:
             rollouts.advance(row, RolloutState.NEEDS_OPERATOR, why=f"Requests are refused. {row.why}")

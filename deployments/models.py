@@ -10,15 +10,21 @@ from accounts.permissions import Permission
 from deployments.states import BATCH_LIVE, LIVE, BatchState, RolloutState, StepStatus
 from registry.models import ApprovalRequest, Blob, ModelVersion, RegisteredModel
 
+STAGING = "staging"  # the one environment in which nobody has to sign
+
 
 class Environment(models.Model):
-    """`staging` or `production`: decides who deploys and whether a signature is needed."""
+    """`staging` or `production`: decides, by its name alone, who deploys and whether a signature is needed."""
 
     name = models.CharField(max_length=40, unique=True)
-    needs_approval = models.BooleanField(default=True)
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def needs_approval(self) -> bool:
+        """Whether somebody has to sign what is started here."""
+        return self.name != STAGING
 
     @property
     def permission(self) -> Permission:

@@ -2,7 +2,7 @@
 
 import hashlib
 
-from deployments import endpoints
+from deployments import attested, endpoints
 from deployments.models import WAY_BACK, Rollout, RolloutStep
 from deployments.scaling import Capacity
 from deployments.targets.contract import GiveUp, Release, Step
@@ -39,6 +39,18 @@ def release_of(rollout: Rollout) -> Release:
         replicas=rollout.endpoint.replicas if rollout.endpoint.takes_requests else 1, most=_most(rollout),
         keeps_running=rollout.endpoint.takes_requests, **rollout.limits,
     )  # fmt: skip
+
+
+def told_release(rollout: Rollout) -> Release:
+    """Return the release of a rollout that is what the ledger says; raise GiveUp where it is not."""
+    require_told(f"keep {rollout} running", rollout)
+    return release_of(rollout)
+
+
+def require_told(deed: str, rollout: Rollout, back: Rollout | None = None) -> None:
+    """Raise GiveUp where the rollout, or what it goes back to, is not what the ledger says; it is told of."""
+    if why := attested.against(rollout.endpoint, deed, rollout, back):
+        raise GiveUp(why)
 
 
 def _most(rollout: Rollout) -> int:

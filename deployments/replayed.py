@@ -11,73 +11,17 @@ from accounts.replayed import REVOKED
 from accounts.tokens import fingerprint_of
 from audit.models import Event, Mismatch
 from audit.replay import mismatches, turns
-from audit.replay.story import UNREADABLE, Body, Kind, Word, by_key
-from core import canonical, clock
+from audit.replay.story import UNREADABLE, Body, Kind, Word
+from core import clock
 from core.refusals import NotFound
-from deployments.models import WAY_BACK, Endpoint, EndpointToken, Environment, InstalledRight, Rollout, RolloutStep
-from deployments.states import RolloutState
+from deployments.models import EndpointToken, Environment
+from deployments.told import KINDS as DEPLOYMENTS
 from registry.replayed.kinds import KINDS as REGISTRY
 
-WITHDRAWN = "withdrawn"
 
-
-def _endpoint(body: Body) -> Iterator[Word]:
-    """The environment stands in the label: `name (environment)`."""
-    about = body["object"]
-    place = about["label"].removeprefix(f"{about['id']} (").removesuffix(")")
-    yield Word(about["id"], f"{place}, model {body['model']}")
-
-
-def _endpoint_rows() -> Iterator[tuple[str, str]]:
-    rows = Endpoint.objects.order_by("pk").values_list("name", "environment__name", "model__uuid")
-    for name, place, model in rows.iterator():
-        yield name, f"{place}, model {model}"
-
-
-def _state(body: Body) -> Iterator[Word]:
-    if state := body["after"].get("state"):
-        yield Word(body["object"]["id"], state)
-
-
-def _queued(body: Body) -> Iterator[Word]:
-    yield Word(body["object"]["id"], RolloutState.QUEUED)
-
-
-def _goal(body: Body) -> Iterator[Word]:
-    if "version" in body["facts"]:
-        facts = body["facts"]
-        yield Word(body["object"]["id"], f"version {facts['version']} to {facts['endpoint']}, files {facts['digest']}")
-
-
-def _goal_rows() -> Iterator[tuple[str, str]]:
-    rows = Rollout.objects.order_by("pk").values_list("pk", "version__version", "endpoint__name", "digest")
-    for key, number, endpoint, digest in rows.iterator():
-        yield str(key), f"version {number} to {endpoint}, files {digest}"
-
-
-def _plan(body: Body) -> Iterator[Word]:
-    if "plan" in body["facts"]:
-        yield Word(body["object"]["id"], canonical.dump(body["facts"]["plan"]).decode())
-
-
-def _plan_rows() -> Iterator[tuple[str, str]]:
-    for key, plan in Rollout.objects.order_by("pk").values_list("pk", "plan").iterator(chunk_size=500):
-        yield str(key), canonical.dump(plan).decode()
-
-
-def _steps(body: Body) -> Iterator[Word]:
-    for place, (name, arguments) in enumerate(body["facts"].get("steps", [])):
-        yield Word(f"{body['object']['id']}/{place}", _course(name, arguments))
-
-
-def _step_rows() -> Iterator[tuple[str, str]]:
-    rows = RolloutStep.objects.filter(position__lt=WAY_BACK).order_by("pk")
-    for key, place, name, arguments in rows.values_list("rollout_id", "position", "name", "arguments").iterator():
-        yield f"{key}/{place}", _course(name, arguments)
-
-
-def _course(name: str, arguments: object) -> str:
-    return f"{name} {canonical.dump(arguments).decode()}"
+def _environment_rows() -> Iterator[tuple[str, str]]:
+    for place in Environment.objects.order_by("pk"):
+        yield place.name, str(place.needs_approval)
 
 
 def _endpoint_token(body: Body) -> Iterator[Word]:
@@ -101,40 +45,14 @@ def _endpoint_token_rows() -> Iterator[tuple[str, str]]:
         yield key, REVOKED if revoked_at else f"{name} until {clock.iso(until)}, {fingerprint_of(sha256)}{_use(use)}"
 
 
-def _installed(body: Body) -> Iterator[Word]:
-    if body["facts"]["kind"] != Rollout.Kind.WITHDRAW:
-        yield Word(body["object"]["id"], body["facts"]["digest"])
-
-
-def _withdrawn(body: Body) -> Iterator[Word]:
-    for number in body["facts"]["rollouts"]:
-        yield Word(str(number), WITHDRAWN)
-
-
-def _right_rows() -> Iterator[tuple[str, str]]:
-    rows = InstalledRight.objects.order_by("pk").values_list("rollout_id", "digest", "withdrawn_at")
-    for key, digest, withdrawn_at in rows.iterator():
-        yield str(key), WITHDRAWN if withdrawn_at else digest
-
-
-STATES = {f"rollout.{state}": _state for state in RolloutState} | {
-    "rollout.requested": _queued, "rollout.started": _state, "rollout.resumed": _state,
-}  # fmt: skip
 KINDS = (
     UNREADABLE,
     *REGISTRY,
+    *DEPLOYMENTS,
     Kind(
         "environment", "need of approval in",
-        {}, by_key(lambda: Environment.objects.order_by("pk").values_list("name", "needs_approval"), "{}"),
-        given={"staging": "False", "production": "True"},
+        {}, _environment_rows, given={"staging": "False", "production": "True"},
     ),
-    Kind("endpoint", "environment of endpoint", {"endpoint.created": _endpoint}, _endpoint_rows),
-    Kind(
-        "rollout", "state of", STATES, by_key(lambda: Rollout.objects.order_by("pk").values_list("pk", "state"), "{}"),
-    ),
-    Kind("goal", "goal of", {"rollout.requested": _goal}, _goal_rows, complete=False),
-    Kind("plan", "plan of", {"rollout.requested": _plan}, _plan_rows, complete=False),
-    Kind("step", "step of", {"rollout.requested": _steps}, _step_rows, complete=False),
     Kind(
         "endpoint-token", "use of a token of",
         {
@@ -143,7 +61,6 @@ KINDS = (
         },
         _endpoint_token_rows, complete=False,
     ),
-    Kind("right", "right left by", {"rollout.done": _installed, "version.withdrawn": _withdrawn}, _right_rows),
 )  # fmt: skip
 
 

@@ -61,8 +61,11 @@ def withdraw(right: InstalledRight, *, reason: str, actor: Actor) -> Rollout | N
         if not numbers:
             return _latest_withdrawal(endpoint, version)
         runs = _runs(endpoint, version)
-        rights.update(withdrawn_at=clock.now())
-        facts: dict[str, object] = {"endpoint": endpoint.name, "digest": right.digest, "rollouts": numbers}
+        moment = clock.now()
+        rights.update(withdrawn_at=moment)
+        facts: dict[str, object] = {
+            "endpoint": endpoint.name, "digest": right.digest, "rollouts": numbers, "withdrawn_at": clock.iso(moment),
+        }  # fmt: skip
         subject = access.version_subject(version)
         record("version.withdrawn", subject, actor=actor, change=Change(comment=written(reason), facts=facts))
         requests.supersede_deployments(version, endpoint.name, comment=f"Withdrawn: {written(reason)}", actor=actor)

@@ -14,6 +14,8 @@ from audit.replay.mismatches import require_open_gate
 from core import clock, hints
 from core.refusals import Conflict, Invalid, NotFound
 from core.words import written
+from deployments import told
+from deployments.attested import require_endpoint
 from deployments.capacity import capacity_of
 from deployments.endpoints import endpoint_subject, last_withdrawn, serving, stand_by
 from deployments.models import WAY_BACK, Endpoint, InstalledRight, Rollout, RolloutStep
@@ -81,8 +83,8 @@ def start(
 
     Raises Denied without the environment's permission; Conflict where a signature is missing, the bytes are not the
     frozen ones, the target cannot follow the plan, nothing would change, or another rollout is live; Differs where the
-    signature is not what the ledger says; Invalid where loading the version runs code of its files and neither a
-    reviewer's signature nor `accepts_code` accepts that.
+    signature, the endpoint or what it serves is not what the ledger says; Invalid where loading the version runs code
+    of its files and neither a reviewer's signature nor `accepts_code` accepts that.
     """
     about = endpoint_subject(endpoint)
     require(actor, endpoint.environment.permission, f"deploy to {endpoint} ({endpoint.environment})", about=about)
@@ -99,6 +101,7 @@ def start(
         _refuse_needless(row, endpoint, plan)
         require_open_gate(f"be deployed to {endpoint}")
         attested.require_terms(model, f"deploy {row} to {endpoint}")
+        require_endpoint(endpoint, f"deploy {row} to {endpoint}", serving(endpoint))
         granted = _covering(row, endpoint, plan, digest) if needs_signature(endpoint, plan) else None
         if granted is None:
             _refuse_code(row, accepts_code=accepts_code)
@@ -147,7 +150,8 @@ def roll_back(
     """Queue a return to what `endpoint` served before (or to `to`, an earlier rollout of it).
 
     Needs a reason and no new signature: what was installed once is pre-approved; its digest is checked again. A
-    deployment that has not started, because it waits for a freeze say, is cancelled for it.
+    deployment that has not started, because it waits for a freeze say, is cancelled for it. Raises Differs where what
+    was installed, or its right, is not what the ledger says.
     With `version`, the number that the person was shown, raises Conflict where it would go elsewhere by now: a form
     sent twice does not turn a rollback round.
     """
@@ -169,8 +173,9 @@ def roll_back(
         raise Conflict(f"The right to serve {goal.version} here was withdrawn.")
     if _intact(goal.version) != right.digest:
         raise Conflict(f"The files of {goal.version} are not those that were installed.")
-    with transaction.atomic():
+    with alerting(), transaction.atomic():
         access.locked(endpoint.model)
+        require_endpoint(endpoint, f"roll back {endpoint} to {goal.version}", goal)
         plan = Plan(Strategy.ALL_AT_ONCE)
         if again := _same_waiting(goal.version, endpoint, plan):
             return again
@@ -231,6 +236,8 @@ def advance(rollout: Rollout, to: RolloutState, *, actor: Actor = SYSTEM, why: s
         rollout.ended_at = clock.now()
     rollout.save(update_fields=["state", "why", "started_at", "ended_at"])
     facts: dict[str, object] = {"digest": rollout.digest, "fence": rollout.fence, "kind": rollout.kind}
+    if rollout.ended_at:
+        facts["ended_at"] = clock.iso(rollout.ended_at)
     name = to if to != RolloutState.RUNNING else "started" if before == RolloutState.QUEUED else "resumed"
     change = Change({"state": before}, {"state": to}, why, facts)
     record(f"rollout.{name}", rollout_subject(rollout), actor=actor, change=change)
@@ -244,8 +251,11 @@ def begin(rollout: Rollout) -> None:
 
 
 def install(rollout: Rollout) -> None:
-    """Leave the right to serve the version, which restart and rollback rest on."""
-    given = {"endpoint": rollout.endpoint, "version": rollout.version, "digest": rollout.digest}
+    """Leave the right to serve the version, which restart and rollback rest on, from the end of the rollout on."""
+    given = {
+        "endpoint": rollout.endpoint, "version": rollout.version, "digest": rollout.digest,
+        "installed_at": rollout.ended_at,
+    }  # fmt: skip
     InstalledRight.objects.get_or_create(rollout=rollout, defaults=given)
     _use_up(rollout)
 
@@ -429,11 +439,12 @@ def queue(rollout: Rollout, steps: list[Spec], *, actor: Actor) -> Rollout:
     facts: dict[str, object] = {
         "digest": rollout.digest,
         "plan": rollout.plan,
-        "approval": rollout.request_id or "not needed",
+        "approval": rollout.request_id or told.UNSIGNED,
         "kind": rollout.kind,
         "version": rollout.version.version,
         "endpoint": rollout.endpoint.name,
         "steps": [[step.name, step.arguments] for step in made],
+        **told.asked(rollout),
     }
     if runs := rollout.version.environment.get("runs_code"):
         facts["runs_code"] = runs

@@ -7,6 +7,7 @@ from accounts.actors import SYSTEM
 from audit.record import Change, record
 from deployments import orders, rollouts
 from deployments.autoscaling import running
+from deployments.endpoints import way_back
 from deployments.models import WAY_BACK, Endpoint, Rollout, RolloutStep
 from deployments.plan import ALL, REVERT, Sight
 from deployments.states import ENDED, RolloutState
@@ -35,7 +36,7 @@ def _tended(endpoint: Endpoint) -> int:
     releases = running(endpoint)
     for rollout in releases:
         try:
-            target(endpoint.target).tend(orders.release_of(rollout))
+            target(endpoint.target).tend(orders.told_release(rollout))
         except (TryAgain, GiveUp, StaleFence) as why:
             log.warning("not renewed", endpoint=endpoint.name, rollout=rollout.pk, why=str(why))
     return len(releases)
@@ -64,6 +65,7 @@ def _again(rollout: Rollout, step: RolloutStep) -> bool:
     try:
         if place.observe(order, key=step.key, fence=rollout.fence).sight is not Sight.ABSENT:
             return False
+        orders.require_told(f"put {rollout} back", rollout, way_back(rollout))
         (place.revert if step.name == REVERT.name else place.apply)(order, key=step.key, fence=rollout.fence)
     except (TryAgain, GiveUp, StaleFence) as why:
         log.warning("not put back", endpoint=rollout.endpoint.name, step=step.name, why=str(why))

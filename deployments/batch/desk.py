@@ -18,7 +18,7 @@ from django.db import transaction
 
 from audit.replay.mismatches import open_count
 from core import clock
-from deployments import claims, holders, orders
+from deployments import attested, claims, holders, orders
 from deployments.batch import finishing, jobs
 from deployments.models import BatchJob
 from deployments.states import BATCH_LIVE, BatchState
@@ -68,6 +68,8 @@ class Desk:
             self._end(job, why)
         elif job.pk in self.working:
             self._look(job)
+        elif not _is_told(job):
+            return  # it waits until the row is back
         elif job.state == BatchState.RUNNING or self._begin(job):
             self._start(job)
 
@@ -219,6 +221,13 @@ def _against(job: BatchJob) -> str:
     if jobs.right_of(job) is None:
         return f"The right to serve {job.version} at {job.endpoint} was withdrawn."
     return ""
+
+
+def _is_told(job: BatchJob) -> bool:
+    """Whether what is to score, and the right to it, are what the ledger says; where they are not, that is told of."""
+    right = jobs.right_of(job)
+    asked = job.rollout, right.rollout if right else None
+    return not attested.against(job.endpoint, f"score a file by {job.version}", *asked)
 
 
 def name_of(job: BatchJob) -> str:

@@ -9,8 +9,10 @@ from django.db.models import QuerySet
 from accounts.actors import SYSTEM, Actor
 from accounts.policy import require
 from audit.record import Change, Subject, record
+from audit.replay.attest import alerting
 from core import clock
 from core.refusals import Conflict, Invalid, NotFound
+from deployments.attested import require_endpoint
 from deployments.endpoints import endpoint_subject, serving
 from deployments.models import BatchJob, Endpoint, InstalledRight
 from deployments.states import BATCH_LIVE, BATCH_MOVES, BatchState
@@ -91,11 +93,12 @@ def _ask(endpoint: Endpoint, name: str, written: Written, wish: Wish, actor: Act
     """Queue the job. The same file for the same version, asked for again while it is under way, is the same job."""
     if wish.result_kind not in BatchJob.Kind.values:
         raise Invalid(f"A result is {' or '.join(BatchJob.Kind.values)}.", field="result")
-    with transaction.atomic():
+    with alerting(), transaction.atomic():
         access.locked(endpoint.model)
         serves = serving(endpoint)
         if serves is None:
             raise Conflict(f"{endpoint} serves nothing any more that could score a file.")
+        require_endpoint(endpoint, f"have a file scored at {endpoint}", serves)
         same = {
             "version": serves.version, "input_id": written.sha256, "result_kind": wish.result_kind,
             "id_column": wish.id_column.strip()[:NAME],

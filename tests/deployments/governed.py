@@ -3,6 +3,7 @@
 from django.contrib.auth.models import Group
 
 from accounts.models import AccessRequest, ApiToken, SignInLink, User
+from deployments.models import InstalledRight, Rollout
 from registry import models as rows
 
 SHOWN = "shown beside an event that has its own moment; nothing is decided by it"
@@ -13,6 +14,7 @@ GOVERNED = (
     rows.Policy, rows.PolicyVersion, rows.Delegation, rows.RegisteredModelUserPermission,
     rows.RegisteredModelGroupPermission, User, Group, ApiToken,
 )  # fmt: skip
+SERVED = (Rollout, InstalledRight)
 HARMLESS: dict[type, dict[str, str]] = {
     rows.RegisteredModel: {
         "next_version": "a number that was used is refused by the database",
@@ -44,6 +46,13 @@ HARMLESS: dict[type, dict[str, str]] = {
     User: {
         **dict.fromkeys(("theme", "density", "times", "rows", "single_keys"), "how she likes the pages"),
         **dict.fromkeys(("notices_seen_at", "last_login", "date_joined"), SHOWN),
+    },
+    Rollout: {
+        **dict.fromkeys(("started_at", "sent_back_at"), SHOWN),
+        "why": "the sentence of the event that moved it",
+        **dict.fromkeys(
+            ("fence", "holder", "lease_until"), "the engine's claim: who works on it, and no longer which work it is"
+        ),
     },
     ApiToken: {"label": "her own word for it", "created_at": SHOWN, "last_used_at": SHOWN},
 }

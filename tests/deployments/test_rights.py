@@ -1,9 +1,11 @@
 import json
+from datetime import timedelta
 
 import pytest
 
 from accounts.actors import Actor
 from audit.models import Event
+from core import clock
 from core.refusals import Conflict, Denied, Invalid, NotFound
 from deployments import endpoints, rights, rollouts
 from deployments.models import Endpoint, Rollout
@@ -131,7 +133,7 @@ def test_a_rollout_that_has_taken_over_goes_on_and_nothing_is_left_to_withdraw(
     plan = Plan(Strategy.BLUE_GREEN, 3600)
     third = run(hands, rollouts.start(locked_version(model, dana), staging, plan, actor=eli), turns=5)
     taken = withdrawn(staging, 2, eli)
-    third.steps.filter(name="bake").update(arguments={"for_s": 0, "deadline_s": 60, "attempts": 3})
+    third.steps.filter(name="bake").update(started_at=clock.now() - timedelta(hours=1))
     assert run(hands, third).state == RolloutState.DONE
     assert run(hands, taken).state == RolloutState.CANCELLED
     assert hands.serving("fraud-staging") == ["3"]
