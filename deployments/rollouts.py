@@ -23,10 +23,10 @@ from deployments.plan import REVERT, Spec, Strategy, steps_of_files
 from deployments.plans import Plan
 from deployments.states import ENDED, LIVE, MOVES, RolloutState, StepStatus
 from deployments.targets.kinds import target
-from registry import access, attested, holds, manifests, requests
+from registry import access, attested, holds, manifests, requests, weakening
 from registry.models import ApprovalRequest, ModelVersion
 from registry.models.approvals import RequestState
-from registry.policy import Move, StageMove, Stay, governs_deployment
+from registry.policy import Guarded, Move, StageMove, Stay, governs_deployment, requirement
 from registry.stages import Stage
 
 WAYS_OUT = {
@@ -81,7 +81,8 @@ def start(
 ) -> Rollout:
     """Queue a rollout of `version` to `endpoint`; a second click returns the one that is queued. In a freeze it waits.
 
-    Raises Denied without the environment's permission; Conflict where a signature is missing, the bytes are not the
+    Raises Denied without the environment's permission, and for whoever made it take fewer approvals; Conflict where a
+    signature is missing, the bytes are not the
     frozen ones, the target cannot follow the plan, nothing would change, or another rollout is live; Differs where the
     signature, the endpoint or what it serves is not what the ledger says; Invalid where loading the version runs code
     of its files and neither a reviewer's signature nor `accepts_code` accepts that.
@@ -94,6 +95,7 @@ def start(
     with alerting(), transaction.atomic():
         model = access.locked(version.model)
         row = access.reread(version, model)
+        endpoint.model = model  # what is needed is asked of the model as it stands under its lock
         _refuse_unlocked(row)
         if again := _same_waiting(row, endpoint, plan):
             return again
@@ -103,11 +105,26 @@ def start(
         attested.require_terms(model, f"deploy {row} to {endpoint}")
         require_endpoint(endpoint, f"deploy {row} to {endpoint}", serving(endpoint))
         granted = _covering(row, endpoint, plan, digest) if needs_signature(endpoint, plan) else None
+        _refuse_own(row, endpoint, plan, granted, actor)
         if granted is None:
             _refuse_code(row, accepts_code=accepts_code)
         asked = Rollout(endpoint=endpoint, version=row, digest=digest, plan=plan.document, request=granted)
         asked.reason = reason
         return queue(asked, _steps(endpoint, plan), actor=actor)
+
+
+def _refuse_own(
+    version: ModelVersion, endpoint: Endpoint, plan: Plan, granted: ApprovalRequest | None, actor: Actor
+) -> None:
+    """Raise Denied where the deployment took more approvals before the actor asked for less of the model."""
+    move = requests.move_of(granted) if granted else Stay()
+    deployment = {"environment": endpoint.environment.name, "plan": plan.document}
+
+    def asked(model: Guarded) -> int:
+        return requirement(move, model, deployment).approvals
+
+    deed, about = f"deploy {version} to {endpoint}", endpoint_subject(endpoint)
+    weakening.refuse_own(version.model, asked, deed=deed, about=about, actor=actor)
 
 
 def _refuse_unlocked(version: ModelVersion) -> None:

@@ -30,7 +30,8 @@ ENDS: dict[str, RequestState] = {  # one word against it is enough
 class Choice:
     """What the reviewer sends: the verdict on `digest`, the words, and the warnings she accepts one by one.
 
-    An approval may be for the shares of the requests up to `up_to_pct` only; the deployment is kept there.
+    An approval may be for the shares of the requests up to `up_to_pct` only; the deployment is kept there. `weakened`
+    are the events of what she was shown that asks for less than before.
     """
 
     verdict: Decision.Verdict
@@ -38,6 +39,7 @@ class Choice:
     comment: str
     accepted: Collection[int] = ()
     up_to_pct: int = ALL
+    weakened: Collection[str] = ()
 
 
 @dataclass(frozen=True)
@@ -198,6 +200,9 @@ def _write(request: ApprovalRequest, choice: Choice, comment: str, actor: Actor,
         "checks": [check_said(check) for check in measured],
         MOMENT: clock.iso(decision.at),
     }
+    if choice.verdict == Verdict.APPROVE:
+        standing = (one.event for one in weakening.of(request.model))
+        facts[weakening.SHOWN] = [event for event in standing if event in choice.weakened]
     if decision.for_person:
         facts["for"] = decision.for_person.username
     after: dict[str, object] = {"verdict": choice.verdict, "state": request.state}

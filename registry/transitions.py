@@ -11,11 +11,11 @@ from audit.replay.attest import alerting
 from audit.replay.mismatches import require_open_gate
 from core import clock, rows
 from core.refusals import Conflict, Invalid
-from registry import access, aliases, attested, conditions, names, requests
+from registry import access, aliases, attested, conditions, names, requests, weakening
 from registry.models import Alias, ApprovalRequest, ModelVersion, RegisteredModel
 from registry.models.approvals import ALL, RequestState
 from registry.models.glass import broken_for
-from registry.policy import AliasMove, Move, Requirement, StageMove, requirement
+from registry.policy import AliasMove, Move, Requirement, StageMove, permission_for, requirement
 from registry.requests import ApprovalRequired
 from registry.stages import ACTIVE, Stage
 
@@ -35,7 +35,8 @@ def transition(
 
     Safe to repeat: a version that is there already stays, the same refused call returns the same open request, and
     an approval is used once. Raises Invalid where `archive_existing` goes with None or Archived, Denied where no
-    approval would help, Differs where what would be moved or used is not what the ledger says.
+    approval would help or the actor herself made fewer be needed, Differs where what would be moved or used is not what
+    the ledger says.
     """
     if archive_existing and to not in ACTIVE:
         raise Invalid(
@@ -73,6 +74,7 @@ def authorise(
     """
     _require_part(version, move, need, actor)
     if not need.approvals:
+        _refuse_own(version, move, actor)
         return None
     waiting = requests.usable(version, move) or requests.open_request(version, move, reason=reason, actor=actor)
     request = waiting.request
@@ -86,8 +88,17 @@ def authorise(
     if actor.user != request.requester:
         deed, about = f"use the approval of request #{request.pk}", access.version_subject(version)
         access.require(actor, need.permission, version.model, deed, about=about)
+    _refuse_own(version, move, actor)
     requests.advance(request, RequestState.EXECUTED, actor=actor)
     return request
+
+
+def _refuse_own(version: ModelVersion, move: Move, actor: Actor) -> None:
+    """Raise Denied where the move took more approvals before the actor asked for less of the model."""
+    weakening.refuse_own(
+        version.model, lambda was: requirement(move, was).approvals, deed=move.deed(version),
+        about=access.version_subject(version), actor=actor,
+    )  # fmt: skip
 
 
 def _require_part(version: ModelVersion, move: Move, need: Requirement, actor: Actor) -> None:
@@ -180,6 +191,10 @@ def delete_alias(model: RegisteredModel, name: str, *, actor: Actor) -> None:
         access.require(actor, need.permission, row, deed)
         attested.require_terms(row, deed)
         if held:
+            weakening.refuse_own(
+                row, lambda was: not access.may(actor, permission_for(move, was), row), deed=deed,
+                about=access.model_subject(row), actor=actor,
+            )  # fmt: skip
             if row.protects(name) or requirement(AliasMove(name), row).approvals:
                 require_open_gate(move.goal)
             held.version.model = row

@@ -3,15 +3,17 @@
 import pytest
 from django.test import Client
 
-from accounts.actors import Actor
+from accounts.actors import COMMAND, Actor, Via, person
 from accounts.permissions import Scope
+from accounts.roles import Role
+from accounts.users import create_user
 from audit import seal
 from core.refusals import Conflict, Denied
 from deployments import capacity, rollouts
 from deployments.models import Endpoint
 from deployments.plans import Plan
 from deployments.states import RolloutState
-from registry import decisions, requests
+from registry import decisions, registered, requests
 from registry.models import ApprovalRequest, ModelVersion, RegisteredModel
 from registry.policy import Stay
 from tests.deployments.hands import Hands
@@ -107,3 +109,14 @@ def test_page_and_rest_ask_for_the_deployment_alone(
     again = Caller(people["eli"], *Scope)("POST", "requests", **wanted)
     assert again.status_code == 200
     assert again.json()["subject"]["move"] == {"kind": "stay"}
+
+
+def test_whoever_lowers_the_tier_does_not_start_what_nobody_signs_then(
+    version: ModelVersion, staging: Endpoint, people: dict[str, Actor]
+) -> None:
+    mix = person(create_user("mix", roles=[Role.REVIEWER, Role.ML_ENGINEER], actor=COMMAND), Via.PASSWORD)
+    put_in_force(text_of("rehearsed", actions="[{deploy: staging}]", approvals=ONE, match="  risk: [medium]\n"), people)
+    registered.update_model(version.model, risk_tier="low", actor=mix)
+    with pytest.raises(Denied, match="You lowered the risk tier from medium to low: before, it took more to deploy"):
+        rollouts.start(version, staging, AT_ONCE, actor=mix)
+    assert rollouts.start(version, staging, AT_ONCE, actor=people["eli"]).state == RolloutState.QUEUED

@@ -4,15 +4,18 @@ import pytest
 from django.test import Client
 from rest_framework.exceptions import ValidationError
 
-from accounts.actors import Actor, Via, person
+from accounts.actors import COMMAND, Actor, Via, person
+from accounts.permissions import Scope
 from accounts.roles import Role
-from accounts.users import set_roles
+from accounts.users import create_user, set_roles
+from audit.models import Denial
 from core import clock
-from registry import decisions, transitions
+from registry import decisions, registered, transitions, weakening
 from registry.models import ApprovalRequest
 from registry.stages import Stage
 from tests.factories import ask_production, make_model, make_version
 from tests.registry.policies.hands import put_in_force, text_of
+from tests.web.rest.test_rest import Caller
 from web.rest.request_shapes import SubjectDigest
 
 pytestmark = pytest.mark.django_db
@@ -180,3 +183,45 @@ def test_the_page_says_who_made_a_decider_one_a_moment_ago_and_leads_to_the_deci
     assert 'href="#decision-comment">' not in said
     approve(other := ask_production(make_version(make_model(dana, "Other"), dana), dana), rita)
     assert "given by" not in page(other, rita), "she has it longer"
+
+
+def test_the_page_shows_what_asks_for_less_and_an_approval_there_names_it(people: dict[str, Actor]) -> None:
+    dana, rita, rob = (people[name] for name in ("dana", "rita", "rob"))
+    version = make_version(make_model(dana), dana)
+    assert "Asks for less than before" not in page(ask_production(version, dana), rob)
+    registered.update_model(version.model, risk_tier="low", actor=rita)
+    request = ask_production(version, dana)
+    (weakened,) = weakening.of(version.model)
+    for reader in (rita, rob, people["aude"]):
+        text = page(request, reader)
+        assert "Asks for less than before" in text
+        assert "<b>rita</b> lowered the risk tier from medium to low" in text
+        assert (f'name="weakened" value="{weakened.event}" form="decision"' in text) == (reader is rob)
+    said = {"verdict": "approve", "digest": request.subject_digest, "comment": "fine", "weakened": [weakened.event]}
+    assert client_of(rob).post(f"/approvals/{request.pk}/decide", said).status_code == 302
+    assert weakening.of(version.model) == []
+    assert "Asks for less than before" not in page(request, rob)
+
+
+def test_own_rest_shows_what_asks_for_less_and_takes_what_was_seen(people: dict[str, Actor]) -> None:
+    version = make_version(make_model(people["dana"]), people["dana"])
+    registered.update_model(version.model, risk_tier="low", actor=people["rita"])
+    request, call = ask_production(version, people["dana"]), Caller(people["rob"], *Scope)
+    (shown,) = call("GET", f"requests/{request.pk}").json()["weakened"]
+    assert (shown["person"], shown["words"]) == ("rita", "lowered the risk tier from medium to low")
+    said = {"verdict": "approve", "subject_digest": request.subject_digest, "comment": "fine"}
+    assert call("POST", f"requests/{request.pk}/decisions", **said, weakened=[shown["event"]]).status_code == 201
+    assert weakening.of(version.model) == []
+    assert call("GET", f"requests/{request.pk}").json()["weakened"] == []
+
+
+def test_a_move_refused_to_whoever_asked_for_less_stands_in_the_ledger(people: dict[str, Actor]) -> None:
+    mix = person(create_user("mix", roles=[Role.REVIEWER, Role.ML_ENGINEER], actor=COMMAND), Via.PASSWORD)
+    put_in_force(text_of(actions="[{stage: Staging}]", match="  risk: [medium]\n"), people)
+    version = make_version(make_model(people["dana"]), people["dana"])
+    registered.update_model(version.model, risk_tier="low", actor=mix)
+    asked = {"model": version.model.name, "version": 1, "stage": "Staging"}
+    answer = Caller(mix, *Scope)("POST", "moves", **asked)
+    assert answer.status_code == 403
+    assert answer.json()["message"].startswith("You lowered the risk tier from medium to low: before, it took more")
+    assert Denial.objects.filter(actor_name="mix").count() == 1

@@ -102,6 +102,7 @@ def review_page(
     context = {
         "approval": {**_approval(found, events), "rollout": rollout.pk if rollout else None},
         "doubts": differing,
+        "weakened": [] if found.ended_at else weakened,
         "strip": _strip(found, move, past),
         "checks": [_check(check) for check in checks],
         "conditions": [_condition(one) for one in conditions_of(found)],
@@ -437,7 +438,8 @@ def _choice(request: HttpRequest, found: ApprovalRequest) -> decisions.Choice:
     is_approval = verdict == decisions.Verdict.APPROVE and "up_to_pct" in request.POST
     up_to_pct = whole_number(posted(request, "up_to_pct"), "up_to_pct", 1, ALL) if is_approval else ALL
     digest, comment = posted(request, "digest"), posted(request, "comment")
-    return decisions.Choice(decisions.Verdict(verdict), digest, comment, accepted, up_to_pct)
+    shown = request.POST.getlist("weakened")
+    return decisions.Choice(decisions.Verdict(verdict), digest, comment, accepted, up_to_pct, shown)
 
 
 @require_POST

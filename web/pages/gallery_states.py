@@ -45,6 +45,17 @@ STATES: dict[str, dict[str, Context]] = {
             "conditions": [{"name": "2 from reviewer", "status": "pending", "measured": "rita", "why": "1 missing"}],
             "decision": DECISION,
         },
+        "asks for less": {
+            **APPROVAL_PAGE,
+            "weakened": [
+                {"who": "rob", "words": "lowered the risk tier from high to medium", "event": "1", "at": at(22)},
+                {
+                    "who": "ravi", "words": "loosened validation_accuracy >= 0.95 to nothing", "event": "2",
+                    "at": at(23),
+                },
+            ],
+            "decision": DECISION,
+        },
         "no role": {
             **APPROVAL_PAGE,
             "decision": {**DECISION, "may_decide": False, "blocked": "Deciding needs the role Reviewer."},

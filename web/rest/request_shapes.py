@@ -5,7 +5,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from registry import checks, conditions, subjects
+from registry import checks, conditions, subjects, weakening
 from registry.models import ApprovalRequest, Decision
 from registry.models.approvals import ALL, RequestState
 from registry.stages import Stage
@@ -77,6 +77,15 @@ class ConditionShape(serializers.Serializer[Any]):
     why = serializers.CharField()
 
 
+class WeakeningShape(serializers.Serializer[Any]):
+    """Something of the model that asks for less than before, and who did it."""
+
+    event = serializers.CharField(help_text="A decision names it in `weakened`.")
+    person = serializers.CharField(source="who")
+    words = serializers.CharField()
+    at = serializers.DateTimeField()
+
+
 class DecisionShape(serializers.Serializer[Any]):
     """A decision taken."""
 
@@ -145,6 +154,7 @@ class Request(serializers.Serializer[Any]):
     ended_why = serializers.CharField(help_text="Why it was withdrawn, expired or superseded, in words.")
     checks = serializers.SerializerMethodField()
     conditions = serializers.SerializerMethodField()
+    weakened = serializers.SerializerMethodField()
     glass = GlassShape(default=None, allow_null=True)
     decisions = DecisionShape(many=True)
     comments = CommentShape(many=True)
@@ -169,14 +179,27 @@ class Request(serializers.Serializer[Any]):
         """Return what else is asked for."""
         return ConditionShape(conditions.conditions_of(request), many=True).data
 
+    @extend_schema_field(WeakeningShape(many=True))
+    def get_weakened(self, request: ApprovalRequest) -> object:
+        """Return what asks for less than before and stands; nothing of a request that is over."""
+        known: dict[str, list[weakening.Weakening]] = self.context.get("weakened", {})
+        key = str(request.model.uuid)
+        standing = known[key] if key in known else weakening.of(request.model)
+        return WeakeningShape([] if request.ended_at else standing, many=True).data
+
 
 class NewDecision(serializers.Serializer[Any]):
-    """A word on one digest. `accepted` lists the ids of warnings accepted."""
+    """A word on one digest. `accepted` lists the ids of warnings accepted.
+
+    `weakened` lists the events of what asks for less than before, as the request shows it: an approval that names one
+    lets whoever did it decide again.
+    """
 
     verdict = OneOf(choices=Decision.Verdict.choices)
     subject_digest = SubjectDigest()
     comment = serializers.CharField(max_length=10_000)
     accepted = serializers.ListField(child=serializers.IntegerField(), required=False, default=list)
+    weakened = serializers.ListField(child=serializers.CharField(), required=False, default=list)
     up_to_pct = serializers.IntegerField(
         required=False, default=ALL, min_value=1, max_value=ALL, help_text="Of an approval: a share of the plan."
     )

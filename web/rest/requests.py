@@ -12,7 +12,7 @@ from core.refusals import Conflict, Invalid
 from deployments.endpoints import find_endpoint
 from deployments.plans import Plan
 from deployments.rollouts import request_deployment
-from registry import access, decisions, discussion, glass, transitions
+from registry import access, decisions, discussion, glass, transitions, weakening
 from registry import requests as approval
 from registry.listing import Box, requests_in
 from registry.models.approvals import RequestState
@@ -90,7 +90,9 @@ def requests(request: Request) -> Response:
         rows = rows.filter(state=state)
     if before := whole(request, "before"):
         rows = rows.filter(pk__lt=before)
-    return Response(shapes.Request(rows.order_by("-pk")[: limit_of(request)], many=True).data)
+    found = list(rows.order_by("-pk")[: limit_of(request)])
+    context = {"weakened": weakening.of_each(row.model for row in found)}
+    return Response(shapes.Request(found, many=True, context=context).data)
 
 
 def _ask(asked: dict[str, Any], actor: Actor) -> ApprovalRequired:
@@ -130,13 +132,15 @@ def decide(request: Request, number: int) -> Response:
     """
     actor, asked = actor_of(request), checked(shapes.NewDecision, request)
     found = approval.find_request(number, actor=actor)
-    outcome = decisions.decide(
-        found,
-        decisions.Choice(
-            asked["verdict"], asked["subject_digest"], asked["comment"], asked["accepted"], asked["up_to_pct"]
-        ),
-        actor=actor,
+    choice = decisions.Choice(
+        asked["verdict"],
+        asked["subject_digest"],
+        asked["comment"],
+        asked["accepted"],
+        asked["up_to_pct"],
+        asked["weakened"],
     )
+    outcome = decisions.decide(found, choice, actor=actor)
     if isinstance(outcome, decisions.Moved):
         raise Conflict(f"Request #{number} no longer holds. {outcome.past.why}", next_step="Open a new request.")
     return Response(shapes.DecisionShape(outcome).data, status=201)
