@@ -91,10 +91,11 @@ def put_file(place: Place, chunks: Iterable[bytes], *, actor: Actor, expected: i
 
     Raises Denied where the run or logged model is somebody else's or the folder is frozen by a registration.
     """
-    require_file(place, actor)
+    author = require_file(place, actor)
     written = blobs.write_blob(chunks, expected=expected)
     with transaction.atomic():
         keep_file(place, written)
+        contributors.note(_subject(place), author, actor=actor)
 
 
 def holds_bytes(place: Place) -> bool:
@@ -125,11 +126,12 @@ def _refuse_both(place: Place) -> None:
         raise Invalid(f"{place.whole} is a folder, not a file.", field="path")
 
 
-def require_file(place: Place, actor: Actor) -> None:
-    """Refuse what `require_writable` refuses, and a place that is a root."""
-    require_writable(place, actor)
+def require_file(place: Place, actor: Actor) -> int:
+    """Refuse what `require_writable` refuses, and a place that is a root; return whose it is."""
+    author = require_writable(place, actor)
     if not place.path:
         raise Invalid("Invalid path: a file goes below a run's or logged model's artifacts", field="path")
+    return author
 
 
 def held_blob(written: blobs.Written) -> Blob:
@@ -142,10 +144,12 @@ def held_blob(written: blobs.Written) -> Blob:
 
 def delete_files(place: Place, *, actor: Actor) -> None:
     """Remove the file or folder at `place`; an absent one is no error."""
-    require_writable(place, actor)
+    author = require_writable(place, actor)
     with transaction.atomic():
         refuse_frozen(place)
-        _below(place).delete()
+        gone, _ = _below(place).delete()
+        if gone:
+            contributors.note(_subject(place), author, actor=actor)
 
 
 def find_file(place: Place, *, actor: Actor) -> FileLine:
@@ -193,8 +197,8 @@ def entries_below(prefix: str, rows: Iterable[tuple[str, int]]) -> list[Entry]:
     return [found[name] for name in sorted(found)]
 
 
-def require_writable(place: Place, actor: Actor) -> None:
-    """Refuse a frozen root, a root that is nobody's, and one that is somebody else's."""
+def require_writable(place: Place, actor: Actor) -> int:
+    """Refuse a frozen root, a root that is nobody's, and one that is somebody else's; return whose it is, by key."""
     about = Subject("artifact", place.root[:64], place.whole)
     require_role(actor, Permission.TRACKING_WRITE, "write artifacts", about=about)
     if place.root.split("/")[0] == FROZEN_ROOT:
@@ -212,6 +216,13 @@ def require_writable(place: Place, actor: Actor) -> None:
             about=about,
         )
     require_readable(place, actor)
+    return int(author)
+
+
+def note_writer(place: Place, *, actor: Actor) -> None:
+    """Tell of whoever wrote a file there, where it is another's."""
+    owner = _owner(place.root)
+    author = owner.values_list("author_id", flat=True).first() if owner is not None else None
     contributors.note(_subject(place), author, actor=actor)
 
 

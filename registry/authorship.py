@@ -6,7 +6,6 @@ from accounts.permissions import Permission
 from accounts.policy import denied, require
 from audit.record import Subject
 from core.refusals import Denied, Invalid
-from registry import contributors
 from registry.models import Experiment, LoggedModel, Run
 from registry.models.tracking import Lifecycle
 
@@ -31,15 +30,11 @@ def author_of(actor: Actor) -> User:
 
 
 def require_author(row: Run | LoggedModel, deed: str, *, actor: Actor) -> None:
-    """Refuse an actor who may not log, or for whom `row` is somebody else's; tell of one who may write into another's.
-
-    Whoever does is a maker of what is registered from it.
-    """
+    """Refuse an actor who may not log, or for whom `row` is somebody else's."""
     about = subject_of(row)
     require(actor, Permission.TRACKING_WRITE, deed, about=about)
     if row.author_id != (actor.user.pk if actor.user else None) and not actor.holds(Permission.TRACKING_WRITE_ALL):
         raise denied(actor, Permission.TRACKING_WRITE_ALL, f"{deed}: it is somebody else's", about=about)
-    contributors.note(about, row.author_id, actor=actor)
 
 
 def require_active(row: Run | LoggedModel | Experiment) -> None:

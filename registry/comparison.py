@@ -54,13 +54,13 @@ def comparison(old: ModelVersion, new: ModelVersion) -> Comparison:
 
 
 def digests(version: ModelVersion | None) -> dict[str, object]:
-    """Return the SHA-256 of each frozen file; nothing for a version without them or with a damaged manifest."""
+    """Return the SHA-256 of each frozen file; nothing for a version without them.
+
+    Raises NotAsSigned where the list of its files is not the one that its digest names.
+    """
     if version is None or version.manifest is None:
         return {}
-    try:
-        return {line.path: line.sha256 for line in listed_files.files_of(version.manifest)}
-    except ValueError:
-        return {}
+    return {line.path: line.sha256 for line in listed_files.files_of(version.manifest)}
 
 
 @dataclass(frozen=True)

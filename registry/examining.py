@@ -18,7 +18,7 @@ from audit.record import Change, record
 from core import clock
 from core.refusals import NotFound
 from registry import access, blobs, maker, manifests
-from registry.listed_files import FileLine, files_of
+from registry.listed_files import FileLine, NotAsSigned, files_of
 from registry.models import ModelVersion, VersionFact
 from registry.scan.allowed import LIST
 
@@ -42,12 +42,12 @@ def _facts() -> Iterator[tuple[ModelVersion, Kind, str, Fact]]:
     for version in _waiting(Kind.SCAN, by := f"picklescan {installed('picklescan')}, list {LIST}"):
         try:
             yield version, Kind.SCAN, by, _scanned(version)
-        except (OSError, subprocess.SubprocessError) as why:
+        except (OSError, subprocess.SubprocessError, NotAsSigned) as why:
             log.warning("not scanned", version=str(version), why=str(why)[:300])
     for version in _waiting(Kind.MAKER, by := f"keys {maker.digest_of(keys)[:16]}"):
         try:
             yield version, Kind.MAKER, by, _signed(version, keys)
-        except OSError as why:
+        except (OSError, NotAsSigned) as why:
             log.warning("signature not checked", version=str(version), why=str(why)[:300])
 
 

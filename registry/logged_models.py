@@ -15,8 +15,8 @@ from accounts.permissions import Permission
 from accounts.policy import require
 from core import clock
 from core.refusals import Invalid, NotFound
-from registry import names
-from registry.authorship import author_of, require_active, require_author, require_reading
+from registry import contributors, names
+from registry.authorship import author_of, require_active, require_author, require_reading, subject_of
 from registry.experiments import number_of
 from registry.filters import parse_filter
 from registry.measurements import PARAM_MAX, PARAMS_MAX, check_key
@@ -171,16 +171,14 @@ def create_logged_model(
         )
     if len(model_type) > TYPE_MAX:
         raise Invalid(f"The model_type is over {TYPE_MAX} characters.", field="model_type")
-    return LoggedModel.objects.create(
-        model_id=model_id or f"m-{secrets.token_hex(16)}",
-        experiment=experiment,
-        name=name or made_up_name(),
-        source_run=source_run,
-        author=author_of(actor),
-        model_type=model_type,
-        params=_params(params or {}),
-        tags=_tags(tags or {}),
-    )
+    with transaction.atomic():
+        if source_run:
+            contributors.note(subject_of(source_run), source_run.author_id, actor=actor)
+        return LoggedModel.objects.create(
+            model_id=model_id or f"m-{secrets.token_hex(16)}", experiment=experiment, name=name or made_up_name(),
+            source_run=source_run, author=author_of(actor), model_type=model_type, params=_params(params or {}),
+            tags=_tags(tags or {}),
+        )  # fmt: skip
 
 
 def finalize_logged_model(model: LoggedModel, status: str, *, actor: Actor) -> LoggedModel:
@@ -245,6 +243,7 @@ def _writable(model: LoggedModel, deed: str, actor: Actor) -> LoggedModel:
     require_author(model, deed, actor=actor)
     row = LoggedModel.objects.select_for_update(of=("self",)).select_related("author").get(pk=model.pk)
     require_active(row)
+    contributors.note(subject_of(row), row.author_id, actor=actor)
     return row
 
 

@@ -67,7 +67,7 @@ def log_batch(run: Run, batch: Batch, *, actor: Actor) -> None:
     tags = {key: runs.check_run_tag(key, value) for key, value in batch.tags.items()}
     require_shown((measured.model_id for measured in batch.metrics), actor=actor)
     with transaction.atomic():
-        row = runs.writable(run, "log to this run", actor=actor)
+        row = runs.writable(run, "log to this run", actor=actor, changes=bool(rows or params or tags))
         _keep_params(row, params)
         Metric.objects.bulk_create(rows, ignore_conflicts=True)
         for key, value in tags.items():
@@ -95,7 +95,7 @@ def log_inputs(run: Run, *, datasets: Sequence[dict[str, object]], model_ids: Se
     rows += [RunInput(run=run, kind="model", key=check_model_id(model_id)) for model_id in model_ids]
     require_shown(model_ids, actor=actor)
     with transaction.atomic():
-        runs.writable(run, "log to this run", actor=actor)
+        runs.writable(run, "log to this run", actor=actor, changes=bool(rows))
         RunInput.objects.bulk_create(rows, ignore_conflicts=True)
 
 
@@ -106,7 +106,7 @@ def log_outputs(run: Run, outputs: Mapping[str, int], *, actor: Actor) -> None:
     rows = [RunOutput(run=run, model_id=check_model_id(model_id), step=step) for model_id, step in outputs.items()]
     require_shown(outputs, actor=actor)
     with transaction.atomic():
-        runs.writable(run, "log to this run", actor=actor)
+        runs.writable(run, "log to this run", actor=actor, changes=bool(rows))
         RunOutput.objects.bulk_create(rows, ignore_conflicts=True)
 
 

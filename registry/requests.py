@@ -57,7 +57,7 @@ def find_request(number: int, *, actor: Actor) -> ApprovalRequest:
         "model__owner", "version__manifest", "version__registered_by", "requester", "glass__person",
         "glass__reviewed_by", "version__card",
     )  # fmt: skip
-    looked = {"copied": copied(), "written_into": are_any("version__run_id", "version__logged_model_id")}
+    looked = {"copied": copied(), "written_into": are_any("version__")}
     request = found.annotate(doubted=doubts.whether_request(), **looked).filter(pk=number).first()
     if request is None:
         raise NotFound(f"There is no approval request #{number}.")

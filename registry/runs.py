@@ -11,7 +11,7 @@ from accounts.policy import require
 from audit.record import record
 from core import clock
 from core.refusals import Invalid, NotFound
-from registry import names
+from registry import contributors, names
 from registry.authorship import author_of, require_active, require_author, require_reading, subject_of
 from registry.models import Experiment, LoggedModel, Run, RunTag
 from registry.models.tracking import Lifecycle
@@ -158,11 +158,16 @@ def delete_run_tag(run: Run, key: str, *, actor: Actor) -> None:
             raise NotFound(f"No tag with name: {key[: names.KEY_MAX]} in run with id {row.pk}")
 
 
-def writable(run: Run, deed: str, *, actor: Actor) -> Run:
-    """Return the run under its row's lock; refuse somebody else's and a deleted one."""
+def writable(run: Run, deed: str, *, actor: Actor, changes: bool = True) -> Run:
+    """Return the run under its row's lock; refuse somebody else's and a deleted one.
+
+    Whoever changes another's is told of, in the transaction of the change.
+    """
     require_author(run, deed, actor=actor)
     row = _locked(run)
     require_active(row)
+    if changes:
+        contributors.note(subject_of(row), row.author_id, actor=actor)
     return row
 
 

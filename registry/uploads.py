@@ -69,6 +69,7 @@ def complete_upload(upload_id: str, place: Place, sent: Sequence[Sent], *, actor
         if not _open(upload_id).select_for_update().exists():
             return  # somebody completed or aborted it meanwhile
         artifacts.keep_file(place, written)
+        artifacts.note_writer(place, actor=actor)
         upload.parts.all().delete()
         Upload.objects.filter(pk=upload.pk).update(done=True)
 

@@ -125,7 +125,10 @@ def _found(asked: Registration, actor: Actor, *, strict: bool) -> sources.Found:
 
     A prompt has no files: its text is a tag, and its source a word that stands for nothing.
     """
-    if asked.tags.get(names.PROMPT_TAG) == "true" and asked.source in sources.PROMPT_PLACEHOLDERS:
+    if asked.tags.get(names.PROMPT_TAG, "").lower() == "true":
+        if asked.source not in sources.PROMPT_PLACEHOLDERS and not asked.origin:
+            listed = " or ".join(f"'{one}'" for one in sorted(sources.PROMPT_PLACEHOLDERS))
+            raise Invalid(f"Prompt sources must use an MLflow placeholder: {listed}.", field="source")
         return sources.Found(asked.source)
     if strict:
         sources.require_named(asked.source, run_id=asked.run_id, model_id=asked.model_id)

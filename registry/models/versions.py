@@ -106,7 +106,7 @@ class ModelVersion(models.Model):
                 runs.add(run)
                 logged.add(model)
         if is_copy or getattr(self, "written_into", True):
-            people |= contributors.of(runs, logged)
+            people |= contributors.of(runs, logged, until=self.created_at)
         return frozenset(one for one in people if one)
 
     @property
@@ -126,7 +126,7 @@ def made_by(person: "User | None", version: str = "version") -> models.Exists:
     key, files = models.OuterRef(version), models.OuterRef(f"{version}__manifest")
     before = models.Q(pk=key) | models.Q(manifest=files, pk__lt=key)
     hers = models.Q(registered_by=person) | models.Q(run_author=person)
-    hers |= contributors.are_any("run_id", "logged_model_id", actor_id=person.pk if person else None)
+    hers |= contributors.are_any(actor_id=person.pk if person else None)
     return models.Exists(ModelVersion.objects.filter(before, hers))
 
 

@@ -10,10 +10,20 @@ from hypothesis import strategies as st
 from accounts.actors import Actor
 from core import clock
 from core.refusals import Conflict, Denied, Invalid, NotFound
-from registry import artifacts, blobs, listed_files, manifests, registered, sources, versions
+from registry import (
+    artifacts,
+    blobs,
+    comparison,
+    examining,
+    listed_files,
+    manifests,
+    registered,
+    sources,
+    versions,
+)
 from registry.artifacts import parse_place, run_root
 from registry.collection import collect
-from registry.models import Blob, Manifest, ManifestFile, Run
+from registry.models import Blob, Manifest, ManifestFile, ModelVersion, Run, VersionFact
 from tests.factories import make_model, make_run, make_version, put
 
 ODD = [
@@ -255,3 +265,25 @@ def test_what_nothing_refers_to_is_collected_after_its_grace(dana: Actor) -> Non
     Blob.objects.update(created_at=clock.now() - timedelta(days=2))
     assert collect() == 1
     assert artifacts.find_file(parse_place(f"{artifacts.run_root(run)}/model/MLmodel"), actor=dana).size
+
+
+@pytest.mark.django_db
+def test_a_list_of_files_that_is_not_the_signed_one_compares_with_nothing_and_hinders_no_other(dana: Actor) -> None:
+    first = make_version(make_model(dana), dana)
+    other = make_version(first.model, dana)
+    Manifest.objects.filter(pk=first.manifest_id).update(body=b'{"files": []}')
+    with pytest.raises(Conflict, match="not the one its digest names"):
+        comparison.digests(ModelVersion.objects.get(pk=first.pk))
+    if first.manifest_id != other.manifest_id:
+        examining.examine_pending()
+        assert VersionFact.objects.filter(version=other).count() == 2
+
+
+@pytest.mark.django_db
+def test_a_prompt_stands_for_itself_however_its_mark_is_written(dana: Actor) -> None:
+    model = make_model(dana, "prompt")
+    tags = {"mlflow.prompt.is_prompt": "True", "mlflow.prompt.text": "Say {{ it }}"}
+    made = versions.register_version(model, versions.Registration(source="prompt-template", tags=tags), actor=dana)
+    assert made.source == "prompt-template"
+    with pytest.raises(Invalid, match="must use an MLflow placeholder"):
+        versions.register_version(model, versions.Registration(source="s3://bucket/x", tags=tags), actor=dana)

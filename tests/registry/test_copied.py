@@ -7,8 +7,8 @@ from accounts.roles import Role
 from accounts.users import create_user
 from audit.models import Event
 from core.refusals import Denied
-from registry import artifacts, decisions, logged_models, measurements, registered, versions
-from registry.models import ApprovalRequest, ModelVersion
+from registry import artifacts, decisions, logged_models, measurements, registered, runs, versions
+from registry.models import ApprovalRequest, ModelVersion, Run
 from tests.factories import MLMODEL, ask_production, make_model, make_run, make_version, put
 
 pytestmark = [pytest.mark.django_db, pytest.mark.postgresql]
@@ -82,3 +82,20 @@ def test_whoever_logged_a_model_in_anothers_run_is_a_maker_too(dana: Actor) -> N
     asked = versions.Registration(source=f"models:/{logged.model_id}", model_id=logged.model_id)
     version = versions.register_version(make_model(dana), asked, actor=dana)
     assert mix.person.pk in version.makers
+
+
+def test_what_was_refused_or_changed_nothing_or_came_later_makes_nobody_a_maker(dana: Actor) -> None:
+    mix = person(create_user("mix", roles=[Role.ML_ENGINEER, Role.REVIEWER], actor=COMMAND), Via.PASSWORD)
+    version = make_version(make_model(dana), dana)
+    run = Run.objects.get(run_id=version.run_id)
+    with pytest.raises(Denied, match="frozen"):
+        put(run, "model/MLmodel", b"other", mix)
+    artifacts.delete_files(artifacts.parse_place(f"{artifacts.run_root(run)}/absent"), actor=mix)
+    measurements.log_batch(run, measurements.Batch(), actor=mix)
+    measurements.log_outputs(run, {}, actor=mix)
+    assert not Event.objects.filter(action="run.written").exists()
+    runs.set_run_tag(run, "later", "note", actor=mix)
+    assert Event.objects.filter(action="run.written").count() == 1
+    assert mix.person.pk not in ModelVersion.objects.get(pk=version.pk).makers
+    request = ask_production(version, dana)
+    assert request in ApprovalRequest.objects.waiting_for(mix)

@@ -31,6 +31,7 @@ from deployments.batch import jobs, schedules
 from deployments.models import Alert, BatchJob
 from deployments.plan import Strategy
 from deployments.plans import Plan
+from deployments.states import RolloutState
 from monitoring.models import LabelFile, Prediction
 from registry import discussion, registered, transitions, uploads, versions
 from registry.artifacts import parse_place
@@ -126,6 +127,8 @@ def laid_out(people: dict[str, Actor]) -> SimpleNamespace:
     put_beside(first.run_id, dana)
     staged = endpoints.create_endpoint("scene", model=model, environment="staging", actor=people["eli"])
     rollout = rollouts.start(locked(first), staged, Plan(Strategy.ALL_AT_ONCE), actor=people["eli"])
+    rollouts.begin(rollout)
+    rollouts.advance(rollout, RolloutState.DONE)
     rollouts.install(rollout)
     alert = Alert.objects.create(endpoint=staged, rule="slow", then="notify", words="slow")
     count_feature("scene", "1", "age", [30.0], [31.0])

@@ -25,8 +25,9 @@ def endpoint(dana: Actor, eli: Actor) -> Endpoint:
     made = endpoints.create_endpoint("fraud-staging", model=make_model(dana), environment="staging", actor=eli)
     for _ in range(2):
         rollout = rollouts.start(locked_version(made.model, dana), made, AT_ONCE, actor=eli)
+        rollouts.begin(rollout)
+        rollouts.advance(rollout, RolloutState.DONE)
         rollouts.install(rollout)
-        Rollout.objects.filter(pk=rollout.pk).update(state=RolloutState.DONE, ended_at=clock.now())
     return made
 
 
