@@ -17,7 +17,7 @@ from audit.replay import turns
 from core import clock
 from core.refusals import Conflict, Denied, Invalid
 from deployments import replayed
-from registry import decisions, protection, registered, requests, transitions, versions
+from registry import decisions, protection, registered, requests, transitions, versions, weakening
 from registry.history import tell
 from registry.models import ApprovalRequest, ModelVersion, RegisteredModel
 from registry.policies import changes
@@ -142,7 +142,8 @@ class Governance(RuleBasedStateMachine):
         row = self._request(nth)
         accepted = list(row.checks.values_list("pk", flat=True))
         digest = row.subject_digest if right else "f" * 64
-        choice = decisions.Choice(decisions.Verdict(says), digest, "words", accepted)
+        shown = [one.event for one in weakening.of(self.model)]
+        choice = decisions.Choice(decisions.Verdict(says), digest, "words", accepted, weakened=shown)
         expected = self.reference.decide(by, nth, says, right=right)
         self._agree("decide", expected, decisions.decide, row, choice, actor=self.people[by])
 
