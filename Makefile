@@ -41,7 +41,7 @@ check: lint build/serving/.prepared ## lint and the fast tests, under 3 minutes
 test: install browser build/serving/.prepared ## everything: SQLite, PostgreSQL, unmodified clients, browser
 	$(CLOSED) $(PYTEST) -n 2 -m "not ($(SLOW) or browser)"
 	$(CLOSED) TEST_DATABASE=postgresql $(PYTEST) -n 2 -m "postgresql and not ($(SLOW))"
-	$(CLOSED) CHROME=$(CHROME) $(PYTEST) -m "browser and not ($(SLOW))"
+	$(CLOSED) CHROME=$(CHROME) $(PYTEST) -n 2 --dist loadfile -m "browser and not ($(SLOW))"
 
 pictures: install browser ## make the README's pictures anew, from the story the browser test walks
 	PICTURES=1 CHROME=$(CHROME) $(PYTEST) tests/browser/test_first_light.py
