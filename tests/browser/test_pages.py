@@ -55,7 +55,8 @@ def prepared(stack: Stack, name: str, *, ask: bool, count: int = 2) -> int:
     return int(stack.django(code))
 
 
-PHONE, DARK = {"viewport": {"width": 320, "height": 800}}, {"color_scheme": "dark"}
+PHONE: dict[str, object] = {"viewport": {"width": 320, "height": 800}}
+DARK: dict[str, object] = {"color_scheme": "dark"}
 FIRST = list({address.partition("&")[0]: address for address in reversed(STATES)}.values())  # of each page
 
 

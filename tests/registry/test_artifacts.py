@@ -24,7 +24,7 @@ from registry import (
 from registry.artifacts import parse_place, run_root
 from registry.collection import collect
 from registry.models import Blob, Manifest, ManifestFile, ModelVersion, Run, VersionFact
-from tests.factories import make_model, make_run, make_version, put
+from tests.factories import MLMODEL, make_model, make_run, make_version, put
 
 ODD = [
     "../x",
@@ -270,13 +270,14 @@ def test_what_nothing_refers_to_is_collected_after_its_grace(dana: Actor) -> Non
 @pytest.mark.django_db
 def test_a_list_of_files_that_is_not_the_signed_one_compares_with_nothing_and_hinders_no_other(dana: Actor) -> None:
     first = make_version(make_model(dana), dana)
-    other = make_version(first.model, dana)
-    Manifest.objects.filter(pk=first.manifest_id).update(body=b'{"files": []}')
+    other = make_version(first.model, dana, mlmodel=f"{MLMODEL}\n# another\n")
+    assert first.manifest
+    Manifest.objects.filter(pk=first.manifest.pk).update(body=b'{"files": []}')
     with pytest.raises(Conflict, match="not the one its digest names"):
         comparison.digests(ModelVersion.objects.get(pk=first.pk))
-    if first.manifest_id != other.manifest_id:
-        examining.examine_pending()
-        assert VersionFact.objects.filter(version=other).count() == 2
+    examining.examine_pending()
+    assert VersionFact.objects.filter(version=other).count() == 2
+    assert not VersionFact.objects.filter(version=first).exists()
 
 
 @pytest.mark.django_db
