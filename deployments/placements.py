@@ -39,7 +39,7 @@ class Placement:
             return "copies"
         if self.share_pct and not self.endpoint.takes_requests:
             return "files"
-        return f"{self.share_pct} %" if self.share_pct else "nothing, stands by"
+        return f"{self.share_pct} %" if self.share_pct else "stands by"
 
     @property
     def seen(self) -> Sighting | None:

@@ -39,14 +39,14 @@ def told(staging: Endpoint) -> list[tuple[int, str, str]]:
 def test_each_version_says_what_it_gets_and_how_it_is(canary: Rollout, staging: Endpoint) -> None:
     assert told(staging) == [(2, "75 %", "not looked at yet"), (3, "25 %", "not looked at yet")]
     assert placements.look() == 3
-    assert told(staging) == [(2, "75 %", "ready"), (3, "25 %", "ready"), (1, "nothing, stands by", "ready")]
+    assert told(staging) == [(2, "75 %", "ready"), (3, "25 %", "ready"), (1, "stands by", "ready")]
 
 
 def test_what_is_not_run_any_more_is_forgotten(canary: Rollout, staging: Endpoint) -> None:
     placements.look()
     Rollout.objects.filter(pk=canary.pk).update(state="failed", ended_at=clock.now())
     assert placements.look() == 2
-    assert told(staging) == [(2, "100 %", "ready"), (1, "nothing, stands by", "ready")]
+    assert told(staging) == [(2, "100 %", "ready"), (1, "stands by", "ready")]
 
 
 def test_a_place_that_is_away_is_said_to_be_and_one_not_seen_for_long_too(
